@@ -1,0 +1,1 @@
+//! EtherCAT through ethercrab.

@@ -1,0 +1,1 @@
+//! Joins engine, rt and drivers.

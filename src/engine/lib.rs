@@ -1,0 +1,1 @@
+//! Plan and events to commands.

@@ -1,0 +1,27 @@
+//! The vocabulary of Cellwright: quantities, identities, the description of a cell and of its twin,
+//! the Plan that a recipe becomes, what the controller and the real-time cycle say to each other,
+//! and the events that make up the record. No I/O, no clock, no randomness.
+//!
+//! Terms: *setpoint* is commanded each cycle, *target* is the end of a move, *actual* is measured.
+//! Positions of an axis are in its own unit (`_au`): millimetres for a linear, degrees for a rotary
+//! axis; speeds in that unit per second.
+
+pub mod canonical;
+pub mod cell;
+pub mod curve;
+pub mod event;
+pub mod expr;
+pub mod ids;
+pub mod job;
+pub mod limits;
+pub mod outcome;
+pub mod packml;
+pub mod plan;
+pub mod plant;
+pub mod quantity;
+pub mod robot;
+pub mod time;
+
+pub use ids::*;
+pub use quantity::{Dimension, Quantity, QuantityError, QuantityRange};
+pub use time::{DurationNs, TimeNs};

@@ -1,0 +1,80 @@
+//! Instants and durations as integers of nanoseconds. There is no clock here: time is an argument.
+
+use serde::{Deserialize, Serialize};
+
+/// Monotonic nanoseconds since the controller's epoch (its boot, or zero of virtual time).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TimeNs(pub u64);
+
+/// A length of time in nanoseconds; below 2^53 so that JSON keeps it exact.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DurationNs(pub u64);
+
+/// Unix time of the virtual epoch 2000-01-01T00:00:00Z (the DC epoch, ETG.1000.4), in nanoseconds.
+pub const VIRTUAL_EPOCH_UNIX_NS: i128 = 946_684_800_000_000_000;
+
+impl TimeNs {
+    /// Time since `earlier`, zero if `earlier` is later.
+    pub fn since(self, earlier: TimeNs) -> DurationNs {
+        DurationNs(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl core::ops::Add<DurationNs> for TimeNs {
+    type Output = TimeNs;
+    fn add(self, d: DurationNs) -> TimeNs {
+        TimeNs(self.0.saturating_add(d.0))
+    }
+}
+
+impl DurationNs {
+    /// From seconds; negative and non-finite values become zero, the upper bound is 2^53 − 1 ns.
+    pub fn from_secs_f64(s: f64) -> DurationNs {
+        const MAX: f64 = ((1u64 << 53) - 1) as f64;
+        DurationNs(if s.is_finite() { (s * 1e9).round().clamp(0.0, MAX) as u64 } else { 0 })
+    }
+    /// In seconds.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+    /// From milliseconds.
+    pub const fn from_millis(ms: u64) -> DurationNs {
+        DurationNs(ms * 1_000_000)
+    }
+}
+
+/// RFC 3339 in UTC with nine fractional digits, for example `2000-01-01T00:00:01.500000000Z`.
+///
+/// `unix_ns`: nanoseconds since 1970-01-01T00:00:00Z; years 1970 to 9999.
+pub fn rfc3339(unix_ns: i128) -> String {
+    let ns = unix_ns.max(0);
+    let secs = (ns / 1_000_000_000) as i64;
+    let frac = (ns % 1_000_000_000) as u32;
+    let (days, tod) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
+    // Civil date from a day count, era by era (proleptic Gregorian calendar).
+    let z = days + 719_468;
+    let era = z.div_euclid(146_097);
+    let doe = z.rem_euclid(146_097);
+    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let day = doy - (153 * mp + 2) / 5 + 1;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let year = yoe + era * 400 + i64::from(month <= 2);
+    let (h, m, s) = (tod / 3_600, tod / 60 % 60, tod % 60);
+    format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{frac:09}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rfc3339_of_known_instants() {
+        assert_eq!(rfc3339(VIRTUAL_EPOCH_UNIX_NS), "2000-01-01T00:00:00.000000000Z");
+        assert_eq!(rfc3339(0), "1970-01-01T00:00:00.000000000Z");
+        assert_eq!(rfc3339(1_709_210_096_123_456_789), "2024-02-29T12:34:56.123456789Z");
+    }
+}

@@ -1,0 +1,1 @@
+//! Text to Plan, or every diagnostic at once.

@@ -1,0 +1,1 @@
+//! Events, outbox, recorder, DHR store.

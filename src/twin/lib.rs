@@ -1,0 +1,1 @@
+//! The virtual segment and the plant.
