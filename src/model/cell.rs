@@ -1,0 +1,375 @@
+//! The description of a cell, resolved from `cell.yaml` (and poses from `taught.yaml`): what is on the
+//! wire, what it is called, and what it may do. Names are looked up once; indices are used afterwards.
+
+use serde::{Deserialize, Serialize};
+
+use crate::expr::Expr;
+use crate::robot::Joints;
+use crate::{
+    AnalogId, AxisId, CameraId, Dimension, DurationNs, InputId, OutputId, RobotId, ScannerId, StationId, TrayId,
+};
+
+/// A cell: everything a recipe and the controller may name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    pub id: String,
+    pub site: String,
+    pub line: String,
+    /// Period of the cycle.
+    pub cycle: DurationNs,
+    pub units_in_flight_max: u16,
+    pub serial_prefix: String,
+    /// In the order of the wire; position 0 is next to the MainDevice.
+    pub segment: Vec<SubDevice>,
+    pub axes: Vec<Axis>,
+    pub digital_inputs: Vec<DigitalInput>,
+    pub digital_outputs: Vec<DigitalOutput>,
+    pub analogs: Vec<Analog>,
+    pub stations: Vec<Station>,
+    pub table: Option<Table>,
+    pub robots: Vec<Robot>,
+    pub cameras: Vec<Camera>,
+    pub scanners: Vec<Scanner>,
+    pub trays: Vec<Tray>,
+    /// Read-only inputs from the safety controller; all must be on (house rule 9).
+    pub safety: Vec<InputId>,
+    /// Sequences of acting states.
+    pub sequences: Sequences,
+    pub panel: Panel,
+    pub equipment: Vec<Equipment>,
+    /// Ng units in a row after which the cell holds.
+    pub consecutive_ng_max: u16,
+    /// Cycles in a row without valid inputs that are tolerated.
+    pub stale_cycles_max: u16,
+    /// SHA-256 of the raw bytes of cell.yaml (lower-case hex).
+    pub hash: String,
+    /// SHA-256 of the raw bytes of taught.yaml, of nothing if there is none.
+    pub taught_hash: String,
+}
+
+/// One SubDevice of the segment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SubDevice {
+    pub name: String,
+    pub kind: DeviceKind,
+    /// Identity object 0x1018: vendor, product, revision, serial number.
+    pub vendor: u32,
+    pub product: u32,
+    pub revision: u32,
+    pub serial: u32,
+}
+
+/// Device families with a driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceKind {
+    Coupler,
+    DigitalInput16,
+    DigitalOutput16,
+    AnalogInput4,
+    ServoCia402,
+}
+
+/// Linear axes count in mm, rotary ones in degrees (`au`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AxisKind {
+    Linear,
+    Rotary,
+}
+
+/// A servo axis on one CiA 402 drive.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    pub name: String,
+    pub kind: AxisKind,
+    /// Place in `Cell::segment`.
+    pub subdevice: usize,
+    /// Encoder counts for each au (object 0x6064 in counts).
+    pub counts_per_au: f64,
+    /// Travel in au; both ends may be reached. A spindle has a wide one.
+    pub travel_lo_au: f64,
+    pub travel_hi_au: f64,
+    pub velocity_max: f64,
+    pub acceleration_max: f64,
+    pub jerk_max: f64,
+    /// Motor torque in N·m: the rated value (0x6076) and the highest commanded one.
+    pub torque_rated_nm: f64,
+    pub torque_max_nm: f64,
+    /// Following error above which the cycle faults.
+    pub following_error_max_au: f64,
+    /// Where `resetting` brings it.
+    pub home_au: f64,
+}
+
+/// A named bit of a digital input SubDevice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DigitalInput {
+    pub name: String,
+    pub subdevice: usize,
+    pub bit: u8,
+}
+
+/// A named bit of a digital output SubDevice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DigitalOutput {
+    pub name: String,
+    pub subdevice: usize,
+    pub bit: u8,
+    /// Defined off state: written at abort, and when a program error unwinds.
+    pub off_state: bool,
+}
+
+/// A named channel of an analog input SubDevice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Analog {
+    pub name: String,
+    pub subdevice: usize,
+    pub channel: u8,
+    pub dimension: Dimension,
+    /// value = counts * scale + offset, in the canonical unit of the dimension.
+    pub scale: f64,
+    pub offset: f64,
+    /// Trusted range; outside, or with the channel's error bit, the value is not trusted.
+    pub range_lo: f64,
+    pub range_hi: f64,
+    /// Decimals of the unit that a record keeps: 0.1 N -> 0.1.
+    pub resolution: f64,
+    /// Place in `Cell::equipment` of the judging sensor.
+    pub equipment: Option<usize>,
+}
+
+/// A place on the table where a step happens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Station {
+    pub name: String,
+    /// Angle of the table that brings nest 0 to this station; nest k needs `- k * pitch` more.
+    pub table_au: f64,
+    /// Axes that belong to it.
+    pub axes: Vec<AxisId>,
+}
+
+/// The rotary index table that carries the nests past the stations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Table {
+    pub axis: AxisId,
+    pub nests: u16,
+    pub velocity: f64,
+    /// Must hold before the table may turn (press up, spindle up).
+    pub clear_when: Vec<AxisClear>,
+}
+
+/// An axis is out of the table's way while its position is within the range.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AxisClear {
+    pub axis: AxisId,
+    pub lo_au: f64,
+    pub hi_au: f64,
+}
+
+/// A cobot with its taught poses (degrees).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Robot {
+    pub name: String,
+    pub joint_lo: Joints,
+    pub joint_hi: Joints,
+    pub joint_velocity_max: Joints,
+    pub joint_acceleration_max: Joints,
+    pub joint_jerk_max: Joints,
+    /// By name, in the order of the file; `home` is one of them.
+    pub poses: Vec<Pose>,
+    /// Deadline for the answer to any one request.
+    pub answer_timeout: DurationNs,
+}
+
+/// A taught pose in joint space.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pose {
+    pub name: String,
+    pub joints: Joints,
+}
+
+/// A camera that answers inspection jobs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Camera {
+    pub name: String,
+    /// `host:port`; on the twin its own server is used instead.
+    pub address: String,
+    /// Jobs it knows, with what each measures.
+    pub jobs: Vec<CameraJob>,
+    pub answer_timeout: DurationNs,
+    pub equipment: Option<usize>,
+}
+
+/// `cannula-tip@4`: name, version, measurements.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CameraJob {
+    pub name: String,
+    pub version: u32,
+    pub measures: Vec<CameraMeasure>,
+}
+
+/// A value that a camera job returns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CameraMeasure {
+    pub name: String,
+    pub dimension: Dimension,
+    pub resolution: f64,
+}
+
+/// A code scanner.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scanner {
+    pub name: String,
+    pub address: String,
+    pub station: StationId,
+    pub answer_timeout: DurationNs,
+}
+
+/// A tray with a grid of pockets, a lane (one pocket for ever), or a bin (no grid, drop sensor).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tray {
+    pub name: String,
+    pub kind: TrayKind,
+    /// Part number it holds, for sources.
+    pub part: Option<String>,
+    pub rows: u16,
+    pub columns: u16,
+    /// Which robot reaches it, with the joint poses of pocket (0,0), (last,0), (0,last) above which
+    /// every other pocket is interpolated (joint space; kinematics come with ROS 2).
+    pub reach: Option<TrayReach>,
+    /// For lanes: the axis that feeds it, and how far a part is.
+    pub feeder: Option<Feeder>,
+}
+
+/// What a tray is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrayKind {
+    /// Parts come from here.
+    Source,
+    /// A lane fed by an axis.
+    Lane,
+    /// Good units go here.
+    Good,
+    /// Rejected units go here.
+    Reject,
+}
+
+/// Corner poses of a tray.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrayReach {
+    pub robot: RobotId,
+    /// Pose of the first pocket, of the last column of the first row, of the first column of the last row.
+    pub first: Joints,
+    pub row_end: Joints,
+    pub column_end: Joints,
+    /// Added to a pocket's joints to be above it.
+    pub above: Joints,
+}
+
+/// A lane's feeding axis: from `retracted_au` to `fed_au` pushes one part into the nest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Feeder {
+    pub axis: AxisId,
+    pub retracted_au: f64,
+    pub fed_au: f64,
+    pub velocity: f64,
+}
+
+/// What acting states do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Sequences {
+    /// Axes in the order in which `resetting` homes them.
+    pub homing_order: Vec<AxisId>,
+    /// Speed of homing moves as a share of the axis's maximum.
+    pub homing_speed: f64,
+    /// Robots that go to `home` in `resetting`.
+    pub robots_home: Vec<RobotId>,
+    /// Conditions of `starting` (air on).
+    pub start_when: Option<Expr>,
+}
+
+/// Panel: light tower and buzzer outputs by state; buttons (a later issue acts on them).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Panel {
+    pub green: Option<OutputId>,
+    pub amber: Option<OutputId>,
+    pub red: Option<OutputId>,
+    pub buzzer: Option<OutputId>,
+}
+
+/// Measuring equipment with its calibration.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Equipment {
+    pub id: String,
+    pub serial: String,
+    /// RFC 3339 date.
+    pub calibration_due: String,
+}
+
+macro_rules! by_name {
+    ($($method:ident, $list:ident, $id:ident);* $(;)?) => {
+        impl Cell {
+            $(
+                #[doc = concat!("Index in `", stringify!($list), "` by name.")]
+                pub fn $method(&self, name: &str) -> Option<$id> {
+                    self.$list.iter().position(|x| x.name == name).map(|i| $id(i as u16))
+                }
+            )*
+        }
+    };
+}
+
+by_name! {
+    axis, axes, AxisId;
+    input, digital_inputs, InputId;
+    output, digital_outputs, OutputId;
+    analog, analogs, AnalogId;
+    station, stations, StationId;
+    robot, robots, RobotId;
+    camera, cameras, CameraId;
+    scanner, scanners, ScannerId;
+    tray, trays, TrayId;
+}
+
+impl Axis {
+    /// Unit word of a position.
+    pub fn unit(&self) -> &'static str {
+        match self.kind {
+            AxisKind::Linear => "mm",
+            AxisKind::Rotary => "deg",
+        }
+    }
+}
+
+impl Robot {
+    /// Joints of a taught pose.
+    pub fn pose(&self, name: &str) -> Option<Joints> {
+        self.poses.iter().find(|p| p.name == name).map(|p| p.joints)
+    }
+}
+
+impl Tray {
+    /// Pockets in all.
+    pub fn pockets(&self) -> u32 {
+        u32::from(self.rows) * u32::from(self.columns)
+    }
+
+    /// Joints at pocket `n` (row by row from 0), or above it. `None` outside the grid or the reach.
+    pub fn pocket_joints(&self, n: u32, above: bool) -> Option<Joints> {
+        let reach = self.reach.as_ref()?;
+        if n >= self.pockets() {
+            return None;
+        }
+        let share = |i: u32, of: u16| if of > 1 { f64::from(i) / f64::from(of - 1) } else { 0.0 };
+        let column = share(n % u32::from(self.columns), self.columns);
+        let row = share(n / u32::from(self.columns), self.rows);
+        Some(core::array::from_fn(|j| {
+            reach.first[j]
+                + column * (reach.row_end[j] - reach.first[j])
+                + row * (reach.column_end[j] - reach.first[j])
+                + if above { reach.above[j] } else { 0.0 }
+        }))
+    }
+}

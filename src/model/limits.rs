@@ -1,0 +1,29 @@
+//! The bounds of the controller, each with its reason (house rule 3).
+
+/// SubDevices in a segment: one ethercrab group, one thread.
+pub const SUBDEVICES_MAX: usize = 64;
+/// Process image in bytes: what one LRW of a standard Ethernet frame carries, with room to spare.
+pub const IMAGE_BYTES_MAX: usize = 2048;
+/// Axes: the mask of a command is one 64-bit word; 32 are driven at 1 ms with room on one core.
+pub const AXES_MAX: usize = 32;
+/// Digital inputs or outputs of a cell: one word each in the latest-value buffer.
+pub const DIGITAL_MAX: usize = 64;
+/// Analog channels of a cell.
+pub const ANALOG_MAX: usize = 32;
+/// Commands that wait for the cycle: more than one for each axis and output group; full = rejected.
+pub const RT_COMMANDS_MAX: usize = 64;
+/// Events that wait for the controller: it drains at least every 5 ms; full = fault, since losing a
+/// Done is not tolerable.
+pub const RT_EVENTS_MAX: usize = 1024;
+/// Captures that run at once: one for each station and one to spare.
+pub const CAPTURES_MAX: usize = 8;
+/// Samples of one curve: 30 s at 1 ms; later samples are missing and the curve says so.
+pub const CURVE_SAMPLES_MAX: usize = 30_000;
+/// Curve buffers in circulation between cycle and controller.
+pub const CURVE_BUFFERS: usize = 16;
+/// Steps of one recipe, sub-recipes included.
+pub const STEPS_MAX: usize = 10_000;
+/// Joints of a cobot.
+pub const JOINTS: usize = 6;
+/// Events that wait for their commit before the cell opens no further unit.
+pub const OUTBOX_BACKLOG_MAX: usize = 10_000;

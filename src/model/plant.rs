@@ -1,0 +1,1 @@
+//! Physics of the twin, as plant.yaml states them.
