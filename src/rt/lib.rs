@@ -1,1 +1,4 @@
 //! The cycle.
+
+pub mod bus;
+pub mod clock;
