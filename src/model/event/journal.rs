@@ -1,0 +1,43 @@
+//! What is made durable together with events: where a restarted controller picks up.
+//!
+//! An *intent* says that a step is about to begin; the step's outcome closes it. A unit that is open
+//! at a restart is interrupted, and its open intents are the steps that were under way.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Context, Curve, EventDraft, Stamp, UnitContext};
+use crate::outcome::UnitResult;
+
+/// One entry of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JournalEntry {
+    /// A unit was opened, with all that an event about its interruption needs.
+    UnitOpened { context: Arc<Context>, unit: Arc<UnitContext>, time: Stamp },
+    /// An attempt of a step is about to begin. A step-outcome event of the same serial, `n` and
+    /// attempt closes it; so does the end of the unit.
+    StepIntent { serial: String, step: String, n: u32, attempt: u32, station: Option<String>, time: Stamp },
+    /// The unit came to its end. A unit-result event of that serial says the same.
+    UnitClosed { serial: String, result: UnitResult },
+    /// The next serial takes this number; it never goes back.
+    SerialCounter(u64),
+    /// The next pick from (or place into) a tray uses this pocket.
+    TrayCursor { tray: String, pocket: u32 },
+    /// How many parts of a component were taken from their source so far.
+    PickCount { component: String, picks: u64 },
+    /// A part is now there; see [`super::PartMoved`].
+    PartMoved { part: String, from: String, to: String, verified: bool },
+}
+
+/// What is made durable at once, all or nothing.
+#[derive(Debug, Clone)]
+pub struct Transaction {
+    /// Comes back when the transaction is durable.
+    pub ticket: u64,
+    pub journal: Vec<JournalEntry>,
+    pub events: Vec<EventDraft>,
+    /// Curves that the events refer to.
+    pub curves: Vec<Arc<Curve>>,
+}
