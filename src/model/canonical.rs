@@ -146,12 +146,7 @@ pub fn format_number(x: f64) -> Result<String, CanonicalError> {
         return Ok("0".into()); // minus zero, too
     }
     let sign = if x < 0.0 { "-" } else { "" };
-    // Rust's `{:e}` has the same shortest digits, as d.ddde±n.
-    let shortest = format!("{:e}", x.abs());
-    let (mantissa, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    // x = 0.digits × 10^point
-    let point = exponent.parse::<i32>().map_err(|e| CanonicalError::Other(e.to_string()))? + 1;
+    let (digits, point) = shortest_digits(x.abs())?;
     let count = digits.len() as i32;
     let body = if (count..=21).contains(&point) {
         format!("{digits}{}", "0".repeat((point - count) as usize))
@@ -166,6 +161,33 @@ pub fn format_number(x: f64) -> Result<String, CanonicalError> {
         format!("{first}{dot}{rest}e{:+}", point - 1)
     };
     Ok(format!("{sign}{body}"))
+}
+
+/// The shortest digits that read back to `x`, and the place of the point: x = 0.digits × 10^point.
+/// Of two that are equally close the even one (RFC 8785, appendix B, note on `43143ff3c1cb0959`).
+fn shortest_digits(x: f64) -> Result<(String, i32), CanonicalError> {
+    let parts = |text: String| -> Result<(String, i32), CanonicalError> {
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+        let exponent: i32 = exponent.parse().map_err(|_| CanonicalError::Other(text.clone()))?;
+        Ok((mantissa.chars().filter(char::is_ascii_digit).collect(), exponent + 1))
+    };
+    let (digits, point) = parts(format!("{x:e}"))?;
+    // Rust's shortest form rounds a tie up. It is a tie if one more digit, a 5, is all there is.
+    let (longer, longer_point) = parts(format!("{x:.*e}", digits.len()))?;
+    if let Some(down) = longer.strip_suffix('5')
+        && longer_point == point
+        && digits != down
+        && down.ends_with(['0', '2', '4', '6', '8'])
+    {
+        // No double has more than 767 significant digits.
+        let (exact, _) = parts(format!("{x:.767e}"))?;
+        let tie = exact[longer.len()..].bytes().all(|digit| digit == b'0');
+        let text = format!("0.{down}e{point}");
+        if tie && text.parse() == Ok(x) {
+            return Ok((down.to_owned(), point));
+        }
+    }
+    Ok((digits, point))
 }
 
 #[cfg(test)]
