@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::expr::Expr;
 use crate::robot::Joints;
 use crate::{
-    AnalogId, AxisId, CameraId, Dimension, DurationNs, InputId, OutputId, RobotId, ScannerId, StationId, TrayId,
+    AnalogId, AxisId, CameraId, Dimension, DurationNs, InputId, LeakTesterId, OutputId, RobotId, ScannerId,
+    StationId, TrayId,
 };
 
 /// A cell: everything a recipe and the controller may name.
@@ -31,6 +32,7 @@ pub struct Cell {
     pub cameras: Vec<Camera>,
     pub scanners: Vec<Scanner>,
     pub trays: Vec<Tray>,
+    pub leak_testers: Vec<LeakTester>,
     /// Read-only inputs from the safety controller; all must be on (house rule 9).
     pub safety: Vec<InputId>,
     /// Sequences of acting states.
@@ -226,6 +228,21 @@ pub struct Scanner {
     pub answer_timeout: DurationNs,
 }
 
+/// A pressure-decay leak tester: its sensor and the valves and clamp that belong to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LeakTester {
+    pub name: String,
+    pub station: StationId,
+    /// Pressure of the volume under test (gauge).
+    pub pressure: AnalogId,
+    /// On: the volume is joined to the supply.
+    pub fill: OutputId,
+    /// On: the vent is closed. De-energised it vents.
+    pub vent_closed: OutputId,
+    /// On: the part is clamped and sealed.
+    pub clamp: OutputId,
+}
+
 /// A tray with a grid of pockets, a lane (one pocket for ever), or a bin (no grid, drop sensor).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tray {
@@ -331,6 +348,7 @@ by_name! {
     camera, cameras, CameraId;
     scanner, scanners, ScannerId;
     tray, trays, TrayId;
+    leak_tester, leak_testers, LeakTesterId;
 }
 
 impl Axis {

@@ -76,7 +76,10 @@ pub struct Invariant {
 pub enum Node {
     Step(StepIx),
     /// All branches run at once; the node ends when all have (fork, join).
-    Parallel { id: String, branches: Vec<Branch> },
+    Parallel {
+        id: String,
+        branches: Vec<Branch>,
+    },
 }
 
 /// One branch of a parallel node.
@@ -140,7 +143,10 @@ pub enum Resource {
 pub enum OnFail {
     Reject,
     /// Again up to `times`, after `after`; then reject. Every attempt is kept.
-    Retry { times: u16, after: DurationNs },
+    Retry {
+        times: u16,
+        after: DurationNs,
+    },
 }
 
 /// The machine could not do it.
@@ -150,7 +156,10 @@ pub enum OnFault {
     /// Holds the branch and asks a person (default).
     Ask,
     Reject,
-    Retry { times: u16, after: DurationNs },
+    Retry {
+        times: u16,
+        after: DurationNs,
+    },
 }
 
 /// What Hold does to a running step.
@@ -204,7 +213,9 @@ pub enum CurveFeature {
     /// Highest position.
     PositionPeak,
     /// Travel from where the value first reached `level` to the furthest position (`angle.from_snug`).
-    TravelFromLevel { level: f64 },
+    TravelFromLevel {
+        level: f64,
+    },
     /// Least-squares slope of value over time, per second, sign turned: a falling pressure is positive.
     DecayRate,
 }
@@ -253,9 +264,30 @@ pub enum Meaning {
 #[serde(rename_all = "kebab-case")]
 pub enum Primitive {
     /// To rest at `target` (au).
-    MoveTo { axis: AxisId, target: Target, velocity_au_s: f64 },
+    MoveTo {
+        axis: AxisId,
+        target: Target,
+        velocity_au_s: f64,
+    },
+    /// Writes the actual position of an axis now into a register: what relative targets count from.
+    Mark {
+        axis: AxisId,
+        register: String,
+    },
+    /// A position in a register, less the one in `origin`, is within the range (au).
+    RequireRegister {
+        register: String,
+        origin: Option<String>,
+        within: (f64, f64),
+        below: Meaning,
+        above: Meaning,
+    },
+    /// From here on an irreversible step is never done again on the same part. Before it, a retry after
+    /// a fault is permitted. A list without it is irreversible from its first operation.
+    PointOfNoReturn,
     /// Moves until `until`; positions in au. `register`: keeps the position of the end
-    /// (`<register>`), the trigger position and the peak value (`<register>.peak`).
+    /// (`<register>`), the position at which the condition was seen (`<register>.trigger`) and the
+    /// peak value (`<register>.peak`).
     ApproachUntil {
         axis: AxisId,
         limit: Target,
@@ -285,28 +317,70 @@ pub enum Primitive {
         at_limit: Meaning,
         at_trip: Meaning,
     },
-    SetOutput { output: OutputId, value: bool },
+    SetOutput {
+        output: OutputId,
+        value: bool,
+    },
     /// Waits until the condition holds; `hold`: for this long without a break. Not in time: `late`.
-    WaitUntil { condition: Expr, hold: DurationNs, timeout: DurationNs, late: Meaning },
+    WaitUntil {
+        condition: Expr,
+        hold: DurationNs,
+        timeout: DurationNs,
+        late: Meaning,
+    },
     /// Must hold now.
-    Check { condition: Expr, otherwise: Meaning },
+    Check {
+        condition: Expr,
+        otherwise: Meaning,
+    },
     /// Nothing happens for this long (dwell, stabilise).
-    Dwell { duration: DurationNs },
+    Dwell {
+        duration: DurationNs,
+    },
     /// Starts a curve with this name; ends with CaptureEnd.
-    CaptureStart { curve: String, axis: Option<AxisId>, analog: Option<AnalogId>, limit: DurationNs },
-    CaptureEnd { curve: String },
+    CaptureStart {
+        curve: String,
+        axis: Option<AxisId>,
+        analog: Option<AnalogId>,
+        limit: DurationNs,
+    },
+    CaptureEnd {
+        curve: String,
+    },
     /// Judges all measurements and windows of the step that have a value; a fail ends the list.
     Judge,
-    Robot { robot: RobotId, request: RobotOp },
-    Inspect { camera: CameraId, job: String, version: u32 },
+    Robot {
+        robot: RobotId,
+        request: RobotOp,
+    },
+    Inspect {
+        camera: CameraId,
+        job: String,
+        version: u32,
+    },
     /// Reads a code and takes it as identity of `component`.
-    Scan { scanner: ScannerId, component: String },
+    Scan {
+        scanner: ScannerId,
+        component: String,
+    },
     /// Asks a person. `pass`: the answers that go on; every other means `otherwise`.
-    Ask { prompt: String, answers: Vec<String>, pass: Vec<String>, otherwise: Meaning },
+    Ask {
+        prompt: String,
+        answers: Vec<String>,
+        pass: Vec<String>,
+        otherwise: Meaning,
+    },
     /// A component becomes part of the unit: lot from its source, serial from its scan.
-    Consume { component: String, source: Option<TrayId> },
+    Consume {
+        component: String,
+        source: Option<TrayId>,
+    },
     /// A part or the unit is now somewhere else; `verify`: input that must see it.
-    PlacePart { what: PlaceWhat, to: Place, verify: Option<InputId> },
+    PlacePart {
+        what: PlaceWhat,
+        to: Place,
+        verify: Option<InputId>,
+    },
 }
 
 /// What is placed.
@@ -334,13 +408,32 @@ pub enum Place {
 #[serde(rename_all = "kebab-case")]
 pub enum RobotOp {
     /// A taught pose.
-    MovePose { pose: String, speed: f64 },
+    MovePose {
+        pose: String,
+        speed: f64,
+    },
     /// The next pocket of a tray, or above it. Source trays: the cursor moves on at Consume of a part
     /// from it; others: at PlacePart into it.
-    MoveTray { tray: TrayId, above: bool, speed: f64 },
+    MoveTray {
+        tray: TrayId,
+        above: bool,
+        speed: f64,
+    },
+    /// Above the pocket at which it last was: up and out again, wherever the tray's cursor is by now.
+    LeaveTray {
+        tray: TrayId,
+        speed: f64,
+    },
     /// `station.<above|at>`-pose of the station where the unit is: `<station>`/`<station>.above`.
-    MoveStation { above: bool, speed: f64 },
-    Grip { close: bool, expect_holding: bool, missing: Meaning },
+    MoveStation {
+        above: bool,
+        speed: f64,
+    },
+    Grip {
+        close: bool,
+        expect_holding: bool,
+        missing: Meaning,
+    },
 }
 
 impl Plan {
