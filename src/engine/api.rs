@@ -1,0 +1,260 @@
+//! What goes into the engine and what comes out of it. The controller joins both sides to the real-time
+//! cycle, the message devices, the operator and the outbox.
+//!
+//! *Input*: something that happened, with the time at which it is handed over. *Output*: something the
+//! engine wants done; nothing has happened until an input says so. *Ticket*: names one transaction of
+//! the record; the engine waits for [`Input::Persisted`] before it goes on.
+
+use std::sync::Arc;
+
+use cellwright_model::curve::Curve;
+use cellwright_model::expr::{Expr, SignalView};
+use cellwright_model::job::{RtCommand, RtEvent, RtStatus, Urgent};
+use cellwright_model::outcome::FaultClass;
+use cellwright_model::packml::{CellCommand, CellMode};
+use cellwright_model::plan::Plan;
+use cellwright_model::robot::{RobotReply, RobotRequest, RobotState};
+use cellwright_model::{
+    AnalogId, CameraId, InputId, JobId, RequestId, RobotId, ScannerId, StepIx, TimeNs, TrayId, UnitId,
+};
+
+use crate::record::Transaction;
+
+/// Names one transaction of the record; counts up from 1, and commits are acknowledged in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// Names one wake-up; counts up from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimerId(pub u64);
+
+/// Who asked for something, and from where (`ctl`, `panel`, `auto`, `engine`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub who: String,
+    pub from: String,
+}
+
+impl Source {
+    /// A person or program by name.
+    pub fn new(who: impl Into<String>, from: impl Into<String>) -> Source {
+        Source { who: who.into(), from: from.into() }
+    }
+    /// The controller itself: a fault, a safety signal, the end of an order.
+    pub fn inside() -> Source {
+        Source::new("cellwright", "engine")
+    }
+}
+
+/// Units to be made by one Plan.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// Order number, as the record names it.
+    pub id: String,
+    pub plan: Arc<Plan>,
+    /// How many units are opened, whatever they become; at least 1.
+    pub units: u32,
+}
+
+/// What the controller knows of the machine in this moment: the latest snapshot of the cycle, and the
+/// last known state of each cobot (place = [`RobotId`]).
+#[derive(Debug, Clone, Copy)]
+pub struct Machine<'a> {
+    pub rt: &'a RtStatus,
+    pub robots: &'a [RobotState],
+}
+
+impl Machine<'_> {
+    /// The inputs of this snapshot were received in its own cycle.
+    pub fn fresh(&self) -> bool {
+        self.rt.fresh_cycle == self.rt.cycle && self.rt.bus.operational
+    }
+    /// Whether a condition holds; `None` while inputs are stale or a channel is not trusted.
+    pub fn holds(&self, condition: &Expr) -> Option<bool> {
+        if self.fresh() { condition.eval(self) } else { None }
+    }
+    /// Every axis and every cobot is at rest, as far as is known.
+    pub fn at_rest(&self) -> bool {
+        self.rt.at_rest && self.robots.iter().all(|r| !r.moving)
+    }
+}
+
+impl SignalView for Machine<'_> {
+    fn input(&self, id: InputId) -> bool {
+        1u64.checked_shl(u32::from(id.0)).is_some_and(|bit| self.rt.inputs & bit != 0)
+    }
+    fn analog(&self, id: AnalogId) -> Option<f64> {
+        let valid = 1u64.checked_shl(u32::from(id.0)).is_some_and(|bit| self.rt.analog_valid & bit != 0);
+        self.rt.analogs.get(id.index()).copied().filter(|_| valid)
+    }
+}
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Input {
+    /// A PackML command. Answered by [`Output::Answered`], recorded either way.
+    Command { command: CellCommand, by: Source },
+    /// Change of mode; taken in Stopped, Idle and Aborted only.
+    Mode { mode: CellMode, by: Source },
+    /// Work. Begins in Execute; one order at a time, a second one is rejected.
+    Order { order: Order, by: Source },
+    /// From the cycle, in its order.
+    Rt(RtEvent),
+    /// The curve of the capture that job `capture` ([`cellwright_model::job::RtOp::CaptureStart`]) began.
+    Curve { capture: JobId, curve: Arc<Curve> },
+    /// Ends a cobot request.
+    Robot { id: RequestId, reply: RobotReply },
+    /// Ends a request to a camera or scanner.
+    Device { id: RequestId, reply: DeviceReply },
+    /// A person's (or automatic operator's) answer to [`Output::Ask`].
+    Answer { id: RequestId, answer: String, by: Source },
+    /// The transaction is durable.
+    Persisted(Ticket),
+    /// The store can no longer (or can again) be written: no new unit, the cell holds.
+    Store { writable: bool, cause: String },
+    /// A time asked for by [`Output::Timer`] has come.
+    Timer(TimerId),
+    /// New machine snapshot: conditions, invariants, safety inputs and rest are looked at again.
+    /// Expected at least every 5 ms.
+    Tick,
+    /// A fault that does not come through the cycle (bring-up, a device's connection, the controller).
+    MachineFault(MachineFault),
+    /// A person has loaded a tray or lane. `next`: first pocket to be used, when it begins anew.
+    MaterialLoaded { tray: TrayId, part: String, lot: String, next: Option<u32>, by: Source },
+    /// A person has seen the alarm.
+    Acknowledge { alarm: u32, by: Source },
+}
+
+/// Answer of a camera or scanner.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DeviceReply {
+    /// Values of an inspection job; units as the device states them.
+    Inspected(Vec<DeviceValue>),
+    /// A code was read.
+    Scanned { text: String, lot: Option<String>, serial: Option<String> },
+    /// The device works and found no readable code: the part's fault.
+    NoRead,
+    /// The device could not: not connected, no answer in time, an answer that is none.
+    Failed { cause: String },
+}
+
+/// A named value with its unit (`um`, `mm` ...).
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceValue {
+    pub name: String,
+    pub value: f64,
+    pub unit: String,
+}
+
+/// A fault of the machine in words (house rule 4: object, value and limit belong into `cause`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineFault {
+    pub class: FaultClass,
+    /// Stable short word: `following-error`, `bring-up`.
+    pub code: String,
+    pub cause: String,
+    pub place: String,
+    pub remedy: String,
+}
+
+/// Something the engine wants done.
+#[derive(Debug, Clone)]
+pub enum Output {
+    /// Into the command ring. If the ring is full, answer with `RtEventKind::Refused` for its job.
+    Rt(RtCommand),
+    /// Into the latest-value buffer of the urgent word, before any command that follows in the list.
+    Urgent(Urgent),
+    /// Bring the segment up again (Clearing, when it is not operational). Success shows in
+    /// `RtStatus::bus`, failure comes back as [`Input::MachineFault`].
+    BringUp,
+    Robot {
+        robot: RobotId,
+        request: RobotRequest,
+    },
+    Inspect {
+        camera: CameraId,
+        id: RequestId,
+        unit: UnitId,
+        job: String,
+        version: u32,
+    },
+    Scan {
+        scanner: ScannerId,
+        id: RequestId,
+        unit: UnitId,
+    },
+    /// A person is asked.
+    Ask(Question),
+    /// The answer to a device request or question is no longer wanted; a late one is ignored.
+    Withdraw {
+        id: RequestId,
+    },
+    /// Hand [`Input::Timer`] back at `at` or later.
+    Timer {
+        id: TimerId,
+        at: TimeNs,
+    },
+    /// One transaction of the record; hand [`Input::Persisted`] back when it is durable.
+    Persist(Transaction),
+    /// An alarm was raised, acknowledged or cleared. Shown at once: it must reach a person even when
+    /// the store does not work; its record travels in a transaction.
+    Alarm(Alarm),
+    /// Answers a command, mode change, order, answer or acknowledgement. `ticket`: its record.
+    Answered {
+        request: Answered,
+        by: Source,
+        result: Result<(), String>,
+        ticket: Ticket,
+    },
+}
+
+/// What [`Output::Answered`] answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answered {
+    Command(CellCommand),
+    Mode(CellMode),
+    Order(String),
+    Question(RequestId),
+    Material(TrayId),
+    Alarm(u32),
+}
+
+/// A question to a person. Unanswered, it waits; the step's timeout withdraws it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    pub id: RequestId,
+    pub kind: QuestionKind,
+    pub unit: Option<UnitId>,
+    pub serial: Option<String>,
+    pub step: Option<StepIx>,
+    pub prompt: String,
+    /// One of these is the answer; anything else is rejected.
+    pub answers: Vec<String>,
+}
+
+/// Why a person is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QuestionKind {
+    /// The recipe asks (`confirm`).
+    Recipe,
+    /// The machine could not: what becomes of the unit (house term `on_fault: ask`).
+    Decision,
+    /// Parts are left in the cell that the next unit would meet.
+    Reconcile,
+}
+
+/// An alarm: raised once for a cause and place while it is active, not again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    pub id: u32,
+    pub class: FaultClass,
+    pub code: String,
+    pub cause: String,
+    pub place: String,
+    pub remedy: String,
+    /// It was raised when no other alarm was active: look here first.
+    pub first_out: bool,
+    pub raised: TimeNs,
+    pub acknowledged: Option<TimeNs>,
+    pub cleared: Option<TimeNs>,
+}
