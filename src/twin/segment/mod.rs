@@ -1,0 +1,311 @@
+//! A line of EtherCAT SubDevices on the level of frames (ETG.1000.4).
+//!
+//! Terms: a *datagram* is one command inside a frame; *ADP* addresses a SubDevice, *ADO* its memory;
+//! *WKC* is the working counter that each SubDevice raises by what it did; *ESC* is the SubDevice
+//! controller, the chip between wire and application.
+//!
+//! ```text
+//!   MainDevice ──▶ ESC 0 ──▶ ESC 1 ──▶ … ──▶ ESC n−1 ─┐   port 1 of the last one is closed
+//!              ◀───────◀─────────◀──────────◀─────────┘   processing happens on the way out only
+//! ```
+//!
+//! [`Segment::process`] changes a frame in place as that line would, at the instant it is given;
+//! nothing here reads a clock, allocates once constructed, or panics on any bytes.
+
+mod al;
+mod coe;
+mod dc;
+mod dictionary;
+mod esc;
+mod fmmu;
+mod frame;
+mod mailbox;
+mod registers;
+mod sii;
+mod subdevice;
+mod sync_manager;
+mod watchdog;
+
+#[cfg(test)]
+mod tests;
+
+use cellwright_driver_api::twin::{PlantPort, SubDeviceModel};
+use cellwright_model::TimeNs;
+
+pub use al::AlState;
+pub use frame::Malformed;
+
+use frame::{Command, Datagram};
+use subdevice::SubDevice;
+
+/// Delay of a frame from one port to the next on the wire, when nothing else is said: an ESC with
+/// MII ports takes about 500 ns, its PHYs and a short cable about the same.
+pub const DEFAULT_HOP_DELAY_NS: u32 = 1_000;
+
+/// Most SubDevices of one segment; their auto-increment addresses must differ in 16 bits.
+pub const MAX_SUBDEVICES: usize = 64;
+
+/// What became of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Processed {
+    /// The frame is on its way back, changed in place; it is at the MainDevice after `round_trip_ns`.
+    Returned { round_trip_ns: u64 },
+    /// No SubDevice sent it back.
+    Dropped(Dropped),
+}
+
+/// Why a frame did not come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dropped {
+    /// It is not a well-formed EtherCAT frame.
+    Malformed(Malformed),
+    /// The first SubDevice has no power, or there is none: the MainDevice has no link.
+    NoLink,
+}
+
+/// Frames since construction.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SegmentCounters {
+    pub returned: u64,
+    pub malformed: u64,
+    pub no_link: u64,
+    /// SubDevices that fell out of OP because outputs stayed away (AL status code 0x001B).
+    pub watchdog_trips: u64,
+}
+
+/// A segment cannot be built from these SubDevices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SegmentError {
+    /// More than [`MAX_SUBDEVICES`].
+    TooMany { count: usize },
+    /// Process data or mailbox do not fit the ESC's memory.
+    DoesNotFit { position: usize, name: String, what: &'static str, bytes: usize, limit: usize },
+}
+
+impl core::fmt::Display for SegmentError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            SegmentError::TooMany { count } => {
+                write!(f, "a segment has at most {MAX_SUBDEVICES} SubDevices, {count} are given")
+            }
+            SegmentError::DoesNotFit { position, name, what, bytes, limit } => {
+                write!(f, "SubDevice {position} ({name}): {what} of {bytes} bytes, at most {limit} fit")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SegmentError {}
+
+/// A line of twin SubDevices behind one port of the MainDevice.
+pub struct Segment {
+    devices: Vec<SubDevice>,
+    /// SubDevices that frames reach: those before the first one without power.
+    reachable: usize,
+    hop_delay_ns: u32,
+    counters: SegmentCounters,
+    /// Where broadcast and read-write commands keep what memory held.
+    scratch: Box<[u8; frame::MAX_DATA]>,
+}
+
+impl Segment {
+    /// A powered line of `models`, first to last as wired.
+    ///
+    /// `hop_delay_ns`: delay of a frame from one SubDevice to the next
+    /// ([`DEFAULT_HOP_DELAY_NS`]).
+    pub fn new(models: Vec<Box<dyn SubDeviceModel>>, hop_delay_ns: u32) -> Result<Segment, SegmentError> {
+        if models.len() > MAX_SUBDEVICES {
+            return Err(SegmentError::TooMany { count: models.len() });
+        }
+        let devices: Vec<SubDevice> = models
+            .into_iter()
+            .enumerate()
+            .map(|(position, model)| SubDevice::new(position, model))
+            .collect::<Result<_, _>>()?;
+        let mut segment = Segment {
+            devices,
+            reachable: 0,
+            hop_delay_ns,
+            counters: SegmentCounters::default(),
+            scratch: Box::new([0; frame::MAX_DATA]),
+        };
+        segment.rewire();
+        Ok(segment)
+    }
+
+    /// Lets `frame` run through the line at `now`, changing it in place.
+    ///
+    /// `frame`: a whole Ethernet frame, padded or not, without its frame check sequence.
+    pub fn process(&mut self, frame: &mut [u8], now: TimeNs) -> Processed {
+        if let Err(why) = frame::check(frame) {
+            self.counters.malformed += 1;
+            return Processed::Dropped(Dropped::Malformed(why));
+        }
+        self.tick(now);
+        if self.reachable == 0 {
+            self.counters.no_link += 1;
+            return Processed::Dropped(Dropped::NoLink);
+        }
+        let devices = &mut self.devices[..self.reachable];
+        let mut rest = &mut frame[frame::FIRST_DATAGRAM..];
+        while let Some((mut datagram, following)) = frame::next(rest) {
+            for device in devices.iter_mut() {
+                execute(device, &mut datagram, &mut self.scratch[..]);
+            }
+            datagram.finish();
+            rest = following;
+        }
+        // ESCs mark a processed frame as locally administered (ETG.1000.4, source address).
+        frame[6] |= 0x02;
+        self.counters.returned += 1;
+        Processed::Returned { round_trip_ns: self.round_trip_ns() }
+    }
+
+    /// Moves the devices by `dt_ns` of simulated time; they exchange their quantities with `plant`.
+    pub fn step(&mut self, now: TimeNs, dt_ns: u64, plant: &mut dyn PlantPort) {
+        self.tick(now);
+        for device in self.devices.iter_mut().filter(|d| d.powered) {
+            device.step(dt_ns, plant);
+        }
+    }
+
+    /// Time from sending a frame to its return: out and back through every reachable SubDevice.
+    pub fn round_trip_ns(&self) -> u64 {
+        2 * self.reachable as u64 * u64::from(self.hop_delay_ns)
+    }
+
+    /// Switches the supply of one SubDevice; without power it and all behind it are unreachable.
+    /// What it held is lost: it comes back in INIT.
+    pub fn set_power(&mut self, position: usize, on: bool) {
+        if let Some(device) = self.devices.get_mut(position).filter(|d| d.powered != on) {
+            device.set_power(on);
+            self.rewire();
+        }
+    }
+
+    /// Number of SubDevices, powered or not.
+    pub fn len(&self) -> usize {
+        self.devices.len()
+    }
+
+    /// True without any SubDevice.
+    pub fn is_empty(&self) -> bool {
+        self.devices.is_empty()
+    }
+
+    /// AL state of a SubDevice, its error flag and AL status code (registers 0x0130 and 0x0134).
+    pub fn al_status(&self, position: usize) -> Option<(AlState, bool, u16)> {
+        self.devices.get(position).map(SubDevice::al_status)
+    }
+
+    /// Frames since construction.
+    pub fn counters(&self) -> SegmentCounters {
+        self.counters
+    }
+
+    /// Lets watchdogs and pending state changes see the time.
+    fn tick(&mut self, now: TimeNs) {
+        for device in self.devices.iter_mut().filter(|d| d.powered) {
+            self.counters.watchdog_trips += u64::from(device.tick(now.0));
+        }
+    }
+
+    /// Brings reach and the link bits of every ESC in line with what has power.
+    fn rewire(&mut self) {
+        self.reachable = self.devices.iter().take_while(|d| d.powered).count();
+        let powered: Vec<bool> = self.devices.iter().map(|d| d.powered).collect();
+        for (i, device) in self.devices.iter_mut().enumerate() {
+            let link_in = i == 0 || powered[i - 1];
+            let link_out = powered.get(i + 1).copied().unwrap_or(false);
+            device.set_links(link_in, link_out);
+            device.set_line(i, self.reachable, self.hop_delay_ns);
+        }
+    }
+}
+
+/// What one SubDevice does to one datagram as it passes (ETG.1000.4, clause 5.4).
+fn execute(device: &mut SubDevice, d: &mut Datagram<'_>, scratch: &mut [u8]) {
+    match d.command {
+        Command::Nop => {}
+        Command::Aprd | Command::Apwr | Command::Aprw => {
+            let mine = d.adp == 0;
+            d.adp = d.adp.wrapping_add(1);
+            if mine {
+                physical(device, d, scratch);
+            }
+        }
+        Command::Fprd | Command::Fpwr | Command::Fprw => {
+            if device.answers_to(d.adp) {
+                physical(device, d, scratch);
+            }
+        }
+        Command::Brd | Command::Bwr | Command::Brw => {
+            d.adp = d.adp.wrapping_add(1);
+            broadcast(device, d, scratch);
+        }
+        Command::Lrd | Command::Lwr | Command::Lrw => {
+            let address = u32::from(d.adp) | u32::from(d.ado) << 16;
+            let (reads, writes) = (d.command != Command::Lwr, d.command != Command::Lrd);
+            let (read, written) = device.logical(address, d.data, reads, writes);
+            d.count(read, written);
+        }
+        Command::Armw => {
+            let mine = d.adp == 0;
+            d.adp = d.adp.wrapping_add(1);
+            read_one_write_others(device, d, mine);
+        }
+        Command::Frmw => {
+            let mine = device.answers_to(d.adp);
+            read_one_write_others(device, d, mine);
+        }
+    }
+    d.irq |= device.event_request();
+}
+
+/// Reads, writes, or exchanges memory of the addressed SubDevice.
+fn physical(device: &mut SubDevice, d: &mut Datagram<'_>, scratch: &mut [u8]) {
+    match d.command {
+        Command::Aprd | Command::Fprd => {
+            let read = device.read(d.ado, d.data);
+            d.count(read, false);
+        }
+        Command::Apwr | Command::Fpwr => {
+            let written = device.write(d.ado, d.data);
+            d.count(false, written);
+        }
+        _ => {
+            // Read-write: the datagram takes what memory held, memory takes what it brought.
+            let held = &mut scratch[..d.data.len()];
+            held.copy_from_slice(d.data);
+            let read = device.read(d.ado, held);
+            let written = device.write(d.ado, d.data);
+            if read {
+                d.data.copy_from_slice(held);
+            }
+            d.count(read, written);
+        }
+    }
+}
+
+/// Every SubDevice takes part; what they read is ORed together.
+fn broadcast(device: &mut SubDevice, d: &mut Datagram<'_>, scratch: &mut [u8]) {
+    let mut read = false;
+    let held = &mut scratch[..d.data.len()];
+    if d.command != Command::Bwr {
+        held.fill(0);
+        read = device.read(d.ado, held);
+    }
+    let written = d.command != Command::Brd && device.write(d.ado, d.data);
+    if read {
+        for (to, from) in d.data.iter_mut().zip(held.iter()) {
+            *to |= from;
+        }
+    }
+    d.count(read, written);
+}
+
+/// ARMW and FRMW: the addressed SubDevice is read, all others are written; each counts one.
+fn read_one_write_others(device: &mut SubDevice, d: &mut Datagram<'_>, mine: bool) {
+    let done = if mine { device.read(d.ado, d.data) } else { device.write(d.ado, d.data) };
+    d.wkc = d.wkc.wrapping_add(u16::from(done));
+}
