@@ -1,0 +1,161 @@
+use super::*;
+
+const MS: u64 = 1_000_000;
+
+fn driver() -> ServoDriver {
+    ServoDriver::new(ServoParameters {
+        counts_per_au: 100.0,
+        torque_rated_nm: 0.5,
+        transition_timeout: DurationNs::from_millis(50),
+    })
+}
+
+fn inputs(statusword: u16, mode: i8, position: i32) -> [u8; INPUT_BYTES] {
+    let mut b = [0; INPUT_BYTES];
+    b[0..2].copy_from_slice(&statusword.to_le_bytes());
+    b[2] = mode as u8;
+    b[4..8].copy_from_slice(&position.to_le_bytes());
+    b[8..12].copy_from_slice(&(-2500i32).to_le_bytes());
+    b[12..14].copy_from_slice(&(-400i16).to_le_bytes());
+    b[14..18].copy_from_slice(&50i32.to_le_bytes());
+    b[18..20].copy_from_slice(&0x8611u16.to_le_bytes());
+    b
+}
+
+/// One cycle: inputs, then outputs as (controlword, mode, position, torque).
+fn cycle(
+    d: &mut ServoDriver,
+    t: u64,
+    statusword: u16,
+    mode: i8,
+    position: i32,
+    output: AxisOutput,
+) -> (u16, i8, i32, i16) {
+    d.decode(&inputs(statusword, mode, position));
+    let mut b = [0xEE; OUTPUT_BYTES];
+    d.encode(TimeNs(t * MS), &output, &mut b);
+    (
+        u16::from_le_bytes([b[0], b[1]]),
+        b[2] as i8,
+        i32::from_le_bytes([b[4], b[5], b[6], b[7]]),
+        i16::from_le_bytes([b[8], b[9]]),
+    )
+}
+
+const ON: AxisOutput = AxisOutput {
+    power: true,
+    reset_fault: true,
+    mode: DriveMode::Csp,
+    position_au: 777.0,
+    torque_nm: 0.1,
+};
+const CST: AxisOutput = AxisOutput { mode: DriveMode::Cst, ..ON };
+const OFF: AxisOutput = AxisOutput { power: false, ..ON };
+
+#[test]
+fn values_are_scaled() {
+    let input = driver().decode(&inputs(0x0237, 8, 1234));
+    assert_eq!(input.state, DriveState::OperationEnabled);
+    assert_eq!(input.mode, Some(DriveMode::Csp));
+    assert!((input.position_au - 12.34).abs() < 1e-12);
+    assert!((input.velocity_au_s + 25.0).abs() < 1e-12);
+    assert!((input.torque_nm + 0.2).abs() < 1e-12);
+    assert!((input.following_error_au - 0.5).abs() < 1e-12);
+    assert_eq!(input.error_code, 0x8611);
+}
+
+#[test]
+fn states_of_the_statusword_table() {
+    for (word, state) in [
+        (0x0000, DriveState::NotReady),
+        (0x0250, DriveState::SwitchOnDisabled),
+        (0x0231, DriveState::ReadyToSwitchOn),
+        (0x0233, DriveState::SwitchedOn),
+        (0x1637, DriveState::OperationEnabled),
+        (0x0217, DriveState::QuickStop),
+        (0x021F, DriveState::FaultReaction),
+        (0x0218, DriveState::Fault),
+        (0x4240, DriveState::SwitchOnDisabled),
+    ] {
+        assert_eq!(sequence::state(word), state, "{word:#06x}");
+    }
+    assert!(sequence::sto(0x4240) && !sequence::sto(0x0240));
+}
+
+#[test]
+fn enabling_walks_the_pds_and_sends_the_actual_position_until_csp_is_displayed() {
+    let mut d = driver();
+    assert_eq!(cycle(&mut d, 0, 0x0250, 0, 500, ON), (0x06, 8, 500, 0));
+    assert_eq!(cycle(&mut d, 1, 0x0231, 0, 501, ON), (0x07, 8, 501, 0));
+    assert_eq!(cycle(&mut d, 2, 0x0233, 8, 502, ON), (0x0F, 8, 502, 0));
+    assert_eq!(cycle(&mut d, 3, 0x0237, 10, 503, ON), (0x0F, 8, 503, 0), "not yet CSP");
+    assert_eq!(cycle(&mut d, 4, 0x0237, 8, 504, ON), (0x0F, 8, 77_700, 0));
+}
+
+#[test]
+fn torque_is_sent_only_when_cst_is_displayed() {
+    let mut d = driver();
+    cycle(&mut d, 0, 0x0237, 8, 500, ON);
+    assert_eq!(cycle(&mut d, 1, 0x0237, 8, 500, CST), (0x0F, 10, 77_700, 0), "the setpoint is kept");
+    assert_eq!(cycle(&mut d, 2, 0x0237, 10, 510, CST), (0x0F, 10, 510, 200));
+    assert_eq!(cycle(&mut d, 3, 0x0237, 10, 520, ON), (0x0F, 8, 520, 0), "back: torque off at once");
+    assert_eq!(cycle(&mut d, 4, 0x0237, 8, 530, ON), (0x0F, 8, 77_700, 0));
+}
+
+#[test]
+fn a_fault_is_reset_by_one_rising_edge() {
+    let mut d = driver();
+    assert_eq!(cycle(&mut d, 0, 0x0218, 8, 0, ON).0, 0x00);
+    assert_eq!(cycle(&mut d, 1, 0x0218, 8, 0, ON).0, 0x80);
+    assert_eq!(cycle(&mut d, 2, 0x0218, 8, 0, ON).0, 0x80);
+    assert_eq!(cycle(&mut d, 3, 0x0250, 8, 0, ON).0, 0x06);
+    let keep = AxisOutput { reset_fault: false, ..ON };
+    assert_eq!(cycle(&mut d, 4, 0x0218, 8, 0, keep).0, 0x00, "not asked to reset");
+}
+
+#[test]
+fn a_drive_that_left_operation_enabled_is_not_enabled_again_until_power_was_taken_back() {
+    let mut d = driver();
+    // Power has to be asked for before what the drive does counts as done for it.
+    cycle(&mut d, 0, 0x0233, 8, 0, ON);
+    cycle(&mut d, 1, 0x0237, 8, 0, ON);
+    for t in 2..6 {
+        assert_eq!(cycle(&mut d, t, 0x0250, 8, 0, ON).0, 0x00);
+    }
+    assert_eq!(cycle(&mut d, 6, 0x0250, 8, 0, OFF).0, 0x00);
+    assert_eq!(cycle(&mut d, 7, 0x0250, 8, 0, ON).0, 0x06);
+}
+
+#[test]
+fn a_transition_that_takes_too_long_is_overdue_and_progress_starts_the_time_again() {
+    let mut d = driver();
+    let overdue = |d: &mut ServoDriver, t, word| {
+        cycle(d, t, word, 8, 0, ON);
+        d.decode(&inputs(word, 8, 0)).overdue
+    };
+    assert!(!overdue(&mut d, 0, 0x0250));
+    assert!(!overdue(&mut d, 50, 0x0250));
+    assert!(!overdue(&mut d, 51, 0x0231));
+    assert!(!overdue(&mut d, 101, 0x0231));
+    assert!(overdue(&mut d, 102, 0x0231));
+    assert!(!overdue(&mut d, 103, 0x0237), "arrived after all");
+    // A mode that is never displayed is overdue, too.
+    cycle(&mut d, 104, 0x0237, 8, 0, CST);
+    cycle(&mut d, 160, 0x0237, 8, 0, CST);
+    assert!(d.decode(&inputs(0x0237, 8, 0)).overdue);
+}
+
+#[test]
+fn short_process_data_and_wild_numbers_do_no_harm() {
+    let mut d = driver();
+    assert_eq!(d.decode(&[0xff; 19]).state, DriveState::NotReady);
+    let mut short = [0x55; 9];
+    d.encode(TimeNs(0), &ON, &mut short);
+    assert_eq!(short, [0x55; 9]);
+    let wild = |v| AxisOutput { position_au: v, torque_nm: v, ..ON };
+    assert_eq!(cycle(&mut d, 0, 0x0237, 8, 42, wild(f64::NAN)).2, 42);
+    assert_eq!(cycle(&mut d, 0, 0x0237, 8, 42, wild(f64::INFINITY)).2, i32::MAX);
+    let wild_cst = |v| AxisOutput { position_au: v, torque_nm: v, ..CST };
+    assert_eq!(cycle(&mut d, 0, 0x0237, 10, 42, wild_cst(f64::NAN)).3, 0);
+    assert_eq!(cycle(&mut d, 0, 0x0237, 10, 42, wild_cst(1e9)).3, i16::MAX);
+}
