@@ -46,14 +46,8 @@ impl core::fmt::Display for UnresolvedQuantity {
 impl std::error::Error for UnresolvedQuantity {}
 
 /// Finds `quantity` or says which device misses it.
-pub fn require(
-    plant: &dyn PlantPort,
-    device: &str,
-    quantity: String,
-) -> Result<PlantIx, UnresolvedQuantity> {
-    plant
-        .resolve(&quantity)
-        .ok_or_else(|| UnresolvedQuantity { device: device.to_owned(), quantity })
+pub fn require(plant: &dyn PlantPort, device: &str, quantity: String) -> Result<PlantIx, UnresolvedQuantity> {
+    plant.resolve(&quantity).ok_or_else(|| UnresolvedQuantity { device: device.to_owned(), quantity })
 }
 
 /// A plant that is only a table of numbers: for benches and tests of single devices.
