@@ -1,3 +1,4 @@
 //! Analog inputs (load cell, torque transducer, pressure): driver and twin.
 
+pub mod driver;
 pub mod twin;

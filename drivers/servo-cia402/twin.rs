@@ -1,0 +1,1 @@
+//! Twin of a servo drive.
