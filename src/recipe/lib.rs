@@ -1,1 +1,24 @@
-//! Text to Plan, or every diagnostic at once.
+//! Text to Plan, or every diagnostic at once (house rule 8). Pure: files come from a [`FileSource`],
+//! nothing here reads a disk, a clock or the environment.
+//!
+//! Terms: a *recipe* makes one unit, an *operation* is a sub-recipe that a `use` step puts in, a *step* is
+//! the phase of ISA-88, *params* are its formula; a *variant* is a complete row of them. A [`Diagnostic`]
+//! has a code, a span, a cause and a remedy.
+//!
+//! The way: [`tree`] (YAML, strict, with spans) · [`decode`] (fields and quantities) · `cell_text` and
+//! `plant_text` (machine and twin) · `compile` (recipe: parameters, sub-recipes, steps, Plan).
+
+pub mod code;
+pub mod decode;
+pub mod diagnostic;
+pub mod scope;
+pub mod source;
+pub mod suggest;
+pub mod tree;
+
+pub use code::Code;
+pub use decode::{Decoder, Fields, Text};
+pub use diagnostic::{Diagnostic, Severity, Sink, json_rows};
+pub use scope::Scope;
+pub use source::{FileId, FileSource, Place, Sources, Span};
+pub use tree::{Entry, Node, Value};

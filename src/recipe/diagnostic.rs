@@ -1,0 +1,137 @@
+//! Diagnostics: what is wrong, where, why and what to do about it (house rule 8). A run collects all of
+//! them in a [`Sink`] and hands them out in the order of the text.
+
+use crate::code::Code;
+use crate::source::{Sources, Span};
+
+/// Whether the text can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    Error,
+    Warning,
+}
+
+impl Severity {
+    /// The word in JSON rows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        }
+    }
+}
+
+/// One mistake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    pub code: Code,
+    pub severity: Severity,
+    pub span: Span,
+    /// The cause.
+    pub message: String,
+    /// The remedy.
+    pub help: String,
+    /// Other places that have to do with it.
+    pub labels: Vec<(Span, String)>,
+}
+
+/// Diagnostics that one run keeps; the rest are counted. Nobody reads more, and a file of 4 MiB could
+/// hold a million.
+pub const DIAGNOSTICS_MAX: usize = 1000;
+
+/// Collects the diagnostics of a run.
+#[derive(Debug, Default)]
+pub struct Sink {
+    list: Vec<Diagnostic>,
+    dropped: usize,
+    errors: usize,
+}
+
+impl Sink {
+    /// An empty one.
+    pub fn new() -> Sink {
+        Sink::default()
+    }
+    /// Keeps a diagnostic; one with the same code at the same place and the same cause is not repeated
+    /// (a mistake in a shared line shows up again in each variant).
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        let same = |d: &Diagnostic| {
+            d.code == diagnostic.code && d.span == diagnostic.span && d.message == diagnostic.message
+        };
+        if self.list.len() == DIAGNOSTICS_MAX {
+            self.dropped += 1;
+            self.errors += 1;
+            return;
+        }
+        if !self.list.iter().any(same) {
+            self.errors += usize::from(diagnostic.severity == Severity::Error);
+            self.list.push(diagnostic);
+        }
+    }
+    /// An error with cause and remedy.
+    pub fn error(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        self.error_with(code, span, message, help, Vec::new());
+    }
+    /// An error that points to further places.
+    pub fn error_with(
+        &mut self,
+        code: Code,
+        span: Span,
+        message: impl Into<String>,
+        help: impl Into<String>,
+        labels: Vec<(Span, String)>,
+    ) {
+        let (message, help) = (message.into(), help.into());
+        self.push(Diagnostic { code, severity: Severity::Error, span, message, help, labels });
+    }
+    /// A warning with cause and remedy.
+    pub fn warning(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
+        let (message, help) = (message.into(), help.into());
+        self.push(Diagnostic { code, severity: Severity::Warning, span, message, help, labels: Vec::new() });
+    }
+    /// Errors so far; a caller compares two counts to learn whether a part was right.
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+    /// All diagnostics in the order of files and places.
+    pub fn finish(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by(|a, b| {
+            (a.span.file, a.span.start, a.span.end, a.code).cmp(&(
+                b.span.file,
+                b.span.start,
+                b.span.end,
+                b.code,
+            ))
+        });
+        if let (true, Some(last)) = (self.dropped > 0, self.list.last().cloned()) {
+            self.list.push(Diagnostic {
+                code: Code::TooMany,
+                severity: Severity::Error,
+                message: format!("{} more mistakes are not shown", self.dropped),
+                help: "correct these first".into(),
+                labels: Vec::new(),
+                ..last
+            });
+        }
+        self.list
+    }
+}
+
+/// Rows for `check --json`: line and column from 1, columns in characters; `end_column` is exclusive.
+pub fn json_rows(diagnostics: &[Diagnostic], sources: &Sources) -> serde_json::Value {
+    let row = |d: &Diagnostic| {
+        let (start, end) = sources.places(d.span);
+        serde_json::json!({
+            "code": d.code.as_str(),
+            "severity": d.severity.as_str(),
+            "file": sources.file(d.span.file).path,
+            "line": start.line,
+            "column": start.column,
+            "end_line": end.line,
+            "end_column": end.column,
+            "message": d.message,
+            "help": d.help,
+        })
+    };
+    serde_json::Value::Array(diagnostics.iter().map(row).collect())
+}
