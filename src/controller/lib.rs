@@ -1,1 +1,239 @@
-//! Joins engine, rt and drivers.
+//! The controller: joins the engine, the real-time cycle and the message devices. Synchronous and
+//! sans-I/O: [`Controller::step`] takes what has arrived and says what is to be sent; `run` pumps it from
+//! tokio with the real clock, `simulate` on one thread with virtual time.
+//!
+//! Order within a step, so that equal inputs give equal outputs: events of the cycle, message devices by
+//! id, operator, acknowledged transactions, timers by (deadline, id), then one tick of conditions.
+
+mod devices;
+mod ledger;
+mod operator;
+mod timers;
+
+pub use cellwright_engine::api::{
+    Alarm, Answered, DeviceReply, Input, MachineFault, Order, Question, QuestionKind, Source, Ticket,
+};
+pub use devices::{DeviceId, Devices, StreamEvent};
+pub use ledger::{Ledger, LedgerSettings};
+pub use operator::{AutoOperator, Progress};
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use cellwright_engine::Engine;
+use cellwright_engine::api::{Machine, Output};
+use cellwright_model::cell::Cell;
+use cellwright_model::event::Transaction;
+use cellwright_model::job::{Refusal, RtCommand, RtEvent, RtEventKind, RtStatus};
+use cellwright_model::{JobId, TimeNs};
+use cellwright_rt::ControllerEnds;
+
+/// What has arrived since the last step.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// From byte streams of cameras and scanners, in the order of arrival.
+    pub streams: Vec<(DeviceId, StreamEvent)>,
+    /// Commands, orders, answers, acknowledgements, material; faults that the caller noticed.
+    pub operator: Vec<Input>,
+    /// Transactions that are durable now, in their order.
+    pub persisted: Vec<Ticket>,
+    /// Time of day at `now`, ns since 1970-01-01T00:00:00Z.
+    pub wall_unix_ns: i128,
+}
+
+/// What is to be done after a step. The caller empties it.
+#[derive(Debug, Default)]
+pub struct Outputs {
+    /// To be made durable, in this order; acknowledged by [`Inputs::persisted`].
+    pub transactions: Vec<Transaction>,
+    /// Bytes for cameras and scanners.
+    pub streams: Vec<(DeviceId, Vec<u8>)>,
+    /// For people.
+    pub notices: Vec<Notice>,
+}
+
+/// Something a person is told at once; its record travels in a transaction.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    Ask(Question),
+    /// The question is no longer asked.
+    Withdrawn(cellwright_model::RequestId),
+    Alarm(Alarm),
+    Answered { request: Answered, by: Source, result: Result<(), String> },
+}
+
+/// See the module text.
+pub struct Controller {
+    engine: Engine,
+    ends: ControllerEnds,
+    status: RtStatus,
+    devices: Devices,
+    timers: timers::Timers,
+    ledger: Ledger,
+    /// Inputs that outputs of the engine caused within a step (a refused command).
+    follow_up: VecDeque<Input>,
+    scratch: Vec<Output>,
+    events: Vec<RtEvent>,
+}
+
+/// Inputs that one step hands to the engine at the most, follow-ups included: far above what rings and
+/// devices can hold; reaching it is a loop between engine and refusals, which the next step goes on with.
+const INPUTS_PER_STEP_MAX: usize = 8192;
+
+impl Controller {
+    /// Joins the parts. `ends`: the controller's side of the rings of the cycle.
+    pub fn new(
+        cell: Arc<Cell>,
+        engine: Engine,
+        ends: ControllerEnds,
+        devices: Devices,
+        settings: LedgerSettings,
+    ) -> Controller {
+        Controller {
+            engine,
+            ends,
+            status: RtStatus::default(),
+            devices,
+            timers: timers::Timers::default(),
+            ledger: Ledger::new(cell, settings),
+            follow_up: VecDeque::new(),
+            scratch: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// The latest snapshot of the cycle.
+    pub fn status(&self) -> &RtStatus {
+        &self.status
+    }
+
+    /// The engine, for what it can say of itself (state, units, what they wait for).
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// When the next step has something to do without new inputs from outside the cycle.
+    pub fn deadline(&self) -> Option<TimeNs> {
+        match (self.timers.next(), self.devices.deadline()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// One step at `now`; see the module text for the order within.
+    pub fn step(&mut self, now: TimeNs, inputs: &mut Inputs, out: &mut Outputs) {
+        let wall = inputs.wall_unix_ns;
+        let mut budget = INPUTS_PER_STEP_MAX;
+        let mut feed = |this: &mut Controller, input: Input| {
+            this.handle(now, wall, input, out);
+            while let Some(next) = this.follow_up.pop_front() {
+                budget = budget.saturating_sub(1);
+                if budget == 0 {
+                    this.follow_up.push_front(next);
+                    return;
+                }
+                this.handle(now, wall, next, out);
+            }
+        };
+
+        self.drain_cycle();
+        while let Some((capture, curve)) = self.ends.pop_curve() {
+            feed(self, Input::Curve { capture, curve: Arc::new(curve) });
+        }
+        let mut events = core::mem::take(&mut self.events);
+        for event in events.drain(..) {
+            feed(self, Input::Rt(event));
+        }
+        self.events = events;
+        while let Some(fault) = self.ends.pop_bring_up_fault() {
+            feed(self, Input::MachineFault(bring_up_fault(&fault)));
+        }
+
+        for (device, event) in inputs.streams.drain(..) {
+            self.devices.receive(now, device, event);
+        }
+        while let Some(input) = self.devices.poll(now) {
+            feed(self, input);
+        }
+        for input in inputs.operator.drain(..) {
+            feed(self, input);
+        }
+        for ticket in inputs.persisted.drain(..) {
+            feed(self, Input::Persisted(ticket));
+        }
+        while let Some(id) = self.timers.pop_due(now) {
+            feed(self, Input::Timer(id));
+        }
+        feed(self, Input::Tick);
+        self.devices.transmit(&mut out.streams);
+    }
+
+    /// Takes everything out of the rings first, then the curves: a curve is pushed before the event that
+    /// ends its capture, so every drained event finds its curve already handed over.
+    fn drain_cycle(&mut self) {
+        while let Some(event) = self.ends.pop_event() {
+            self.events.push(event);
+        }
+        self.status = *self.ends.status();
+    }
+
+    fn handle(&mut self, now: TimeNs, wall: i128, input: Input, out: &mut Outputs) {
+        let mut outputs = core::mem::take(&mut self.scratch);
+        let machine = Machine { rt: &self.status, robots: self.devices.robot_states() };
+        self.engine.handle(now, input, &machine, &mut outputs);
+        for output in outputs.drain(..) {
+            self.carry_out(now, wall, output, out);
+        }
+        self.scratch = outputs;
+    }
+
+    fn carry_out(&mut self, now: TimeNs, wall: i128, output: Output, out: &mut Outputs) {
+        match output {
+            Output::Rt(command) => self.command(command),
+            Output::Urgent(urgent) => self.ends.set_urgent(urgent),
+            Output::BringUp => self.ends.request_bring_up(),
+            Output::Robot { robot, request } => self.devices.robot(now, robot, request),
+            Output::Inspect { camera, id, job, version, .. } => {
+                let failed = self.devices.inspect(now, camera, id, job, version);
+                self.follow_up.extend(failed);
+            }
+            Output::Scan { scanner, id, .. } => {
+                let failed = self.devices.scan(now, scanner, id);
+                self.follow_up.extend(failed);
+            }
+            Output::Ask(question) => out.notices.push(Notice::Ask(question)),
+            Output::Withdraw { id } => out.notices.push(Notice::Withdrawn(id)),
+            Output::Timer { id, at } => self.timers.set(at, id),
+            Output::Persist(transaction) => {
+                let clock = ledger::WallClock { now, unix_ns: wall };
+                out.transactions.push(self.ledger.enter(transaction, clock, &self.status));
+            }
+            Output::Alarm(alarm) => out.notices.push(Notice::Alarm(alarm)),
+            Output::Answered { request, by, result, .. } => {
+                out.notices.push(Notice::Answered { request, by, result });
+            }
+        }
+    }
+
+    /// A full ring refuses: the job never began.
+    fn command(&mut self, command: RtCommand) {
+        if !self.ends.push_command(command) {
+            let kind = RtEventKind::Refused(Refusal::Busy);
+            self.follow_up.push_back(refused(self.status.cycle, command.job, kind));
+        }
+    }
+}
+
+fn refused(cycle: u64, job: JobId, kind: RtEventKind) -> Input {
+    Input::Rt(RtEvent { cycle, job, kind })
+}
+
+fn bring_up_fault(fault: &cellwright_rt::bus::BusFault) -> MachineFault {
+    MachineFault {
+        class: cellwright_model::outcome::FaultClass::Abort,
+        code: "bring-up".to_owned(),
+        cause: fault.to_string(),
+        place: fault.place(),
+        remedy: fault.remedy().to_owned(),
+    }
+}

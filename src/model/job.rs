@@ -139,6 +139,8 @@ pub enum JobEnd {
 /// Why a job was not begun.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Refusal {
+    /// The command ring was full.
+    Busy,
     /// The axis has a job.
     AxisBusy,
     /// Its drive is not in Operation enabled.

@@ -1,0 +1,214 @@
+//! The command line. The same flag means the same in every subcommand.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A real-time cell controller for regulated assembly. It is not a safety function.
+#[derive(Debug, Parser)]
+#[command(name = "cellwright", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Checks a recipe against the cell: every mistake of it, before a part is touched.
+    #[command(after_help = "Example:\n  cellwright check recipes/cannula-hub/cannula-hub.recipe.yaml")]
+    Check(CheckArgs),
+    /// Runs a recipe on the twin in virtual time: yield, ng by cause, takt.
+    #[command(after_help = "Example:\n  cellwright simulate --units 200 --seed 7 --record events.jsonl")]
+    Simulate(SimulateArgs),
+    /// Runs the cell. Without arguments: the embedded cell on its twin, 3 units, all said on screen.
+    #[command(after_help = "Examples:\n  cellwright run\n  cellwright run --units 2 --capture f.pcapng\n  \
+                            cellwright run --bus eth1 --units 10")]
+    Run(RunArgs),
+    /// Keeps the device history record of a cell that runs elsewhere.
+    #[command(
+        after_help = "Example:\n  cellwright record --connect tcp/127.0.0.1:7447 --store /var/lib/cw/dhr.db"
+    )]
+    Record(RecordArgs),
+    /// Lists, shows and verifies device history records.
+    #[command(after_help = "Examples:\n  cellwright dhr list\n  cellwright dhr show CW-000001 --json\n  \
+                            cellwright dhr verify")]
+    Dhr(DhrArgs),
+    /// Measures the cycle over whole units: wake-up, execution, allocations, missed cycles.
+    #[command(after_help = "Example:\n  cellwright bench --units 1 --json")]
+    Bench(BenchArgs),
+}
+
+/// What the cell is and what it makes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CellArgs {
+    /// Recipe file; the embedded cannula-hub if left out.
+    pub(crate) recipe: Option<PathBuf>,
+    /// Folder with cell.yaml, and plant.yaml for the twin; the embedded cannula-cell if left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cell: Option<PathBuf>,
+    /// Variant of the recipe; its defaults if left out.
+    #[arg(long)]
+    pub(crate) variant: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    #[command(flatten)]
+    pub(crate) cell: CellArgs,
+    /// One JSON array of diagnostics.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimulateArgs {
+    #[command(flatten)]
+    pub(crate) cell: CellArgs,
+    /// Units to build.
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) units: u32,
+    /// Seed of every draw of the plant.
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    pub(crate) seed: u64,
+    /// Writes the events, one a line.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) cell: CellArgs,
+    /// State directory; `./state/<cell>` if left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// DHR store of the recorder in this process; `<state>/dhr.db` if left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+    /// Units to build.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) units: u32,
+    /// Seed of every draw of the twin's plant.
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    pub(crate) seed: u64,
+    /// `twin`, or a network interface with the real segment.
+    #[arg(long, default_value = "twin", value_name = "twin|IFACE")]
+    pub(crate) bus: String,
+    /// Cobots: the twin's.
+    #[arg(long, value_enum, default_value_t = Robots::Twin)]
+    pub(crate) robots: Robots,
+    /// Who confirms and scans: `auto:ID` answers by itself; only on the twin.
+    #[arg(long, value_name = "auto:ID")]
+    pub(crate) operator: Option<String>,
+    /// Writes every frame, both directions.
+    #[arg(long, value_name = "FILE.pcapng")]
+    pub(crate) capture: Option<PathBuf>,
+    /// Zenoh endpoint to listen on.
+    #[arg(long, value_name = "ENDPOINT", default_value = "tcp/127.0.0.1:0")]
+    pub(crate) listen: String,
+    /// Zenoh endpoint to connect to besides.
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) connect: Vec<String>,
+    /// Leaves the record to a `cellwright record` elsewhere.
+    #[arg(long)]
+    pub(crate) no_recorder: bool,
+    /// Core for the real-time thread; the last one if left out.
+    #[arg(long, value_name = "CORE")]
+    pub(crate) rt_core: Option<usize>,
+    /// One JSON line an event, last a summary.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which cobots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Robots {
+    Twin,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// DHR store.
+    #[arg(long, value_name = "FILE", default_value = "dhr.db")]
+    pub(crate) store: PathBuf,
+    /// Zenoh endpoint of the cell.
+    #[arg(long, value_name = "ENDPOINT", required_unless_present = "listen")]
+    pub(crate) connect: Vec<String>,
+    /// Zenoh endpoint to listen on.
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) listen: Option<String>,
+    /// One JSON line an accepted batch.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DhrArgs {
+    #[command(subcommand)]
+    pub(crate) command: DhrCommand,
+}
+
+/// Where the records are.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StoreArgs {
+    /// State directory of the cell; `./state/cannula-cell` if left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// DHR store; `<state>/dhr.db` if left out.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+    /// JSON instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DhrCommand {
+    /// Every serial with its result.
+    List {
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// The record of one serial: every component, step, attempt, measurement, curve.
+    Show {
+        serial: String,
+        #[command(flatten)]
+        store: StoreArgs,
+    },
+    /// Recomputes every hash, chain and curve; exit 1 and the places if anything does not hold.
+    Verify {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// Heads exported before, instead of the outbox of the state directory.
+        #[arg(long, value_name = "FILE")]
+        heads: Option<PathBuf>,
+    },
+    /// Exports the chain heads, to be kept on another machine.
+    Heads {
+        #[command(flatten)]
+        store: StoreArgs,
+        #[arg(long, value_name = "FILE", default_value = "heads.json")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    #[command(flatten)]
+    pub(crate) cell: CellArgs,
+    /// Whole units that are measured, after one to warm up.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) units: u32,
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    pub(crate) seed: u64,
+    #[arg(long, value_name = "CORE")]
+    pub(crate) rt_core: Option<usize>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Seed of the embedded demonstration: among its first three units one is ng.
+pub(crate) const DEFAULT_SEED: u64 = 1;

@@ -1,0 +1,405 @@
+//! The ledger: what the engine wants kept becomes journal entries and events, with wall time, the
+//! context of the run and of the unit.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cellwright_engine::api::{Alarm, Source};
+use cellwright_engine::record::{self, Location, PartRef, Record, StepResult, UnitSummary};
+use cellwright_model::cell::Cell;
+use cellwright_model::event::{
+    AlarmChange, AlarmChanged, CellCommanded, CellRef, CellStateChanged, ClockState, Component, Context,
+    CurveRef, EnvironmentReading, Equipment, EventData, EventDraft, JournalEntry, MaterialLoaded,
+    Measurement, OperatorAnswered, PartMoved, RecipeRef, Stamp, StepCounts, StepEnded, Transaction,
+    UnitContext, UnitEnded, UnitOpened,
+};
+use cellwright_model::job::RtStatus;
+use cellwright_model::outcome::{Origin, Purpose, StepOutcome};
+use cellwright_model::plan::{Plan, Step};
+use cellwright_model::{AnalogId, Dimension, StepIx, TimeNs, TrayId, UnitId};
+
+/// What every event of this run says.
+#[derive(Debug, Clone)]
+pub struct LedgerSettings {
+    pub origin: Origin,
+    pub purpose: Purpose,
+    /// Name and version of the program.
+    pub program: String,
+    /// Lot of the product that the order makes.
+    pub lot: Option<String>,
+    pub operator: Option<String>,
+    pub clock_state: ClockState,
+}
+
+/// Time of day at an instant of the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WallClock {
+    pub(crate) now: TimeNs,
+    pub(crate) unix_ns: i128,
+}
+
+impl WallClock {
+    fn stamp(&self, at: TimeNs) -> Stamp {
+        let wall_unix_ns = self.unix_ns + i128::from(at.0) - i128::from(self.now.0);
+        Stamp { wall_unix_ns, monotonic_ns: at.0 }
+    }
+}
+
+/// Counts of one open unit.
+struct OpenUnit {
+    context: Arc<UnitContext>,
+    plan: Arc<Plan>,
+    counts: StepCounts,
+}
+
+/// A transaction being written.
+struct Entry {
+    time: Stamp,
+    clock: WallClock,
+    out: Transaction,
+}
+
+/// See the module text.
+pub struct Ledger {
+    cell: Arc<Cell>,
+    settings: LedgerSettings,
+    context: Arc<Context>,
+    units: BTreeMap<UnitId, OpenUnit>,
+}
+
+impl Ledger {
+    /// A ledger without open units.
+    pub fn new(cell: Arc<Cell>, settings: LedgerSettings) -> Ledger {
+        let context = Arc::new(context(&cell, &settings, None));
+        Ledger { cell, settings, context, units: BTreeMap::new() }
+    }
+
+    /// Turns one transaction of the engine into one of the record.
+    pub(crate) fn enter(
+        &mut self,
+        transaction: record::Transaction,
+        clock: WallClock,
+        status: &RtStatus,
+    ) -> Transaction {
+        let mut entry = Entry {
+            time: clock.stamp(transaction.at),
+            clock,
+            out: Transaction {
+                ticket: transaction.ticket.0,
+                journal: Vec::new(),
+                events: Vec::new(),
+                curves: Vec::new(),
+            },
+        };
+        for record in transaction.records {
+            self.record(record, &mut entry, status);
+        }
+        entry.out
+    }
+
+    fn record(&mut self, record: Record, entry: &mut Entry, status: &RtStatus) {
+        match record {
+            Record::CellState { from, to, mode, cause } => {
+                let from = (from != to).then_some(from);
+                self.event(entry, None, EventData::CellState(CellStateChanged { from, to, cause, mode }));
+            }
+            Record::Command { command, by, result } => {
+                self.command(entry, command.name().to_owned(), by, result);
+            }
+            Record::Mode { mode, by, result } => {
+                self.command(entry, format!("mode {}", mode.name()), by, result);
+            }
+            Record::Order { order, units, by, result } => {
+                if result.is_ok() {
+                    self.context = Arc::new(context(&self.cell, &self.settings, Some(order.clone())));
+                }
+                self.command(entry, format!("order {order}, {units} units"), by, result);
+            }
+            Record::Alarm(alarm) => self.event(entry, None, EventData::Alarm(alarm_changed(alarm))),
+            Record::Answer { unit, step, prompt, answer, by, .. } => {
+                let plan = unit.and_then(|u| self.units.get(&u)).map(|u| &u.plan);
+                let step = plan.zip(step).and_then(|(p, ix)| p.steps.get(ix.index())).map(|s| s.id.clone());
+                let data = OperatorAnswered { step, prompt, answer, operator: by.who, reason: None };
+                self.event(entry, unit, EventData::OperatorAnswer(data));
+            }
+            Record::UnitOpened { unit, serial, counter, plan, .. } => {
+                self.open(entry, unit, serial, counter, &plan);
+            }
+            Record::StepIntent { unit, serial, step, attempt } => {
+                self.intent(entry, unit, serial, step, attempt);
+            }
+            Record::StepOutcome(result) => self.outcome(entry, *result, status),
+            Record::PartMoved { unit, serial, part, from, to, verified } => {
+                self.moved(entry, unit, &serial, &part, (from, to), verified);
+            }
+            Record::TrayCursor { tray, next } => {
+                let tray = self.tray(tray).to_owned();
+                entry.out.journal.push(JournalEntry::TrayCursor { tray, pocket: next });
+            }
+            Record::Material { tray, part, lot, by } => self.material(entry, tray, part, lot, by.who),
+            Record::UnitClosed(summary) => self.close(entry, *summary),
+        }
+    }
+
+    fn event(&self, entry: &mut Entry, unit: Option<UnitId>, data: EventData) {
+        let unit = unit.and_then(|u| self.units.get(&u)).map(|u| u.context.clone());
+        entry.out.events.push(EventDraft { time: entry.time, context: self.context.clone(), unit, data });
+    }
+
+    fn command(&self, entry: &mut Entry, command: String, by: Source, result: Result<(), String>) {
+        let data = CellCommanded {
+            command,
+            who: by.who,
+            whence: by.from,
+            accepted: result.is_ok(),
+            reason: result.err(),
+        };
+        self.event(entry, None, EventData::CellCommand(data));
+    }
+
+    fn open(&mut self, entry: &mut Entry, unit: UnitId, serial: String, counter: u64, plan: &Arc<Plan>) {
+        let context = Arc::new(UnitContext { serial, udi: None, recipe: recipe_ref(plan) });
+        self.units.insert(
+            unit,
+            OpenUnit { context: context.clone(), plan: plan.clone(), counts: StepCounts::default() },
+        );
+        entry.out.journal.push(JournalEntry::SerialCounter(counter));
+        entry.out.journal.push(JournalEntry::UnitOpened {
+            context: self.context.clone(),
+            unit: context,
+            time: entry.time,
+        });
+        let data = UnitOpened { carrier: None, operator: self.settings.operator.clone() };
+        self.event(entry, Some(unit), EventData::UnitOpened(data));
+    }
+
+    fn intent(&self, entry: &mut Entry, unit: UnitId, serial: String, ix: StepIx, attempt: u16) {
+        let Some(step) = self.units.get(&unit).and_then(|u| u.plan.steps.get(ix.index())) else { return };
+        let station = step.station.and_then(|s| self.cell.stations.get(s.index())).map(|s| s.name.clone());
+        entry.out.journal.push(JournalEntry::StepIntent {
+            serial,
+            step: step.id.clone(),
+            n: step.n,
+            attempt: u32::from(attempt),
+            station,
+            time: entry.time,
+        });
+    }
+
+    fn outcome(&mut self, entry: &mut Entry, result: StepResult, status: &RtStatus) {
+        let Some(step) = result.plan.steps.get(result.step.index()) else { return };
+        if let Some(unit) = self.units.get_mut(&result.unit) {
+            unit.counts.attempts += 1;
+            match result.outcome {
+                StepOutcome::Passed => unit.counts.passed += 1,
+                _ => unit.counts.not_passed += 1,
+            }
+        }
+        entry.out.curves.extend(result.curves.iter().map(|c| c.curve.clone()));
+        let data = self.step_ended(entry.clock, step, &result, status);
+        self.event(entry, Some(result.unit), EventData::StepOutcome(data));
+    }
+
+    fn step_ended(&self, clock: WallClock, step: &Step, result: &StepResult, status: &RtStatus) -> StepEnded {
+        let curve = |c: &record::NamedCurve| CurveRef {
+            name: c.name.clone(),
+            hash: c.curve.hash(),
+            samples: c.curve.samples.len() as u32,
+        };
+        StepEnded {
+            step: step.id.clone(),
+            n: step.n,
+            station: result.station.and_then(|s| self.cell.stations.get(s.index())).map(|s| s.name.clone()),
+            attempt: u32::from(result.attempt),
+            start: clock.stamp(result.start).rfc3339(),
+            end: clock.stamp(result.end).rfc3339(),
+            duration_ns: result.end.since(result.start).0,
+            outcome: result.outcome,
+            cause: result.cause.clone(),
+            operator: result.operator.clone().or_else(|| self.settings.operator.clone()),
+            training: None,
+            equipment: result.equipment.iter().filter_map(|i| self.equipment(*i)).collect(),
+            components: result.components.iter().map(component).collect(),
+            measurements: result.measurements.iter().map(measurement).collect(),
+            curves: result.curves.iter().map(curve).collect(),
+            environment: self.environment(status),
+        }
+    }
+
+    fn equipment(&self, index: usize) -> Option<Equipment> {
+        self.cell.equipment.get(index).map(|e| Equipment {
+            id: e.id.clone(),
+            serial: Some(e.serial.clone()),
+            calibration_due: Some(e.calibration_due.clone()),
+        })
+    }
+
+    /// Temperatures of the cell at the end of the step; a sensor that is not trusted is left out.
+    fn environment(&self, status: &RtStatus) -> Vec<EnvironmentReading> {
+        let channels = self.cell.analogs.iter().enumerate();
+        channels
+            .filter(|(i, a)| {
+                a.dimension == Dimension::Temperature && status.analog_valid >> i & 1 == 1
+            })
+            .map(|(i, a)| EnvironmentReading {
+                sensor: a.name.clone(),
+                value: round_to(status.analogs[AnalogId(i as u16).index()], a.resolution),
+                unit: a.dimension.unit().to_owned(),
+            })
+            .collect()
+    }
+
+    fn moved(
+        &self,
+        entry: &mut Entry,
+        unit: UnitId,
+        serial: &str,
+        part: &PartRef,
+        (from, to): (Location, Location),
+        verified: bool,
+    ) {
+        let part = match part {
+            PartRef::Component(name) => format!("{serial}/{name}"),
+            PartRef::Unit => serial.to_owned(),
+        };
+        let (from, to) = (self.place(from), self.place(to));
+        entry.out.journal.push(JournalEntry::PartMoved {
+            part: part.clone(),
+            from: from.clone(),
+            to: to.clone(),
+            verified,
+        });
+        self.event(entry, Some(unit), EventData::PartMoved(PartMoved { part, from, to, verified }));
+    }
+
+    fn material(&self, entry: &mut Entry, tray: TrayId, part: String, lot: String, who: String) {
+        let quantity = self.cell.trays.get(tray.index()).map_or(0, |t| t.pockets());
+        let data = MaterialLoaded {
+            component: part.clone(),
+            part,
+            material_lot: Some(lot),
+            material_serial: None,
+            place: self.tray(tray).to_owned(),
+            quantity,
+            expires: None,
+            operator: Some(who),
+        };
+        self.event(entry, None, EventData::MaterialLoaded(data));
+    }
+
+    fn close(&mut self, entry: &mut Entry, summary: UnitSummary) {
+        let counts = self.units.get(&summary.unit).map(|u| u.counts).unwrap_or_default();
+        let data = UnitEnded {
+            result: summary.result,
+            cause: summary.cause,
+            retested: summary.retested,
+            counts,
+        };
+        self.event(entry, Some(summary.unit), EventData::UnitResult(data));
+        self.units.remove(&summary.unit);
+        let closed = JournalEntry::UnitClosed { serial: summary.serial, result: summary.result };
+        entry.out.journal.push(closed);
+    }
+
+    fn tray(&self, id: TrayId) -> &str {
+        self.cell.trays.get(id.index()).map_or("?", |t| t.name.as_str())
+    }
+
+    /// `hub_tray/7`, `robot_r`, `nest/0`, `reject_bin`, `hand`.
+    fn place(&self, location: Location) -> String {
+        match location {
+            Location::Tray { tray, pocket } => format!("{}/{pocket}", self.tray(tray)),
+            Location::Gripper(robot) => {
+                self.cell.robots.get(robot.index()).map_or("?", |r| r.name.as_str()).to_owned()
+            }
+            Location::Nest(n) => format!("nest/{n}"),
+            Location::Bin(tray) => self.tray(tray).to_owned(),
+            Location::Hand => "hand".to_owned(),
+        }
+    }
+}
+
+fn context(cell: &Cell, settings: &LedgerSettings, order: Option<String>) -> Context {
+    Context {
+        origin: settings.origin,
+        purpose: settings.purpose,
+        cell: CellRef { id: cell.id.clone(), hash: cell.hash.clone() },
+        program: settings.program.clone(),
+        order,
+        lot: settings.lot.clone(),
+        clock_state: settings.clock_state,
+    }
+}
+
+fn recipe_ref(plan: &Plan) -> RecipeRef {
+    RecipeRef {
+        id: plan.recipe_id.clone(),
+        version: plan.recipe_version.clone(),
+        hash: plan.recipe_hash.clone(),
+        plan_hash: plan.hash().ok(),
+        variant: plan.variant.clone(),
+        approval: None,
+    }
+}
+
+fn component(c: &record::ComponentUse) -> Component {
+    Component { name: c.name.clone(), part: c.part.clone(), lot: c.lot.clone(), serial: c.serial.clone() }
+}
+
+/// An infinite limit is none.
+fn measurement(m: &record::Measured) -> Measurement {
+    let finite = |v: f64| v.is_finite().then_some(v);
+    Measurement {
+        name: m.name.clone(),
+        value: m.value.and_then(finite),
+        unit: m.unit.clone(),
+        limits: [finite(m.lo), finite(m.hi)],
+        verdict: m.verdict,
+        spec: m.spec.clone(),
+    }
+}
+
+fn alarm_changed(alarm: Alarm) -> AlarmChanged {
+    let change = match (alarm.cleared, alarm.acknowledged) {
+        (Some(_), _) => AlarmChange::Cleared,
+        (None, Some(_)) => AlarmChange::Acknowledged,
+        (None, None) => AlarmChange::Raised,
+    };
+    AlarmChanged {
+        id: format!("{}#{}", alarm.code, alarm.id),
+        class: alarm.class.into(),
+        change,
+        first_out: alarm.first_out,
+        cause: alarm.cause,
+        place: alarm.place,
+        remedy: alarm.remedy,
+        who: None,
+    }
+}
+
+/// The nearest multiple of `resolution`, as the shortest decimal: 0.1 steps give 23.4, not 23.400000000000002.
+fn round_to(value: f64, resolution: f64) -> f64 {
+    if resolution <= 0.0 {
+        return value;
+    }
+    let steps = (value / resolution).round();
+    let inverse = 1.0 / resolution;
+    if inverse >= 1.0 && (inverse - inverse.round()).abs() < 1e-9 * inverse {
+        steps / inverse.round()
+    } else {
+        steps * resolution
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_gives_short_decimals() {
+        assert_eq!(round_to(23.44, 0.1), 23.4);
+        assert_eq!(round_to(0.0123456, 0.0001), 0.0123);
+        assert_eq!(round_to(1234.0, 5.0), 1235.0);
+        assert_eq!(round_to(1.5, 0.0), 1.5);
+    }
+}

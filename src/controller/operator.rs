@@ -1,0 +1,86 @@
+//! The automatic operator of the twin: brings the cell from Aborted into Execute once, confirms what the
+//! recipe asks, and leaves every real decision to stop the run. Never used for production.
+
+use cellwright_engine::api::{Input, Order, Question, QuestionKind, Source};
+use cellwright_model::packml::{CellCommand, CellState};
+
+/// See the module text.
+#[derive(Debug)]
+pub struct AutoOperator {
+    who: String,
+    order: Option<Order>,
+    /// Commands given so far on the way to Execute: each only once, so that a cell which falls back is
+    /// not started again by a program.
+    given: Vec<CellCommand>,
+    was_executing: bool,
+}
+
+/// How the run stands, as the automatic operator sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// On the way, or at work.
+    Running,
+    /// The order is complete.
+    Completed,
+    /// The cell stopped by itself: a person is needed, and there is none.
+    NeedsPerson(CellState),
+}
+
+impl AutoOperator {
+    /// An operator by the name that records show (`auto:ID`), with the order to be made.
+    pub fn new(who: impl Into<String>, order: Order) -> AutoOperator {
+        AutoOperator { who: who.into(), order: Some(order), given: Vec::new(), was_executing: false }
+    }
+
+    /// What it does in this state of the cell, appended to `inputs`.
+    pub fn react(&mut self, state: CellState, inputs: &mut Vec<Input>) -> Progress {
+        match state {
+            CellState::Execute => {
+                self.was_executing = true;
+                Progress::Running
+            }
+            CellState::Completed => Progress::Completed,
+            CellState::Held | CellState::Stopped | CellState::Aborted | CellState::Idle
+                if self.was_executing =>
+            {
+                Progress::NeedsPerson(state)
+            }
+            CellState::Aborted => self.give(CellCommand::Clear, state, inputs),
+            CellState::Stopped => self.give(CellCommand::Reset, state, inputs),
+            CellState::Idle => {
+                if let Some(order) = self.order.take() {
+                    inputs.push(Input::Order { order, by: self.source() });
+                }
+                self.give(CellCommand::Start, state, inputs)
+            }
+            _ => Progress::Running,
+        }
+    }
+
+    fn give(&mut self, command: CellCommand, state: CellState, inputs: &mut Vec<Input>) -> Progress {
+        if self.given.last() == Some(&command) {
+            return Progress::Running;
+        }
+        if self.given.contains(&command) {
+            return Progress::NeedsPerson(state);
+        }
+        self.given.push(command);
+        inputs.push(Input::Command { command, by: self.source() });
+        Progress::Running
+    }
+
+    /// Its answer to a question: the first one that the recipe offers (`ok`), rejection of the part where
+    /// the machine could not, the first proposal where parts are to be reconciled.
+    pub fn answer(&self, question: &Question) -> Option<Input> {
+        let preferred = match question.kind {
+            QuestionKind::Decision => question.answers.iter().find(|a| *a == "reject"),
+            QuestionKind::Recipe | QuestionKind::Reconcile => None,
+        };
+        let answer = preferred.or_else(|| question.answers.first())?.clone();
+        Some(Input::Answer { id: question.id, answer, by: self.source() })
+    }
+
+    fn source(&self) -> Source {
+        Source::new(self.who.clone(), "auto")
+    }
+}
