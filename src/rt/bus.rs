@@ -33,14 +33,24 @@ pub struct Identity {
     pub product: u32,
     /// Revision number.
     pub revision: u32,
+    /// Serial number; 0 in an expectation accepts any.
+    pub serial: u32,
+}
+
+impl Identity {
+    /// Whether `found` is what `self` expects.
+    pub fn accepts(&self, found: &Identity) -> bool {
+        let kind = |id: &Identity| (id.vendor, id.product, id.revision);
+        kind(self) == kind(found) && (self.serial == 0 || self.serial == found.serial)
+    }
 }
 
 impl core::fmt::Display for Identity {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(
             f,
-            "vendor {:#010x} product {:#010x} revision {:#010x}",
-            self.vendor, self.product, self.revision
+            "vendor {:#010x} product {:#010x} revision {:#010x} serial {}",
+            self.vendor, self.product, self.revision, self.serial
         )
     }
 }

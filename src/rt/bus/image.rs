@@ -70,7 +70,7 @@ impl ProcessImage {
         }
     }
 
-    /// Sets every output to zero, which is the off state of every driver's outputs.
+    /// Sets every output byte to zero. (A named output whose off state is 1 is encoded after this.)
     pub fn outputs_off(&mut self) {
         for r in &self.outputs {
             self.bytes[r.clone()].fill(0);
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     fn layout(sizes: &[(usize, usize)]) -> Layout {
-        let identity = Identity { vendor: 1, product: 2, revision: 3 };
+        let identity = Identity { vendor: 1, product: 2, revision: 3, serial: 0 };
         let one = |&(inputs_len, outputs_len): &(usize, usize)| SubDeviceLayout {
             name: "x".to_owned(),
             identity,

@@ -11,6 +11,9 @@ pub struct SdoData {
 }
 
 impl SdoData {
+    /// No bytes.
+    pub const EMPTY: SdoData = SdoData { bytes: [0; SDO_BYTES_MAX], len: 0 };
+
     /// `None` if there are more than [`SDO_BYTES_MAX`] bytes.
     pub fn new(bytes: &[u8]) -> Option<SdoData> {
         let mut data = SdoData { bytes: [0; SDO_BYTES_MAX], len: u8::try_from(bytes.len()).ok()? };
