@@ -1,0 +1,117 @@
+//! The driver's end: requests and reports over two rings of `Copy` messages, with a deadline on every
+//! request.
+//!
+//! The other end is the twin cobot, or the thread that speaks to a real one. Both rings are bounded: a
+//! request that finds no room is rejected as not connected; states that find no room are dropped by the
+//! sender, replies never are.
+
+use std::collections::VecDeque;
+
+use cellwright_driver_api::message::RobotDriver;
+use cellwright_model::robot::{RobotRefusal, RobotReply, RobotReport, RobotRequest, RobotState};
+use cellwright_model::{DurationNs, RequestId, TimeNs};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::twin::CobotEnds;
+
+/// Requests in flight to the cobot: one that it does, and stops.
+const REQUESTS_MAX: usize = 16;
+/// Reports on their way back: more than a second of states at 20 ms.
+const REPORTS_MAX: usize = 64;
+/// Requests that wait for an answer at once: the one it does, stops, and refusals under way.
+const PENDING_MAX: usize = 8;
+
+#[derive(Debug, Clone, Copy)]
+struct Pending {
+    id: RequestId,
+    deadline: TimeNs,
+}
+
+/// See the module text.
+pub struct CobotLink {
+    requests: Producer<RobotRequest>,
+    reports: Consumer<RobotReport>,
+    answer_timeout: DurationNs,
+    pending: [Option<Pending>; PENDING_MAX],
+    /// Answers given here, not by the cobot: refused for want of room. As long as the commands given
+    /// between two polls.
+    refused: VecDeque<(RequestId, RobotRefusal)>,
+    state: RobotState,
+    stray: u64,
+}
+
+/// A driver and the cobot's ends of its rings. `answer_timeout`: from a request to its answer.
+pub fn link(answer_timeout: DurationNs) -> (CobotLink, CobotEnds) {
+    let (requests, twin_requests) = RingBuffer::new(REQUESTS_MAX);
+    let (twin_reports, reports) = RingBuffer::new(REPORTS_MAX);
+    let link = CobotLink {
+        requests,
+        reports,
+        answer_timeout,
+        pending: [None; PENDING_MAX],
+        refused: VecDeque::new(),
+        state: RobotState::default(),
+        stray: 0,
+    };
+    (link, CobotEnds { requests: twin_requests, reports: twin_reports })
+}
+
+impl CobotLink {
+    /// Replies to no request that waits: late after a time-out.
+    pub fn stray(&self) -> u64 {
+        self.stray
+    }
+
+    fn timed_out(&mut self, now: TimeNs) -> Option<RequestId> {
+        let late = self.pending.iter_mut().find(|p| p.is_some_and(|p| now >= p.deadline))?;
+        late.take().map(|p| p.id)
+    }
+}
+
+impl RobotDriver for CobotLink {
+    fn command(&mut self, now: TimeNs, request: RobotRequest) {
+        let Some(free) = self.pending.iter_mut().find(|p| p.is_none()) else {
+            return self.refused.push_back((request.id, RobotRefusal::Busy));
+        };
+        if self.requests.push(request).is_err() {
+            return self.refused.push_back((request.id, RobotRefusal::NotConnected));
+        }
+        *free = Some(Pending { id: request.id, deadline: now + self.answer_timeout });
+    }
+
+    fn poll(&mut self, now: TimeNs) -> Option<RobotReport> {
+        if let Some((id, refusal)) = self.refused.pop_front() {
+            return Some(RobotReport::Reply { id, reply: RobotReply::Rejected(refusal) });
+        }
+        while let Ok(report) = self.reports.pop() {
+            match report {
+                RobotReport::State(state) => {
+                    self.state = state;
+                    return Some(report);
+                }
+                RobotReport::Reply { id, .. } => {
+                    match self.pending.iter_mut().find(|p| p.is_some_and(|p| p.id == id)) {
+                        Some(mine) => {
+                            *mine = None;
+                            return Some(report);
+                        }
+                        None => self.stray += 1,
+                    }
+                }
+            }
+        }
+        let id = self.timed_out(now)?;
+        Some(RobotReport::Reply { id, reply: RobotReply::Faulted(RobotRefusal::TimedOut) })
+    }
+
+    fn state(&self) -> RobotState {
+        self.state
+    }
+
+    fn deadline(&self) -> Option<TimeNs> {
+        if !self.refused.is_empty() {
+            return Some(TimeNs(0));
+        }
+        self.pending.iter().flatten().map(|p| p.deadline).min()
+    }
+}

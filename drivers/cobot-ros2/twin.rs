@@ -1,0 +1,281 @@
+//! The twin cobot: six joints, a gripper, one request at a time.
+//!
+//! It lives with the plant on the thread of the cycle and is stepped on a 2 ms grid ([`GRID_NS`]); it
+//! does not allocate once made. Requests and reports travel over rings (see [`crate::link`]).
+
+use cellwright_model::robot::{
+    Joints, RobotCommand, RobotRefusal, RobotReply, RobotReport, RobotRequest, RobotState,
+};
+use cellwright_model::{DurationNs, RequestId, TimeNs};
+use rtrb::{Consumer, Producer};
+
+use crate::motion::{Motion, NoTrajectory};
+
+pub use crate::motion::JointLimits;
+
+/// Period of the twin's own controller, and of its steps.
+pub const GRID_NS: u64 = 2_000_000;
+/// States are reported this often while it moves, and once a second at rest: enough to draw it.
+const STATE_PERIOD_MOVING: DurationNs = DurationNs::from_millis(20);
+const STATE_PERIOD_AT_REST: DurationNs = DurationNs::from_millis(1000);
+/// `Stop` requests that are answered by one stop; a further one is refused as busy.
+const STOPS_MAX: usize = 4;
+/// Room in the ring of reports below which nothing is taken on: every request under way can still be
+/// answered (one motion, its stops, one gripper).
+const REPORTS_RESERVED: usize = STOPS_MAX + 4;
+
+/// What a twin cobot is made of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CobotModel {
+    pub limits: JointLimits,
+    /// Where it stands at power-up.
+    pub start: Joints,
+    /// From a gripper request to its answer.
+    pub grip_time: DurationNs,
+}
+
+/// What the gripper meets.
+pub trait Workspace {
+    /// The gripper closes or has opened with the joints here; true if it holds something afterwards.
+    fn grip(&mut self, joints: &Joints, close: bool) -> bool;
+}
+
+/// The cobot's ends of the rings.
+pub struct CobotEnds {
+    pub requests: Consumer<RobotRequest>,
+    pub reports: Producer<RobotReport>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Activity {
+    AtRest,
+    Moving { id: RequestId, since: TimeNs },
+    Stopping { moving: RequestId, reply: RobotReply, since: TimeNs },
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Gripping {
+    id: RequestId,
+    close: bool,
+    done_at: TimeNs,
+}
+
+/// See the module text.
+pub struct TwinCobot {
+    model: CobotModel,
+    ends: CobotEnds,
+    motion: Motion,
+    activity: Activity,
+    stops: [Option<RequestId>; STOPS_MAX],
+    gripping: Option<Gripping>,
+    holding: bool,
+    emergency_stop: bool,
+    last_state: Option<TimeNs>,
+    states_dropped: u64,
+}
+
+/// The description of a cobot cannot be simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CobotModelError {
+    /// A velocity, acceleration or jerk is no positive finite number.
+    Limits,
+    /// It would stand outside its joint limits.
+    Start,
+}
+
+impl core::fmt::Display for CobotModelError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            CobotModelError::Limits => {
+                "a joint's velocity, acceleration or jerk limit is not positive and finite"
+            }
+            CobotModelError::Start => "the pose at power-up is outside the joint limits",
+        })
+    }
+}
+
+impl std::error::Error for CobotModelError {}
+
+impl CobotModel {
+    /// From the cell's description; stands at its pose `home`, or at the middle of its joints if it has none.
+    pub fn from_cell(robot: &cellwright_model::cell::Robot, grip_time: DurationNs) -> CobotModel {
+        let limits = JointLimits {
+            lo: robot.joint_lo,
+            hi: robot.joint_hi,
+            velocity_max: robot.joint_velocity_max,
+            acceleration_max: robot.joint_acceleration_max,
+            jerk_max: robot.joint_jerk_max,
+        };
+        let middle = core::array::from_fn(|j| (limits.lo[j] + limits.hi[j]) / 2.0);
+        CobotModel { limits, start: robot.pose("home").unwrap_or(middle), grip_time }
+    }
+}
+
+impl TwinCobot {
+    /// At rest at the start of its model, gripper open and empty.
+    pub fn new(model: CobotModel, ends: CobotEnds) -> Result<TwinCobot, CobotModelError> {
+        if !model.limits.usable() {
+            return Err(CobotModelError::Limits);
+        }
+        if !model.limits.contains(&model.start) {
+            return Err(CobotModelError::Start);
+        }
+        Ok(TwinCobot {
+            motion: Motion::new(model.limits, model.start),
+            model,
+            ends,
+            activity: Activity::AtRest,
+            stops: [None; STOPS_MAX],
+            gripping: None,
+            holding: false,
+            emergency_stop: false,
+            last_state: None,
+            states_dropped: 0,
+        })
+    }
+
+    /// The emergency stop circuit: while it is active, a move ends in a fault and nothing is begun.
+    pub fn emergency_stop(&mut self, active: bool) {
+        self.emergency_stop = active;
+    }
+
+    /// One step of [`GRID_NS`], `now` being its end.
+    pub fn step(&mut self, now: TimeNs, workspace: &mut dyn Workspace) {
+        while self.ends.reports.slots() >= REPORTS_RESERVED {
+            let Ok(request) = self.ends.requests.pop() else { break };
+            self.take(now, request);
+        }
+        self.move_on(now);
+        self.grip_on(now, workspace);
+        self.report_state(now);
+    }
+
+    /// State at the last step.
+    pub fn state(&self, now: TimeNs) -> RobotState {
+        RobotState {
+            stamp: now,
+            joints: self.motion.position().into(),
+            speeds: self.motion.velocity().into(),
+            holding: self.holding,
+            moving: !matches!(self.activity, Activity::AtRest),
+        }
+    }
+
+    /// States that found no room in the ring: nobody read it.
+    pub fn states_dropped(&self) -> u64 {
+        self.states_dropped
+    }
+
+    fn busy(&self) -> bool {
+        self.gripping.is_some() || !matches!(self.activity, Activity::AtRest)
+    }
+
+    fn take(&mut self, now: TimeNs, request: RobotRequest) {
+        let RobotRequest { id, command } = request;
+        let refusal = match command {
+            RobotCommand::Stop => return self.stop(now, id),
+            _ if self.emergency_stop => Some(RobotRefusal::EmergencyStop),
+            _ if self.busy() => Some(RobotRefusal::Busy),
+            RobotCommand::MoveJ { to, speed } => self.begin_move(now, id, &to, speed).err(),
+            RobotCommand::Grip { close } => {
+                self.gripping = Some(Gripping { id, close, done_at: now + self.model.grip_time });
+                None
+            }
+        };
+        if let Some(refusal) = refusal {
+            self.reply(now, id, RobotReply::Rejected(refusal));
+        }
+    }
+
+    fn begin_move(
+        &mut self,
+        now: TimeNs,
+        id: RequestId,
+        to: &Joints,
+        speed: f64,
+    ) -> Result<(), RobotRefusal> {
+        if !self.model.limits.contains(to) {
+            return Err(RobotRefusal::JointLimit);
+        }
+        if !(speed > 0.0 && speed <= 1.0) {
+            return Err(RobotRefusal::BadSpeed);
+        }
+        self.motion.plan_move(to, speed).map_err(|NoTrajectory| RobotRefusal::ProtectiveStop)?;
+        self.activity = Activity::Moving { id, since: now };
+        Ok(())
+    }
+
+    fn stop(&mut self, now: TimeNs, id: RequestId) {
+        match self.activity {
+            Activity::AtRest => return self.reply(now, id, RobotReply::Done { holding: self.holding }),
+            Activity::Moving { id: moving, .. } => self.begin_stop(now, moving, RobotReply::Stopped),
+            Activity::Stopping { .. } => {}
+        }
+        match self.stops.iter_mut().find(|s| s.is_none()) {
+            Some(free) => *free = Some(id),
+            None => self.reply(now, id, RobotReply::Rejected(RobotRefusal::Busy)),
+        }
+    }
+
+    fn begin_stop(&mut self, now: TimeNs, moving: RequestId, reply: RobotReply) {
+        if self.motion.plan_stop().is_err() {
+            // Without a trajectory the brakes do it.
+            self.motion.rest();
+        }
+        self.activity = Activity::Stopping { moving, reply, since: now };
+    }
+
+    fn move_on(&mut self, now: TimeNs) {
+        if let (true, Activity::Moving { id, .. }) = (self.emergency_stop, self.activity) {
+            self.begin_stop(now, id, RobotReply::Faulted(RobotRefusal::EmergencyStop));
+        }
+        let (id, since, reply) = match self.activity {
+            Activity::AtRest => return,
+            Activity::Moving { id, since } => (id, since, RobotReply::Done { holding: self.holding }),
+            Activity::Stopping { moving, reply, since } => (moving, since, reply),
+        };
+        if self.motion.advance(now.since(since).as_secs_f64()) {
+            self.activity = Activity::AtRest;
+            self.reply(now, id, reply);
+            for i in 0..STOPS_MAX {
+                if let Some(stop) = self.stops[i].take() {
+                    self.reply(now, stop, RobotReply::Done { holding: self.holding });
+                }
+            }
+        }
+    }
+
+    fn grip_on(&mut self, now: TimeNs, workspace: &mut dyn Workspace) {
+        let Some(g) = self.gripping.filter(|g| now >= g.done_at) else { return };
+        self.gripping = None;
+        self.holding = workspace.grip(&self.motion.position().into(), g.close);
+        self.reply(now, g.id, RobotReply::Done { holding: self.holding });
+    }
+
+    /// A state goes before, so that who reads the reply knows where the joints are. The room for the
+    /// reply was there when its request was taken on (`REPORTS_RESERVED`).
+    fn reply(&mut self, now: TimeNs, id: RequestId, reply: RobotReply) {
+        self.last_state = None;
+        self.report_state(now);
+        if self.ends.reports.push(RobotReport::Reply { id, reply }).is_err() {
+            self.states_dropped += 1;
+        }
+    }
+
+    fn report_state(&mut self, now: TimeNs) {
+        let moving = !matches!(self.activity, Activity::AtRest);
+        let period = if moving { STATE_PERIOD_MOVING } else { STATE_PERIOD_AT_REST };
+        if self.last_state.is_some_and(|at| now.since(at) < period) {
+            return;
+        }
+        self.last_state = Some(now);
+        if self.ends.reports.slots() <= REPORTS_RESERVED {
+            self.states_dropped += 1;
+            return;
+        }
+        let state = self.state(now);
+        if self.ends.reports.push(RobotReport::State(state)).is_err() {
+            self.states_dropped += 1;
+        }
+    }
+}
