@@ -26,7 +26,7 @@ kernel_package() {
 unpack_kernel() {
   local package=$1
   rm -rf kernel ./*.deb
-  apt-get download "$package" >/dev/null
+  apt-get download -q "$package" >/dev/null
   dpkg-deb -x "$package"_*.deb kernel
   python3 - "$package.elf" kernel/boot/vmlinuz-* <<'PY'
 import lzma, sys
@@ -46,7 +46,7 @@ make_root() {
   cp "$(command -v busybox)" root/bin/busybox
   for file in "$(command -v cyclictest)" "$program"; do
     cp "$file" root/bin/
-    { ldd "$file" || true; } | grep -o '/[^ ]*' | while read -r library; do
+    { ldd "$file" | grep -o '/[^ ]*' || true; } | while read -r library; do
       mkdir -p "root$(dirname "$library")"
       cp -L "$library" "root$library"
     done
@@ -102,7 +102,7 @@ fi
 [ -f "$package.elf" ] || unpack_kernel "$package"
 make_root
 boot "$package.elf"
-expect "the kernel is PREEMPT_RT" '^guest: realtime=1'
+expect "the kernel is PREEMPT_RT" 'guest: realtime=1( |$)'
 expect "the run of one unit ends with 0" '^guest: run=0'
 expect "one unit, decided" '^guest: last .*"units":1[,}]'
 expect "no working-counter error in the run" '^guest: last .*"wkc_errors":0[,}]'
