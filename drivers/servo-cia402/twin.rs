@@ -1,1 +1,508 @@
-//! Twin of a servo drive.
+//! Twin of a servo drive: the electronics and the drive loop of one axis.
+//!
+//! The twin owns what a drive owns: PDS state machine, modes CSP and CST, setpoint interpolation,
+//! position, velocity and torque loop, following error monitoring, STO. The plant owns the
+//! mechanics: it integrates the torque that is set here and shows position and velocity.
+//!
+//! Plant quantities: reads `axis.<axis>.position` (au) and `.velocity` (au/s), sets `.torque`
+//! (N·m at the motor) and, if the plant has it, `.brake` (1 applied); reads `sto.<axis>`, or else `sto`
+//! (0: torque removed), if the plant has one.
+//!
+//! Process data, 10 bytes out, 20 bytes in, little endian:
+//!
+//! | RxPDO 0x1600          | TxPDO 0x1A00                                               |
+//! | --------------------- | ---------------------------------------------------------- |
+//! | 6040 u16, 6060 i8, pad 8 | 6041 u16, 6061 i8, pad 8                                |
+//! | 607A i32, 6071 i16    | 6064 i32, 606C i32, 6077 i16, 60F4 i32, 603F u16           |
+
+mod motion;
+mod objects;
+mod pds;
+
+#[cfg(test)]
+mod tests;
+
+use cellwright_driver_api::twin::{
+    DataType, Description, Emergency, Identity, MailboxSizes, Pdo, PdoEntry, PlantIx, PlantPort, SdoAbort,
+    SubDeviceModel, TWIN_VENDOR, UnresolvedQuantity, require,
+};
+
+pub use motion::LoopGains;
+
+use motion::{Actual, Limits, Motion};
+use objects::Parameters;
+use pds::{CONTROLWORD_QUICK_STOP, Inputs, Pds, State, StopOptions};
+
+/// Order name, and the identity that a twin has unless the cell says otherwise.
+pub const NAME: &str = "CW-SV1";
+pub const PRODUCT: u32 = 0x0000_0402;
+pub const REVISION: u32 = 0x0001_0000;
+
+/// Modes of operation (object 0x6060).
+pub const MODE_CSP: i8 = 8;
+pub const MODE_CST: i8 = 10;
+
+/// Error codes (object 0x603F, CiA 402).
+pub const ERROR_OVERSPEED: u16 = 0x8400;
+pub const ERROR_FOLLOWING: u16 = 0x8611;
+pub const ERROR_COMMUNICATION: u16 = 0x8100;
+
+/// Statusword bits beyond those of the PDS state.
+const STATUS_VOLTAGE: u16 = 1 << 4;
+const STATUS_REMOTE: u16 = 1 << 9;
+const STATUS_LIMIT: u16 = 1 << 11;
+const STATUS_FOLLOWS: u16 = 1 << 12;
+const STATUS_FOLLOWING_ERROR: u16 = 1 << 13;
+/// Manufacturer-specific: torque is removed by STO.
+const STATUS_STO: u16 = 1 << 14;
+
+/// Velocity above the limit, as a factor, at which the drive gives up.
+const OVERSPEED: f64 = 1.5;
+/// Emergencies that wait for the mailbox; a newer one is dropped when it is full, the error code
+/// object still shows it.
+const EMERGENCIES_MAX: usize = 4;
+
+/// One axis as its drive was commissioned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ServoConfig {
+    /// Axis in the plant.
+    pub axis: String,
+    pub identity: Identity,
+    /// Encoder counts for each au.
+    pub counts_per_au: f64,
+    /// Rated torque of the motor, N·m (0x6076).
+    pub torque_rated_nm: f64,
+    /// Peak torque, per mille of the rated one (0x6072).
+    pub torque_max_per_mille: u16,
+    /// Motor torque that accelerates the axis by 1 au/s², N·m: the inertia that the loop is tuned to.
+    pub inertia_nm_s2_per_au: f64,
+    /// Velocity limit, au/s (0x607F).
+    pub velocity_max: f64,
+    /// Quick stop ramp, au/s² (0x6085).
+    pub quick_stop_deceleration: f64,
+    /// Following error window, au (0x6065), and how long it may be left, ms (0x6066).
+    pub following_window_au: f64,
+    pub following_timeout_ms: u16,
+    /// Time from "switched on" to torque: brake release and current build-up.
+    pub enable_ns: u64,
+    pub gains: LoopGains,
+}
+
+impl ServoConfig {
+    /// A drive with usual settings for an axis of this size; all fields may be changed after.
+    pub fn for_axis(axis: &str, counts_per_au: f64, torque_rated_nm: f64, velocity_max: f64) -> ServoConfig {
+        ServoConfig {
+            axis: axis.to_owned(),
+            identity: identity(1),
+            counts_per_au,
+            torque_rated_nm,
+            torque_max_per_mille: 3_000,
+            // Rated torque brings the axis to its highest velocity in 100 ms.
+            inertia_nm_s2_per_au: torque_rated_nm / (velocity_max * 10.0),
+            velocity_max,
+            quick_stop_deceleration: velocity_max * 10.0,
+            following_window_au: velocity_max * 0.05,
+            following_timeout_ms: 10,
+            enable_ns: 4_000_000,
+            gains: LoopGains::default(),
+        }
+    }
+}
+
+/// Identity of a twin of this family.
+pub const fn identity(serial: u32) -> Identity {
+    Identity { vendor: TWIN_VENDOR, product: PRODUCT, revision: REVISION, serial }
+}
+
+/// Where the axis is in the plant.
+#[derive(Debug, Clone, Copy)]
+struct Wiring {
+    position: PlantIx,
+    velocity: PlantIx,
+    torque: PlantIx,
+    brake: Option<PlantIx>,
+    sto: Option<PlantIx>,
+}
+
+/// The drive.
+#[derive(Debug, Clone)]
+pub struct ServoTwin {
+    description: Description,
+    config: ServoConfig,
+    wiring: Wiring,
+    parameters: Parameters,
+    pds: Pds,
+    motion: Motion,
+    actual: Actual,
+    controlword: u16,
+    mode_requested: i8,
+    mode: i8,
+    target_position: i32,
+    target_torque: i16,
+    /// A target arrived since the last step.
+    fresh: bool,
+    /// OP was left since the last step.
+    disconnected: bool,
+    /// The stop ramp under way is done.
+    stopped: bool,
+    sto: bool,
+    error_code: u16,
+    /// How long the following error has been outside its window.
+    outside_ns: u64,
+    emergencies: [Option<Emergency>; EMERGENCIES_MAX],
+}
+
+impl ServoTwin {
+    /// A drive that has just been powered, connected to its axis in `plant`.
+    ///
+    /// # Errors
+    /// The plant lacks position, velocity or torque of the axis.
+    pub fn new(config: ServoConfig, plant: &dyn PlantPort) -> Result<ServoTwin, UnresolvedQuantity> {
+        let find = |what: &str| require(plant, &config.axis, format!("axis.{}.{what}", config.axis));
+        let wiring = Wiring {
+            position: find("position")?,
+            velocity: find("velocity")?,
+            torque: find("torque")?,
+            brake: find("brake").ok(),
+            sto: plant.resolve(&format!("sto.{}", config.axis)).or_else(|| plant.resolve("sto")),
+        };
+        let actual = Actual { position: plant.get(wiring.position), velocity: 0.0 };
+        let mut motion = Motion::new(config.gains, config.inertia_nm_s2_per_au);
+        motion.seed(&actual);
+        Ok(ServoTwin {
+            description: description(config.identity),
+            wiring,
+            parameters: parameters(&config),
+            pds: Pds::new(config.enable_ns),
+            motion,
+            actual,
+            controlword: 0,
+            mode_requested: 0,
+            mode: MODE_CSP,
+            target_position: 0,
+            target_torque: 0,
+            fresh: false,
+            disconnected: false,
+            stopped: false,
+            sto: false,
+            error_code: 0,
+            outside_ns: 0,
+            emergencies: [None; EMERGENCIES_MAX],
+            config,
+        })
+    }
+
+    fn statusword(&self) -> u16 {
+        let state = self.pds.state();
+        let enabled = state == State::OperationEnabled;
+        let bit = |set: bool, bit: u16| if set { bit } else { 0 };
+        state.statusword()
+            | STATUS_REMOTE
+            | bit(!self.sto && state != State::NotReady, STATUS_VOLTAGE)
+            | bit(self.sto, STATUS_STO)
+            | bit(enabled && (self.motion.is_limited() || self.target_is_limited()), STATUS_LIMIT)
+            | bit(enabled, STATUS_FOLLOWS)
+            | bit(enabled && self.mode == MODE_CSP && self.is_outside_window(), STATUS_FOLLOWING_ERROR)
+    }
+
+    /// Object 0x1001: bit 0 generic, bit 4 communication, bit 7 manufacturer-specific.
+    fn error_register(&self) -> u8 {
+        match self.error_code {
+            0 => 0,
+            ERROR_COMMUNICATION => 0x11,
+            _ => 0x81,
+        }
+    }
+
+    /// Encoder counts of a position; the encoder wraps at 32 bits.
+    fn counts(&self, position: f64) -> i32 {
+        (position * self.config.counts_per_au).round() as i64 as i32
+    }
+
+    fn velocity_counts(&self) -> i32 {
+        (self.actual.velocity * self.config.counts_per_au).round() as i32
+    }
+
+    fn following_error_counts(&self) -> i32 {
+        (self.motion.following_error(&self.actual) * self.config.counts_per_au).round() as i32
+    }
+
+    fn torque_per_mille(&self) -> i16 {
+        (self.motion.torque() / self.config.torque_rated_nm * 1e3).round() as i16
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            velocity: f64::from(self.parameters.velocity_max) / self.config.counts_per_au,
+            torque: self.torque_nm(self.parameters.torque_max.min(self.config.torque_max_per_mille) as i16),
+        }
+    }
+
+    fn torque_nm(&self, per_mille: i16) -> f64 {
+        f64::from(per_mille) * 1e-3 * self.config.torque_rated_nm
+    }
+
+    fn has_position_limits(&self) -> bool {
+        self.parameters.position_min < self.parameters.position_max
+    }
+
+    fn target_is_limited(&self) -> bool {
+        self.mode == MODE_CSP && self.target_position != self.limited_target()
+    }
+
+    fn limited_target(&self) -> i32 {
+        if !self.has_position_limits() {
+            return self.target_position;
+        }
+        self.target_position.clamp(self.parameters.position_min, self.parameters.position_max)
+    }
+
+    /// Target in au, on the turn of the encoder that is nearest to the actual position.
+    fn target_au(&self) -> f64 {
+        let here = self.counts(self.actual.position);
+        let distance = self.limited_target().wrapping_sub(here);
+        let full = (self.actual.position * self.config.counts_per_au).round() as i64;
+        (full + i64::from(distance)) as f64 / self.config.counts_per_au
+    }
+
+    fn is_outside_window(&self) -> bool {
+        let window = self.parameters.following_window;
+        window != u32::MAX && self.following_error_counts().unsigned_abs() > window
+    }
+
+    /// A fault: error code, emergency, fault reaction.
+    fn fault(&mut self, code: u16) {
+        if self.pds.fault() {
+            self.error_code = code;
+            self.stopped = false;
+            self.motion.seed_moving(&self.actual);
+            self.report(code);
+        }
+    }
+
+    fn report(&mut self, code: u16) {
+        let emergency = Emergency { code, error_register: self.error_register(), data: [0; 5] };
+        if let Some(free) = self.emergencies.iter_mut().find(|e| e.is_none()) {
+            *free = Some(emergency);
+        }
+    }
+
+    /// Object 0x6007: what a drive does when its MainDevice is gone while it is enabled.
+    fn react_to_disconnection(&mut self) {
+        if !core::mem::take(&mut self.disconnected) || !self.pds.is_powered() {
+            return;
+        }
+        match self.parameters.abort_connection {
+            1 => self.fault(ERROR_COMMUNICATION),
+            3 => self.controlword = CONTROLWORD_QUICK_STOP,
+            _ => self.controlword = 0,
+        }
+    }
+
+    fn step_states(&mut self, dt_ns: u64) {
+        let before = self.pds.state();
+        let options = StopOptions {
+            quick_stop: self.parameters.quick_stop,
+            fault_reaction: self.parameters.fault_reaction,
+        };
+        let (controlword, sto, stopped) = (self.controlword, self.sto, self.stopped);
+        if self.pds.step(&Inputs { dt_ns, controlword, sto, stopped, options }) {
+            // Error reset: an emergency with code 0 (CiA 301).
+            self.error_code = 0;
+            self.report(0);
+        }
+        let after = self.pds.state();
+        if before == after {
+            return;
+        }
+        (self.stopped, self.outside_ns) = (false, 0);
+        match after {
+            State::OperationEnabled => self.motion.seed(&self.actual),
+            State::QuickStopActive => self.motion.seed_moving(&self.actual),
+            _ => {}
+        }
+    }
+
+    /// Changes the mode of operation; a change starts from the actual position.
+    fn step_mode(&mut self) {
+        let supported = matches!(self.mode_requested, MODE_CSP | MODE_CST);
+        if supported && self.mode_requested != self.mode {
+            self.mode = self.mode_requested;
+            self.outside_ns = 0;
+            self.motion.seed(&self.actual);
+        }
+    }
+
+    fn step_motion(&mut self, dt_ns: u64) {
+        let dt = dt_ns as f64 * 1e-9;
+        let limits = self.limits();
+        let fresh = core::mem::take(&mut self.fresh);
+        match self.pds.state() {
+            State::OperationEnabled if self.mode == MODE_CST => {
+                self.motion.push(dt, self.torque_nm(self.target_torque), &self.actual, &limits);
+            }
+            State::OperationEnabled => {
+                if fresh {
+                    self.motion.retarget(self.parameters.interpolation_s());
+                }
+                self.motion.follow(dt, self.target_au(), &self.actual, &limits);
+            }
+            State::QuickStopActive | State::FaultReactionActive => {
+                let deceleration =
+                    f64::from(self.parameters.quick_stop_deceleration) / self.config.counts_per_au;
+                self.stopped |= self.motion.stop(dt, deceleration, &self.actual, &limits);
+            }
+            _ => self.motion.release(&self.actual),
+        }
+    }
+
+    fn monitor(&mut self, dt_ns: u64) {
+        if self.pds.state() != State::OperationEnabled {
+            return;
+        }
+        let outside = self.mode == MODE_CSP && self.is_outside_window();
+        self.outside_ns = if outside { self.outside_ns.saturating_add(dt_ns) } else { 0 };
+        if outside && self.outside_ns >= u64::from(self.parameters.following_timeout_ms) * 1_000_000 {
+            self.fault(ERROR_FOLLOWING);
+        } else if self.actual.velocity.abs() > self.limits().velocity * OVERSPEED {
+            self.fault(ERROR_OVERSPEED);
+        }
+    }
+}
+
+impl SubDeviceModel for ServoTwin {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn outputs(&mut self, data: &[u8]) {
+        let Some(d) = data.first_chunk::<10>() else { return };
+        self.controlword = u16::from_le_bytes([d[0], d[1]]);
+        self.mode_requested = d[2] as i8;
+        self.target_position = i32::from_le_bytes([d[4], d[5], d[6], d[7]]);
+        self.target_torque = i16::from_le_bytes([d[8], d[9]]);
+        self.fresh = true;
+    }
+
+    fn outputs_off(&mut self) {
+        self.disconnected = true;
+        self.target_torque = 0;
+        if !self.pds.is_powered() {
+            self.controlword = 0;
+        }
+    }
+
+    fn inputs(&self, data: &mut [u8]) {
+        let Some(d) = data.first_chunk_mut::<20>() else { return };
+        d[0..2].copy_from_slice(&self.statusword().to_le_bytes());
+        d[2] = self.mode as u8;
+        d[3] = 0;
+        d[4..8].copy_from_slice(&self.counts(self.actual.position).to_le_bytes());
+        d[8..12].copy_from_slice(&self.velocity_counts().to_le_bytes());
+        d[12..14].copy_from_slice(&self.torque_per_mille().to_le_bytes());
+        d[14..18].copy_from_slice(&self.following_error_counts().to_le_bytes());
+        d[18..20].copy_from_slice(&self.error_code.to_le_bytes());
+    }
+
+    fn step(&mut self, dt_ns: u64, plant: &mut dyn PlantPort) {
+        if dt_ns == 0 {
+            return;
+        }
+        let w = self.wiring;
+        self.actual = Actual { position: plant.get(w.position), velocity: plant.get(w.velocity) };
+        self.sto = w.sto.is_some_and(|ix| plant.get(ix) < 0.5);
+        self.react_to_disconnection();
+        self.step_states(dt_ns);
+        self.step_mode();
+        self.step_motion(dt_ns);
+        self.monitor(dt_ns);
+        plant.set(w.torque, self.motion.torque());
+        if let Some(brake) = w.brake {
+            plant.set(brake, f64::from(u8::from(!self.pds.is_powered())));
+        }
+    }
+
+    fn power_cycle(&mut self) {
+        // The encoder is absolute: the position stays. Parameters are volatile.
+        self.parameters = parameters(&self.config);
+        self.pds = Pds::new(self.config.enable_ns);
+        self.motion.release(&self.actual);
+        (self.controlword, self.mode_requested, self.mode) = (0, 0, MODE_CSP);
+        (self.target_position, self.target_torque) = (0, 0);
+        (self.fresh, self.disconnected, self.stopped) = (false, false, false);
+        (self.error_code, self.outside_ns) = (0, 0);
+        self.emergencies = [None; EMERGENCIES_MAX];
+    }
+
+    fn object_read(&self, index: u16, sub: u8, data: &mut [u8]) -> Result<usize, SdoAbort> {
+        self.read_object(index, sub, data)
+    }
+
+    fn object_write(&mut self, index: u16, sub: u8, data: &[u8]) -> Result<(), SdoAbort> {
+        self.write_object(index, sub, data)
+    }
+
+    fn emergency(&mut self) -> Option<Emergency> {
+        let next = self.emergencies[0].take();
+        self.emergencies.rotate_left(1);
+        next
+    }
+}
+
+/// Commissioned values of the parameters.
+fn parameters(config: &ServoConfig) -> Parameters {
+    // Casts saturate: a window or velocity beyond 32 bits of counts is no limit.
+    let counts = |au: f64| (au * config.counts_per_au).round() as u32;
+    Parameters {
+        abort_connection: 1,
+        quick_stop: 2,
+        fault_reaction: 2,
+        following_window: counts(config.following_window_au),
+        following_timeout_ms: config.following_timeout_ms,
+        torque_max: config.torque_max_per_mille,
+        position_min: 0,
+        position_max: 0,
+        velocity_max: counts(config.velocity_max).max(1),
+        quick_stop_deceleration: counts(config.quick_stop_deceleration).max(1),
+        interpolation_value: 1,
+        interpolation_exponent: -3,
+    }
+}
+
+fn description(identity: Identity) -> Description {
+    let entry = |index, data_type, name| PdoEntry::new(index, 0, data_type, name);
+    Description {
+        name: NAME.to_owned(),
+        identity,
+        // Servo drive (type 2) of the drive profile 402.
+        device_type: 0x0002_0192,
+        hardware_version: "1",
+        software_version: "1",
+        mailbox: Some(MailboxSizes { receive: 128, send: 128 }),
+        rx_pdos: vec![Pdo {
+            index: 0x1600,
+            name: "RxPDO",
+            entries: vec![
+                entry(0x6040, DataType::U16, "Controlword"),
+                entry(0x6060, DataType::I8, "Mode"),
+                PdoEntry::pad(8),
+                entry(0x607A, DataType::I32, "Target position"),
+                entry(0x6071, DataType::I16, "Target torque"),
+            ],
+        }],
+        tx_pdos: vec![Pdo {
+            index: 0x1A00,
+            name: "TxPDO",
+            entries: vec![
+                entry(0x6041, DataType::U16, "Statusword"),
+                entry(0x6061, DataType::I8, "Mode display"),
+                PdoEntry::pad(8),
+                entry(0x6064, DataType::I32, "Position"),
+                entry(0x606C, DataType::I32, "Velocity"),
+                entry(0x6077, DataType::I16, "Torque"),
+                entry(0x60F4, DataType::I32, "Following error"),
+                entry(0x603F, DataType::U16, "Error code"),
+            ],
+        }],
+    }
+}

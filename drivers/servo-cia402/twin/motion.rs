@@ -1,0 +1,199 @@
+//! The drive loop: interpolation of the setpoint, and the cascade of position, velocity and torque.
+//!
+//! ```text
+//!  target ─ interpolate ─▶ demand ─(−)─ position P ─▶(+)─ limit ─▶(−)─ velocity PI ─▶(+)─ limit ─▶ torque
+//!                             │          ▲ actual      ▲            ▲ actual           ▲
+//!                             └─ d/dt ───┼─────────────┘            │                  │
+//!                                        └─ d²/dt², filtered, × inertia ───────────────┘
+//! ```
+//! Positions in au, torque in N·m of the motor. Nothing here depends on how the mechanics answer.
+
+/// Gains of the loop; the defaults suit a drive that is stepped once a millisecond or faster.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LoopGains {
+    /// Position loop, 1/s.
+    pub position: f64,
+    /// Velocity loop, 1/s; with the inertia it makes torque of a velocity error.
+    pub velocity: f64,
+    /// Integral time of the velocity loop, s.
+    pub integral_time_s: f64,
+    /// Share of the acceleration demand that is fed forward, 0 to 1.
+    pub feed_forward: f64,
+}
+
+impl Default for LoopGains {
+    fn default() -> LoopGains {
+        LoopGains { position: 80.0, velocity: 300.0, integral_time_s: 0.02, feed_forward: 1.0 }
+    }
+}
+
+/// Time constants of the filter of the acceleration demand and of the current loop.
+const ACCELERATION_FILTER_S: f64 = 0.001_5;
+const CURRENT_LOOP_S: f64 = 0.000_2;
+/// The velocity loop is kept below this share of one over the step time, where it would ring.
+const VELOCITY_GAIN_MAX: f64 = 0.5;
+
+/// What the loop is limited to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// au/s.
+    pub(super) velocity: f64,
+    /// N·m.
+    pub(super) torque: f64,
+}
+
+/// Measured by the drive.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Actual {
+    pub(super) position: f64,
+    pub(super) velocity: f64,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Motion {
+    gains: LoopGains,
+    /// Torque that accelerates the axis by 1 au/s², in N·m.
+    inertia: f64,
+    demand: f64,
+    demand_velocity: f64,
+    acceleration: f64,
+    integral: f64,
+    /// Time left until the demand has to be at the target.
+    remaining_s: f64,
+    /// Torque of the motor.
+    torque: f64,
+    limited: bool,
+}
+
+impl Motion {
+    pub(super) fn new(gains: LoopGains, inertia: f64) -> Motion {
+        Motion {
+            gains,
+            inertia,
+            demand: 0.0,
+            demand_velocity: 0.0,
+            acceleration: 0.0,
+            integral: 0.0,
+            remaining_s: 0.0,
+            torque: 0.0,
+            limited: false,
+        }
+    }
+
+    /// Begins at the actual position, keeping the torque that is there; a running axis is first
+    /// held where it is.
+    pub(super) fn seed(&mut self, actual: &Actual) {
+        self.demand = actual.position;
+        self.demand_velocity = 0.0;
+        self.acceleration = 0.0;
+        self.integral = self.torque;
+        self.remaining_s = 0.0;
+    }
+
+    /// A stop ramp begins at the actual velocity.
+    pub(super) fn seed_moving(&mut self, actual: &Actual) {
+        self.seed(actual);
+        self.demand_velocity = actual.velocity;
+    }
+
+    /// Demand minus actual position, in au.
+    pub(super) fn following_error(&self, actual: &Actual) -> f64 {
+        self.demand - actual.position
+    }
+
+    pub(super) fn demand(&self) -> f64 {
+        self.demand
+    }
+
+    pub(super) fn torque(&self) -> f64 {
+        self.torque
+    }
+
+    /// Velocity or torque is at its limit.
+    pub(super) fn is_limited(&self) -> bool {
+        self.limited
+    }
+
+    /// A new target arrived; the demand reaches it in `period_s`.
+    pub(super) fn retarget(&mut self, period_s: f64) {
+        self.remaining_s = period_s;
+    }
+
+    /// Cyclic synchronous position: the demand goes straight to `target`.
+    pub(super) fn follow(&mut self, dt: f64, target: f64, actual: &Actual, limits: &Limits) {
+        let before = self.demand_velocity;
+        if self.remaining_s > dt {
+            let step = (target - self.demand) * (dt / self.remaining_s);
+            self.demand += step;
+            self.demand_velocity = step / dt;
+            self.remaining_s -= dt;
+        } else if self.remaining_s > 0.0 {
+            self.demand_velocity = (target - self.demand) / self.remaining_s;
+            self.demand = target;
+            self.remaining_s = 0.0;
+        } else {
+            self.demand_velocity = 0.0;
+        }
+        self.cascade(dt, before, actual, limits);
+    }
+
+    /// Brings the axis to rest with `deceleration` in au/s². True once it stands.
+    pub(super) fn stop(&mut self, dt: f64, deceleration: f64, actual: &Actual, limits: &Limits) -> bool {
+        let before = self.demand_velocity;
+        let change = (deceleration * dt).min(before.abs());
+        self.demand_velocity -= change.copysign(before);
+        self.demand += (before + self.demand_velocity) * 0.5 * dt;
+        self.cascade(dt, before, actual, limits);
+        // Standing: the ramp has ended and what is left would stop within a step of it.
+        self.demand_velocity == 0.0 && actual.velocity.abs() <= deceleration * 0.001
+    }
+
+    fn cascade(&mut self, dt: f64, velocity_before: f64, actual: &Actual, limits: &Limits) {
+        let acceleration = (self.demand_velocity - velocity_before) / dt;
+        self.acceleration += (acceleration - self.acceleration) * share(dt, ACCELERATION_FILTER_S);
+        let wanted = self.demand_velocity + self.gains.position * self.following_error(actual);
+        let velocity = wanted.clamp(-limits.velocity, limits.velocity);
+        let gain = self.gains.velocity.min(VELOCITY_GAIN_MAX / dt);
+        let error = velocity - actual.velocity;
+        let forward = self.gains.feed_forward * self.acceleration;
+        let unlimited = self.inertia * (forward + gain * error) + self.integral;
+        let torque = unlimited.clamp(-limits.torque, limits.torque);
+        if torque == unlimited {
+            let rate = self.inertia * gain / self.gains.integral_time_s;
+            self.integral = (self.integral + rate * error * dt).clamp(-limits.torque, limits.torque);
+        }
+        self.limited = torque != unlimited || velocity != wanted;
+        self.drive(dt, torque);
+    }
+
+    /// Cyclic synchronous torque, held back where the velocity limit is reached. The demand follows
+    /// the actual position, so that a change to position mode begins where the axis is.
+    pub(super) fn push(&mut self, dt: f64, torque: f64, actual: &Actual, limits: &Limits) {
+        let brake = self.inertia * self.gains.velocity.min(VELOCITY_GAIN_MAX / dt);
+        let highest = brake * (limits.velocity - actual.velocity);
+        let lowest = brake * (-limits.velocity - actual.velocity);
+        let wanted = torque.clamp(-limits.torque, limits.torque);
+        let given = wanted.clamp(lowest, highest).clamp(-limits.torque, limits.torque);
+        self.limited = given != torque;
+        self.drive(dt, given);
+        self.demand = actual.position;
+        self.demand_velocity = 0.0;
+    }
+
+    /// The power stage is off: no torque, at once.
+    pub(super) fn release(&mut self, actual: &Actual) {
+        self.torque = 0.0;
+        self.limited = false;
+        self.seed(actual);
+    }
+
+    /// Torque of the motor follows its demand as the current loop does.
+    fn drive(&mut self, dt: f64, torque: f64) {
+        self.torque += (torque - self.torque) * share(dt, CURRENT_LOOP_S);
+    }
+}
+
+/// Share of a step that a first-order lag covers in `dt`.
+fn share(dt: f64, time_constant: f64) -> f64 {
+    1.0 - (-dt / time_constant).exp()
+}

@@ -1,0 +1,165 @@
+//! Object dictionary of the drive: CiA 402 objects that are not only process data.
+
+use cellwright_driver_api::twin::SdoAbort;
+
+use super::{MODE_CSP, MODE_CST, ServoTwin};
+
+/// Parameters that the MainDevice may change; counts, counts/s, counts/s².
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parameters {
+    /// 0x6007: leaving OP while enabled: 1 fault, 2 switch off, 3 quick stop.
+    pub(super) abort_connection: i16,
+    /// 0x605A, 0x605E: see [`super::pds::StopOptions`].
+    pub(super) quick_stop: i16,
+    pub(super) fault_reaction: i16,
+    /// 0x6065: window; `u32::MAX` switches the monitoring off. 0x6066: milliseconds outside it.
+    pub(super) following_window: u32,
+    pub(super) following_timeout_ms: u16,
+    /// 0x6072, per mille of the rated torque.
+    pub(super) torque_max: u16,
+    /// 0x607D:01, :02; equal or crossed: no limits.
+    pub(super) position_min: i32,
+    pub(super) position_max: i32,
+    /// 0x607F.
+    pub(super) velocity_max: u32,
+    /// 0x6085.
+    pub(super) quick_stop_deceleration: u32,
+    /// 0x60C2: mantissa and decimal exponent of seconds.
+    pub(super) interpolation_value: u8,
+    pub(super) interpolation_exponent: i8,
+}
+
+impl Parameters {
+    /// Interpolation time period in seconds.
+    pub(super) fn interpolation_s(&self) -> f64 {
+        f64::from(self.interpolation_value) * 10f64.powi(i32::from(self.interpolation_exponent))
+    }
+}
+
+/// A value with its wire type.
+enum Value {
+    U8(u8),
+    I8(i8),
+    U16(u16),
+    I16(i16),
+    U32(u32),
+    I32(i32),
+}
+
+impl Value {
+    fn store(self, data: &mut [u8]) -> Result<usize, SdoAbort> {
+        let (bytes, len) = match self {
+            Value::U8(v) => (u32::from(v).to_le_bytes(), 1),
+            Value::I8(v) => ((v as u32).to_le_bytes(), 1),
+            Value::U16(v) => (u32::from(v).to_le_bytes(), 2),
+            Value::I16(v) => ((v as u32).to_le_bytes(), 2),
+            Value::U32(v) => (v.to_le_bytes(), 4),
+            Value::I32(v) => (v.to_le_bytes(), 4),
+        };
+        data.get_mut(..len).ok_or(SdoAbort::EXCEEDS_MAILBOX)?.copy_from_slice(&bytes[..len]);
+        Ok(len)
+    }
+}
+
+impl ServoTwin {
+    pub(super) fn read_object(&self, index: u16, sub: u8, data: &mut [u8]) -> Result<usize, SdoAbort> {
+        let p = &self.parameters;
+        let value = match (index, sub) {
+            (0x1001, 0) => Value::U8(self.error_register()),
+            (0x6007, 0) => Value::I16(p.abort_connection),
+            (0x603F, 0) => Value::U16(self.error_code),
+            (0x6040, 0) => Value::U16(self.controlword),
+            (0x6041, 0) => Value::U16(self.statusword()),
+            (0x605A, 0) => Value::I16(p.quick_stop),
+            (0x605B | 0x605C, 0) => Value::I16(0),
+            (0x605E, 0) => Value::I16(p.fault_reaction),
+            (0x6060, 0) => Value::I8(self.mode_requested),
+            (0x6061, 0) => Value::I8(self.mode),
+            (0x6062, 0) => Value::I32(self.counts(self.motion.demand())),
+            (0x6064, 0) => Value::I32(self.counts(self.actual.position)),
+            (0x6065, 0) => Value::U32(p.following_window),
+            (0x6066, 0) => Value::U16(p.following_timeout_ms),
+            (0x606C, 0) => Value::I32(self.velocity_counts()),
+            (0x6071, 0) => Value::I16(self.target_torque),
+            (0x6072, 0) => Value::U16(p.torque_max),
+            (0x6076, 0) => Value::U32((self.config.torque_rated_nm * 1e3).round() as u32),
+            (0x6077, 0) => Value::I16(self.torque_per_mille()),
+            (0x607A, 0) => Value::I32(self.target_position),
+            (0x607D, 0) => Value::U8(2),
+            (0x607D, 1) => Value::I32(p.position_min),
+            (0x607D, 2) => Value::I32(p.position_max),
+            (0x607F, 0) => Value::U32(p.velocity_max),
+            (0x6085, 0) => Value::U32(p.quick_stop_deceleration),
+            (0x60C2, 0) => Value::U8(2),
+            (0x60C2, 1) => Value::U8(p.interpolation_value),
+            (0x60C2, 2) => Value::I8(p.interpolation_exponent),
+            (0x60F4, 0) => Value::I32(self.following_error_counts()),
+            // Bit n − 1: mode n.
+            (0x6502, 0) => Value::U32(1 << (MODE_CSP - 1) | 1 << (MODE_CST - 1)),
+            _ => return Err(missing(index)),
+        };
+        value.store(data)
+    }
+
+    pub(super) fn write_object(&mut self, index: u16, sub: u8, data: &[u8]) -> Result<(), SdoAbort> {
+        let p = &mut self.parameters;
+        match (index, sub) {
+            (0x6007, 0) => p.abort_connection = one_of(int16(data)?, &[1, 2, 3])?,
+            (0x6040, 0) => self.controlword = int16(data)? as u16,
+            (0x605A, 0) => p.quick_stop = one_of(int16(data)?, &[0, 2, 6])?,
+            (0x605B | 0x605C, 0) => {
+                one_of(int16(data)?, &[0])?;
+            }
+            (0x605E, 0) => p.fault_reaction = one_of(int16(data)?, &[0, 2])?,
+            (0x6060, 0) => {
+                self.mode_requested = one_of(int8(data)? as i8, &[0, MODE_CSP, MODE_CST])?;
+            }
+            (0x6065, 0) => p.following_window = int32(data)?,
+            (0x6066, 0) => p.following_timeout_ms = int16(data)? as u16,
+            (0x6071, 0) => self.target_torque = int16(data)?,
+            (0x6072, 0) => p.torque_max = int16(data)? as u16,
+            (0x607A, 0) => self.target_position = int32(data)? as i32,
+            (0x607D, 1) => p.position_min = int32(data)? as i32,
+            (0x607D, 2) => p.position_max = int32(data)? as i32,
+            (0x607F, 0) => p.velocity_max = above_zero(int32(data)?)?,
+            (0x6085, 0) => p.quick_stop_deceleration = above_zero(int32(data)?)?,
+            (0x60C2, 1) => p.interpolation_value = above_zero(u32::from(int8(data)?))? as u8,
+            (0x60C2, 2) => {
+                p.interpolation_exponent = one_of(int8(data)? as i8, &[-6, -5, -4, -3, -2])?;
+            }
+            // What can be read but stands not above is read-only.
+            _ => return self.read_object(index, sub, &mut [0; 4]).and(Err(SdoAbort::READ_ONLY)),
+        }
+        Ok(())
+    }
+}
+
+/// Why an object and subindex cannot be found.
+fn missing(index: u16) -> SdoAbort {
+    const INDICES: &[u16] = &[
+        0x1001, 0x6007, 0x603F, 0x6040, 0x6041, 0x605A, 0x605B, 0x605C, 0x605E, 0x6060, 0x6061, 0x6062,
+        0x6064, 0x6065, 0x6066, 0x606C, 0x6071, 0x6072, 0x6076, 0x6077, 0x607A, 0x607D, 0x607F, 0x6085,
+        0x60C2, 0x60F4, 0x6502,
+    ];
+    if INDICES.contains(&index) { SdoAbort::NO_SUBINDEX } else { SdoAbort::NO_OBJECT }
+}
+
+fn int8(data: &[u8]) -> Result<u8, SdoAbort> {
+    <[u8; 1]>::try_from(data).map(u8::from_le_bytes).map_err(|_| SdoAbort::LENGTH)
+}
+
+fn int16(data: &[u8]) -> Result<i16, SdoAbort> {
+    data.try_into().map(i16::from_le_bytes).map_err(|_| SdoAbort::LENGTH)
+}
+
+fn int32(data: &[u8]) -> Result<u32, SdoAbort> {
+    data.try_into().map(u32::from_le_bytes).map_err(|_| SdoAbort::LENGTH)
+}
+
+fn one_of<T: PartialEq + Copy>(value: T, allowed: &[T]) -> Result<T, SdoAbort> {
+    if allowed.contains(&value) { Ok(value) } else { Err(SdoAbort::VALUE_RANGE) }
+}
+
+fn above_zero(value: u32) -> Result<u32, SdoAbort> {
+    if value > 0 { Ok(value) } else { Err(SdoAbort::VALUE_RANGE) }
+}
