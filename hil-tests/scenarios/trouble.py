@@ -128,6 +128,13 @@ def wrong_use(checks, folder):
     checks.check("a look at a store that is not there makes none", not (folder / "nowhere").exists())
 
 
+def helps(checks):
+    """Every command explains itself, with an example."""
+    for command in (["check"], ["simulate"], ["run"], ["record"], ["dhr"], ["bench"]):
+        ended = cellwright(*command, "--help", timeout=30)
+        checks.check(f"`{' '.join(command)} --help` gives an example", ended.code == 0 and "cellwright " + command[0] in ended.out, common.short(ended.text))
+
+
 def second_ones(checks, folder):
     """A second controller on a state directory, a second recorder on a store: refused, naming the holder."""
     state, store, port = folder / "held", folder / "held-store" / "dhr.db", free_port()
@@ -222,6 +229,7 @@ def main():
     good_input(checks, folder)
     bad_inputs(checks, folder)
     wrong_use(checks, folder)
+    helps(checks)
     second_ones(checks, folder)
     unwritable(checks, folder)
     full_file(checks, folder)
