@@ -6,4 +6,7 @@
 //! run of a step; every one is recorded.
 
 pub mod api;
+pub mod branch_chart;
+pub mod cell_chart;
+pub mod draw;
 pub mod record;
