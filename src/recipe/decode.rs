@@ -194,9 +194,14 @@ impl Decoder<'_> {
     /// `number unit` of a dimension, in its canonical unit.
     pub fn quantity(&mut self, node: &Node, dimension: Dimension) -> Option<f64> {
         let text = self.text(node)?;
+        self.quantity_of(&text, dimension)
+    }
+
+    /// The same from a text that has been read.
+    pub fn quantity_of(&mut self, text: &Text, dimension: Dimension) -> Option<f64> {
         match Quantity::parse(&text.text) {
             Ok(q) if q.dimension == dimension => Some(q.value),
-            Ok(q) => self.wrong_dimension(&text, dimension, q.dimension),
+            Ok(q) => self.wrong_dimension(text, dimension, q.dimension),
             Err(_) if text.text.contains("..") => {
                 let message = format!("expected one {}, found a range", dimension.name());
                 self.error_at(
@@ -209,6 +214,14 @@ impl Decoder<'_> {
             }
             Err(error) => self.refuse_quantity(&text, &error, dimension),
         }
+    }
+
+    /// A quantity of whatever dimension its unit has.
+    pub fn any_quantity(&mut self, node: &Node) -> Option<Quantity> {
+        let text = self.text(node)?;
+        Quantity::parse(&text.text)
+            .map_err(|error| self.refuse_quantity::<()>(&text, &error, Dimension::Length))
+            .ok()
     }
 
     /// A quantity above zero.

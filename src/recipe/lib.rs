@@ -8,7 +8,9 @@
 //! The way: [`tree`] (YAML, strict, with spans) · [`decode`] (fields and quantities) · `cell_text` and
 //! `plant_text` (machine and twin) · `compile` (recipe: parameters, sub-recipes, steps, Plan).
 
+pub mod cell_text;
 pub mod code;
+pub mod condition;
 pub mod decode;
 pub mod diagnostic;
 pub mod scope;
@@ -16,6 +18,7 @@ pub mod source;
 pub mod suggest;
 pub mod tree;
 
+pub use cell_text::load_cell;
 pub use code::Code;
 pub use decode::{Decoder, Fields, Text};
 pub use diagnostic::{Diagnostic, Severity, Sink, json_rows};
