@@ -45,6 +45,9 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         let has_coe = self.find_mailboxes(&group)?;
         self.write_start_up_sdos()?;
         let main = self.main;
+        for position in 0..self.config.subdevices.len() {
+            self.coe.fetch_unasked(position, &mut self.pump, main, ACCESS_WAIT);
+        }
         let group = self.within(STAGE_WAIT, "going to SAFE-OP", AlState::SafeOp, group.into_safe_op(main))?;
         self.greet_mailboxes()?;
         let layout = self.layout(&group, &has_coe);
@@ -216,7 +219,9 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
             }
             if self.pump.clock.now() > deadline {
                 return Err(match status {
-                    ExchangeStatus::AlState { position, state, code } => self.refusal(position, AlState::Op, state, code),
+                    ExchangeStatus::AlState { position, state, code } => {
+                        self.refusal(position, AlState::Op, state, code)
+                    }
                     ExchangeStatus::WkcMismatch { got, expected } => BusFault::Protocol {
                         doing: "waiting for OP",
                         cause: format!("working counter {got}, expected {expected}"),
@@ -292,7 +297,11 @@ fn identity_of(subdevice: &SubDevice) -> Identity {
 }
 
 /// A fault if what is found at a position is not what is expected there.
-fn compare(position: usize, expected: Option<&ExpectedSubDevice>, found: Option<&SubDevice>) -> Option<BusFault> {
+fn compare(
+    position: usize,
+    expected: Option<&ExpectedSubDevice>,
+    found: Option<&SubDevice>,
+) -> Option<BusFault> {
     let found = found.map(identity_of);
     let same = match (expected, &found) {
         (Some(expected), Some(found)) => expected.identity.accepts(found),

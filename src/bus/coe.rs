@@ -22,6 +22,8 @@ const ANSWER_WAIT: DurationNs = DurationNs(500_000_000);
 const EMERGENCIES_MAX: usize = 64;
 /// Without an SDO in work, one mailbox is looked at every so many cycles, in turn.
 const LOOK_EVERY: u32 = 8;
+/// Messages fetched at once from one mailbox while arming.
+const UNASKED_MAX: usize = 16;
 /// "Mailbox full" in a SyncManager's status register (ETG.1000.4, table 59).
 const MAILBOX_FULL: u8 = 0x08;
 
@@ -202,7 +204,9 @@ impl CoeClient {
                     work.phase = Phase::Read;
                 }
             }
-            Phase::Read => self.read(position, mailboxes, pump, main, deadline),
+            Phase::Read => {
+                self.read(position, mailboxes, pump, main, deadline);
+            }
         }
     }
 
@@ -238,7 +242,25 @@ impl CoeClient {
         }
     }
 
-    /// Reads one mailbox; empty (WKC 0) or lost is nothing.
+    /// Fetches what waits in the mailbox at `position`: ethercrab throws away what it finds there before
+    /// an SDO of its own. At most [`UNASKED_MAX`] messages.
+    pub(crate) fn fetch_unasked<'s, L: Link, C: Clock>(
+        &mut self,
+        position: usize,
+        pump: &mut Pump<'_, L, C>,
+        main: &'s MainDevice<'s>,
+        wait: DurationNs,
+    ) {
+        let Some(mailboxes) = self.boxes.get(position).copied().flatten() else { return };
+        for _ in 0..UNASKED_MAX {
+            let deadline = pump.clock.now() + wait;
+            if !self.read(position, mailboxes, pump, main, deadline) {
+                return;
+            }
+        }
+    }
+
+    /// Reads one mailbox and says whether there was a message; empty (WKC 0) or lost is none.
     fn read<'s, L: Link, C: Clock>(
         &mut self,
         position: usize,
@@ -246,15 +268,15 @@ impl CoeClient {
         pump: &mut Pump<'_, L, C>,
         main: &'s MainDevice<'s>,
         deadline: TimeNs,
-    ) {
+    ) -> bool {
         let read = Command::fprd(mailboxes.station, mailboxes.read.address);
         let message = async {
             let bytes = read.receive_slice(main, mailboxes.read.len).await?;
             Ok::<_, Error>(mailbox::decode(position as u16, &bytes))
         };
-        if let Some(Ok(message)) = pump.run(message, deadline) {
-            self.take(position, message);
-        }
+        let Some(Ok(message)) = pump.run(message, deadline) else { return false };
+        self.take(position, message);
+        true
     }
 
     fn take(&mut self, position: usize, message: Message) {

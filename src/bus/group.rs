@@ -4,8 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_rt::bus::{
-    AlState, Bus, BusCounters, BusFault, Busy, Emergency, Exchange, ExchangeStatus, IMAGE_BYTES_MAX, Identity,
-    Layout, ProcessImage, SUBDEVICES_MAX, SdoData, SdoReply, SdoRequest,
+    AlState, Bus, BusCounters, BusFault, Busy, Emergency, Exchange, ExchangeStatus, IMAGE_BYTES_MAX,
+    Identity, Layout, ProcessImage, SUBDEVICES_MAX, SdoData, SdoReply, SdoRequest,
 };
 use cellwright_rt::clock::Clock;
 use ethercrab::subdevice_group::{HasPdi, Op, SafeOp};
@@ -177,8 +177,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         let status = match stage {
             Stage::Down => ExchangeStatus::Lost,
             Stage::SafeOp(group) => {
-                let wanted =
-                    Wanted { state: AlState::SafeOp, wkc_min: wkc.inputs_only, wkc_max: wkc.full };
+                let wanted = Wanted { state: AlState::SafeOp, wkc_min: wkc.inputs_only, wkc_max: wkc.full };
                 exchange_group(group, pump, main, image, wanted, deadline)
             }
             Stage::Op(group) => {

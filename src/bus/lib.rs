@@ -35,4 +35,4 @@ mod time;
 
 pub use group::{BusConfig, EthercrabBus, ExpectedSubDevice, StartUpSdo, with_bus};
 pub use link::{InProcessLink, InProcessSegment, Link};
-//pub use raw_socket::{RawSocketLink, Wait};
+pub use raw_socket::{RawSocketLink, Wait};

@@ -29,7 +29,11 @@ const SIZE_GIVEN: u8 = 0x01;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Message {
     /// The answer to an SDO of this index and sub-index.
-    Sdo { index: u16, sub: u8, result: Result<SdoAnswer, SdoFault> },
+    Sdo {
+        index: u16,
+        sub: u8,
+        result: Result<SdoAnswer, SdoFault>,
+    },
     Emergency(Emergency),
     /// The mailbox layer refused the last message, with its error detail.
     Error(u16),

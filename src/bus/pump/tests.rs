@@ -135,7 +135,11 @@ fn a_duplicate_is_stray() {
             wire.borrow_mut().value = value;
             assert_eq!(read(), Some(value));
         }
-        assert_eq!((counters().late_frames, counters().stray_frames), (0, 9), "the tenth was not fetched yet");
+        assert_eq!(
+            (counters().late_frames, counters().stray_frames),
+            (0, 9),
+            "the tenth was not fetched yet"
+        );
     });
 }
 
