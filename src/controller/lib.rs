@@ -25,7 +25,7 @@ use cellwright_engine::api::{Machine, Output};
 use cellwright_model::cell::Cell;
 use cellwright_model::event::Transaction;
 use cellwright_model::job::{Refusal, RtCommand, RtEvent, RtEventKind, RtStatus};
-use cellwright_model::{JobId, TimeNs};
+use cellwright_model::TimeNs;
 use cellwright_rt::ControllerEnds;
 
 /// What has arrived since the last step.
@@ -137,8 +137,11 @@ impl Controller {
         };
 
         self.drain_cycle();
-        while let Some((capture, curve)) = self.ends.pop_curve() {
-            feed(self, Input::Curve { capture, curve: Arc::new(curve) });
+        while let Some(finished) = self.ends.next_curve() {
+            // The copy is as large as what was kept; the buffer itself goes back to the cycle.
+            let curve = Arc::new(finished.curve.clone());
+            self.ends.give_back(finished.curve);
+            feed(self, Input::Curve { capture: finished.capture, curve });
         }
         let mut events = core::mem::take(&mut self.events);
         for event in events.drain(..) {
@@ -171,7 +174,7 @@ impl Controller {
     /// Takes everything out of the rings first, then the curves: a curve is pushed before the event that
     /// ends its capture, so every drained event finds its curve already handed over.
     fn drain_cycle(&mut self) {
-        while let Some(event) = self.ends.pop_event() {
+        while let Some(event) = self.ends.next_event() {
             self.events.push(event);
         }
         self.status = *self.ends.status();
@@ -190,7 +193,10 @@ impl Controller {
     fn carry_out(&mut self, now: TimeNs, wall: i128, output: Output, out: &mut Outputs) {
         match output {
             Output::Rt(command) => self.command(command),
-            Output::Urgent(urgent) => self.ends.set_urgent(urgent),
+            Output::Urgent(urgent) => {
+                let epoch = self.ends.set_urgent(urgent.word);
+                debug_assert_eq!(epoch, urgent.epoch, "the engine is the only one that sets the urgent word");
+            }
             Output::BringUp => self.ends.request_bring_up(),
             Output::Robot { robot, request } => self.devices.robot(now, robot, request),
             Output::Inspect { camera, id, job, version, .. } => {
@@ -217,15 +223,12 @@ impl Controller {
 
     /// A full ring refuses: the job never began.
     fn command(&mut self, command: RtCommand) {
-        if !self.ends.push_command(command) {
+        if self.ends.send(command).is_err() {
             let kind = RtEventKind::Refused(Refusal::Busy);
-            self.follow_up.push_back(refused(self.status.cycle, command.job, kind));
+            let event = RtEvent { cycle: self.status.cycle, job: command.job, kind };
+            self.follow_up.push_back(Input::Rt(event));
         }
     }
-}
-
-fn refused(cycle: u64, job: JobId, kind: RtEventKind) -> Input {
-    Input::Rt(RtEvent { cycle, job, kind })
 }
 
 fn bring_up_fault(fault: &cellwright_rt::bus::BusFault) -> MachineFault {

@@ -1,1 +1,315 @@
-//! The tokio side of run.
+//! The tokio side of `run`: pumps the controller with the real clock, moves bytes to message devices,
+//! commits what it says, and tells it to people and subscribers once it is durable.
+//!
+//! Terms: *told* is what leaves the process (a printed line, a published sample): only after its commit.
+
+mod recovery;
+mod serve;
+mod streams;
+
+pub use recovery::interrupted;
+pub use serve::serve_twin;
+
+use std::collections::VecDeque;
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use cellwright_controller::{
+    Alarm, AutoOperator, Controller, DeviceId, Input, Inputs, MachineFault, Notice, Outputs, Progress,
+    Question, Source, Ticket,
+};
+use cellwright_model::event::{Event, Transaction};
+use cellwright_model::limits::OUTBOX_BACKLOG_MAX;
+use cellwright_model::outcome::FaultClass;
+use cellwright_model::packml::{CellCommand, CellState};
+use cellwright_model::{DurationNs, TimeNs};
+use cellwright_trace::outbox::SubmitError;
+use cellwright_trace::{Ack, OutboxWriter};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// How often the controller is pumped: well below the 5 ms in which the rings must be drained.
+const TICK: Duration = Duration::from_millis(1);
+/// From the first Ctrl-C: a stop that has not ended by then becomes an abort.
+const STOP_MAX: DurationNs = DurationNs::from_millis(15_000);
+/// From an abort to the end, at rest or not: the drives' own brake ramps are shorter.
+const ABORT_MAX: DurationNs = DurationNs::from_millis(2_000);
+/// For the last commits, when all is over.
+const FLUSH_MAX: DurationNs = DurationNs::from_millis(5_000);
+
+/// What a station pumps.
+pub struct Station {
+    pub controller: Controller,
+    /// Of the twin; on a real bus people command the cell.
+    pub operator: Option<AutoOperator>,
+    pub writer: OutboxWriter,
+    pub acks: Receiver<Ack>,
+    /// Cameras and scanners, `host:port`.
+    pub addresses: Vec<(DeviceId, String)>,
+    /// Commands of people at this terminal, and signals.
+    pub commands: mpsc::Receiver<Asked>,
+    /// The clock of the cycle.
+    pub now: fn() -> TimeNs,
+    /// Time of day in ns since 1970-01-01T00:00:00Z.
+    pub wall_unix_ns: fn() -> i128,
+    /// False once the real-time thread has ended by itself.
+    pub cycle_alive: Box<dyn Fn() -> bool + Send>,
+}
+
+/// What someone at the terminal asked for.
+#[derive(Debug, Clone)]
+pub enum Asked {
+    /// A command, an answer, an acknowledgement.
+    Input(Input),
+    /// Ctrl-C: the first stops with bounded motion, the second aborts.
+    Interrupt,
+}
+
+/// What is told, in its order.
+#[derive(Debug)]
+pub enum Told<'a> {
+    /// Durable.
+    Event(&'a Event),
+    /// Shown at once, so that it reaches a person even when the store does not work.
+    Alarm(&'a Alarm),
+    Ask(&'a Question),
+    /// Someone's command was refused.
+    Refused { what: String, why: &'a str },
+    /// The store refuses, or works again.
+    Store(Option<String>),
+}
+
+/// How a station ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The order is complete.
+    Completed,
+    /// Stopped as asked, at rest, flushed.
+    Stopped,
+    /// Asked twice: aborted.
+    Aborted,
+    /// The cell stopped by itself in this state, and there was no person to ask.
+    NeedsPerson(CellState),
+    /// The real-time thread ended by itself.
+    CycleEnded,
+}
+
+/// How it ended, and what could not be made durable (nothing of that was told).
+#[derive(Debug)]
+pub struct Outcome {
+    pub end: End,
+    pub unwritten: usize,
+}
+
+impl Station {
+    /// Pumps until the order is complete, someone asks to stop, or the cell needs a person.
+    pub async fn run(self, told: &mut (dyn FnMut(Told<'_>) + Send)) -> Outcome {
+        let streams = streams::Streams::connect(&self.addresses);
+        let mut pump = Pump {
+            pending: VecDeque::new(),
+            open_tickets: 0,
+            inputs: Inputs::default(),
+            outputs: Outputs::default(),
+            ending: None,
+            streams,
+            station: self,
+        };
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let end = loop {
+            tokio::select! {
+                biased;
+                asked = pump.station.commands.recv() => match asked {
+                    Some(asked) => pump.asked(asked),
+                    None => { ticks.tick().await; }
+                },
+                _ = ticks.tick() => {}
+            }
+            if let Some(end) = pump.step(told) {
+                break end;
+            }
+        };
+        pump.flush(&mut ticks, told).await;
+        let waiting = pump.pending.len();
+        let unwritten = waiting + pump.station.writer.finish().len();
+        Outcome { end, unwritten }
+    }
+}
+
+/// A station on its way to the end.
+struct Ending {
+    end: End,
+    deadline: TimeNs,
+}
+
+struct Pump {
+    station: Station,
+    streams: streams::Streams,
+    inputs: Inputs,
+    outputs: Outputs,
+    /// Not yet taken by the writer, in order.
+    pending: VecDeque<Transaction>,
+    /// Submitted or pending, not yet acknowledged.
+    open_tickets: usize,
+    ending: Option<Ending>,
+}
+
+impl Pump {
+    fn asked(&mut self, asked: Asked) {
+        match asked {
+            Asked::Input(input) => self.inputs.operator.push(input),
+            Asked::Interrupt if self.ending.as_ref().is_none_or(|e| e.end == End::Completed) => {
+                self.stop(End::Stopped);
+            }
+            Asked::Interrupt => self.abort(End::Aborted),
+        }
+    }
+
+    fn command(&mut self, command: CellCommand) {
+        let by = Source::new("operator", "terminal");
+        self.inputs.operator.push(Input::Command { command, by });
+    }
+
+    /// Stop with bounded motion; in a state that knows no Stop it is over already.
+    fn stop(&mut self, end: End) {
+        if !at_end(self.state()) {
+            self.command(CellCommand::Stop);
+        }
+        self.ending = Some(Ending { end, deadline: (self.station.now)() + STOP_MAX });
+    }
+
+    fn abort(&mut self, end: End) {
+        self.command(CellCommand::Abort);
+        self.ending = Some(Ending { end, deadline: (self.station.now)() + ABORT_MAX });
+    }
+
+    fn state(&self) -> CellState {
+        self.station.controller.engine().state()
+    }
+
+    /// One step; the end, if this was the last.
+    fn step(&mut self, told: &mut (dyn FnMut(Told<'_>) + Send)) -> Option<End> {
+        let now = (self.station.now)();
+        self.pump(now, told);
+        if !(self.station.cycle_alive)() {
+            return Some(End::CycleEnded);
+        }
+        if let Some(ending) = &self.ending {
+            let (end, late) = (ending.end.clone(), now >= ending.deadline);
+            let rest = at_end(self.state()) && self.station.controller.status().at_rest;
+            if rest || (late && end == End::Aborted) {
+                return Some(end);
+            }
+            if late {
+                self.abort(End::Aborted);
+            }
+            return None;
+        }
+        let state = self.state();
+        let operator = self.station.operator.as_mut()?;
+        match operator.react(state, &mut self.inputs.operator) {
+            Progress::Running => None,
+            Progress::Completed => Some(End::Completed),
+            Progress::NeedsPerson(state) => {
+                self.stop(End::NeedsPerson(state));
+                None
+            }
+        }
+    }
+
+    /// Moves everything that is there through the controller once.
+    fn pump(&mut self, now: TimeNs, told: &mut (dyn FnMut(Told<'_>) + Send)) {
+        self.streams.drain(&mut self.inputs.streams);
+        while let Ok(ack) = self.station.acks.try_recv() {
+            self.acknowledged(ack, told);
+        }
+        self.inputs.wall_unix_ns = (self.station.wall_unix_ns)();
+        self.station.controller.step(now, &mut self.inputs, &mut self.outputs);
+        for (device, bytes) in self.outputs.streams.drain(..) {
+            self.streams.send(device, bytes);
+        }
+        self.open_tickets += self.outputs.transactions.len();
+        self.pending.extend(self.outputs.transactions.drain(..));
+        self.submit();
+        let notices = core::mem::take(&mut self.outputs.notices);
+        for notice in notices {
+            self.notice(notice, told);
+        }
+    }
+
+    fn acknowledged(&mut self, ack: Ack, told: &mut (dyn FnMut(Told<'_>) + Send)) {
+        match ack {
+            Ack::Durable { ticket, events } => {
+                self.open_tickets = self.open_tickets.saturating_sub(1);
+                events.iter().for_each(|event| told(Told::Event(event)));
+                self.inputs.persisted.push(Ticket(ticket));
+            }
+            Ack::Refused { error, .. } => {
+                self.open_tickets = self.open_tickets.saturating_sub(1);
+                self.inputs.operator.push(Input::MachineFault(MachineFault {
+                    class: FaultClass::Abort,
+                    code: "record-refused".to_owned(),
+                    cause: error.to_string(),
+                    place: "outbox".to_owned(),
+                    remedy: "an error of this program: keep the state directory and report it".to_owned(),
+                }));
+            }
+            Ack::Failing { error, .. } => {
+                let cause = error.to_string();
+                told(Told::Store(Some(cause.clone())));
+                self.inputs.operator.push(Input::Store { writable: false, cause });
+            }
+            Ack::Recovered => {
+                told(Told::Store(None));
+                self.inputs.operator.push(Input::Store { writable: true, cause: String::new() });
+            }
+        }
+    }
+
+    /// As much as the writer takes; the rest waits here in its order. The engine waits for its commits, so
+    /// little ever does.
+    fn submit(&mut self) {
+        while let Some(transaction) = self.pending.pop_front() {
+            match self.station.writer.submit(transaction) {
+                Ok(()) => {}
+                Err(SubmitError::Full(back) | SubmitError::Ended(back)) => {
+                    self.pending.push_front(*back);
+                    break;
+                }
+            }
+        }
+        if self.pending.len() > OUTBOX_BACKLOG_MAX {
+            let cause = format!("{} transactions wait for the disk", self.pending.len());
+            self.inputs.operator.push(Input::Store { writable: false, cause });
+        }
+    }
+
+    fn notice(&mut self, notice: Notice, told: &mut (dyn FnMut(Told<'_>) + Send)) {
+        match notice {
+            Notice::Ask(question) => {
+                told(Told::Ask(&question));
+                let answer = self.station.operator.as_ref().and_then(|o| o.answer(&question));
+                self.inputs.operator.extend(answer);
+            }
+            Notice::Alarm(alarm) => told(Told::Alarm(&alarm)),
+            Notice::Answered { request, result: Err(why), .. } => {
+                told(Told::Refused { what: format!("{request:?}"), why: &why });
+            }
+            Notice::Answered { .. } | Notice::Withdrawn(_) => {}
+        }
+    }
+
+    /// Waits for the acknowledgement of everything that was said, within its bound.
+    async fn flush(&mut self, ticks: &mut tokio::time::Interval, told: &mut (dyn FnMut(Told<'_>) + Send)) {
+        let until = (self.station.now)() + FLUSH_MAX;
+        while self.open_tickets > 0 && (self.station.now)() < until {
+            ticks.tick().await;
+            self.pump((self.station.now)(), told);
+        }
+    }
+}
+
+/// States in which nothing moves and no unit is in work.
+fn at_end(state: CellState) -> bool {
+    matches!(state, CellState::Stopped | CellState::Aborted | CellState::Completed)
+}

@@ -1,0 +1,125 @@
+//! What people and programs see of a run: a line an event, after it is durable.
+
+use std::io::{self, Write};
+
+use cellwright_model::event::{AlarmChange, Event, EventData, Measurement, StepEnded};
+use cellwright_model::outcome::{StepOutcome, UnitResult, Verdict};
+use serde::Serialize;
+
+/// Writes events as lines: plain text, or the event's canonical JSON.
+pub(crate) struct Printer {
+    pub(crate) json: bool,
+}
+
+/// Ends a run; the last line of `run --json`.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Summary {
+    pub(crate) units: u64,
+    pub(crate) good: u64,
+    pub(crate) ng: u64,
+    pub(crate) interrupted: u64,
+    pub(crate) serials: Vec<String>,
+    pub(crate) cycles: u64,
+    pub(crate) missed_cycles: u64,
+    pub(crate) wkc_errors: u64,
+}
+
+impl Summary {
+    /// Counts a unit that came to its end.
+    pub(crate) fn count(&mut self, event: &Event) {
+        let EventData::UnitResult(end) = &event.draft.data else { return };
+        self.units += 1;
+        match end.result {
+            UnitResult::Good => self.good += 1,
+            UnitResult::Ng => self.ng += 1,
+            UnitResult::Interrupted => self.interrupted += 1,
+        }
+        self.serials.extend(event.draft.unit.as_ref().map(|u| u.serial.clone()));
+    }
+}
+
+impl Printer {
+    /// One line to standard output. A reader that went away is no reason to stop the cell.
+    pub(crate) fn event(&self, event: &Event) {
+        let line = if self.json { Some(event.line.clone()) } else { text(event) };
+        if let Some(line) = line {
+            self.line(&line);
+        }
+    }
+
+    /// A line of text in plain mode only.
+    pub(crate) fn say(&self, line: &str) {
+        if !self.json {
+            self.line(line);
+        }
+    }
+
+    pub(crate) fn line(&self, line: &str) {
+        let mut out = io::stdout().lock();
+        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+    }
+}
+
+/// The plain line of an event; `None` for those that only the record needs.
+fn text(event: &Event) -> Option<String> {
+    let time = event.draft.time.rfc3339();
+    let time = time.get(11..23).unwrap_or(&time);
+    let serial = event.draft.unit.as_ref().map_or("", |u| u.serial.as_str());
+    match &event.draft.data {
+        EventData::CellState(s) => Some(format!("{time}  {:<12} {}", s.to.name(), s.cause)),
+        EventData::CellCommand(c) if c.accepted => {
+            Some(format!("{time}  command      {} by {} ({})", c.command, c.who, c.whence))
+        }
+        EventData::CellCommand(c) => Some(format!(
+            "{time}  rejected     {} by {}: {}",
+            c.command,
+            c.who,
+            c.reason.as_deref().unwrap_or("not possible now")
+        )),
+        EventData::Alarm(a) if a.change == AlarmChange::Raised => {
+            Some(format!("{time}  ALARM        {}: {}\n{:15}remedy: {}", a.place, a.cause, "", a.remedy))
+        }
+        EventData::UnitOpened(_) => Some(format!("{time}  unit         {serial}")),
+        EventData::StepOutcome(step) => Some(format!("{time}  {}", step_text(serial, step))),
+        EventData::UnitResult(end) => Some(format!(
+            "{time}  {serial:<12} {}{}",
+            end.result.as_str().to_uppercase(),
+            end.cause.as_deref().map(|c| format!("  because of {c}")).unwrap_or_default()
+        )),
+        EventData::OperatorAnswer(a) => {
+            Some(format!("{time}  answer       {} by {}: {}", a.answer, a.operator, a.prompt))
+        }
+        _ => None,
+    }
+}
+
+fn step_text(serial: &str, step: &StepEnded) -> String {
+    let attempt = if step.attempt > 1 { format!(" (attempt {})", step.attempt) } else { String::new() };
+    let cause = match (&step.cause, step.outcome) {
+        (Some(cause), outcome) if outcome != StepOutcome::Passed => format!("  {cause}"),
+        _ => String::new(),
+    };
+    let measurements: Vec<String> = step.measurements.iter().map(measurement_text).collect();
+    format!(
+        "{serial:<12} {:<6} {:<16}{attempt} {:<9} {:>6.2} s{cause}  {}",
+        step.station.as_deref().unwrap_or("-"),
+        step.step,
+        step.outcome.as_str(),
+        step.duration_ns as f64 / 1e9,
+        measurements.join(", ")
+    )
+    .trim_end()
+    .to_owned()
+}
+
+fn measurement_text(m: &Measurement) -> String {
+    let value = m.value.map_or_else(|| "none".to_owned(), |v| v.to_string());
+    let end = |limit: Option<f64>| limit.map_or_else(|| "…".to_owned(), |v| v.to_string());
+    let verdict = match m.verdict {
+        Verdict::Pass => "pass",
+        Verdict::Marginal => "marginal",
+        Verdict::Fail => "FAIL",
+        Verdict::Invalid => "INVALID",
+    };
+    format!("{} {value} {} [{} .. {}] {verdict}", m.name, m.unit, end(m.limits[0]), end(m.limits[1]))
+}

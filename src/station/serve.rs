@@ -1,0 +1,63 @@
+//! Serves a twin of a message device on loopback TCP, so that `run` goes the same way to it as to a real
+//! one. One connection at a time, as such devices have.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use cellwright_driver_api::message::MessageTwin;
+use cellwright_model::TimeNs;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
+
+/// How often an answer that takes its time is looked for.
+const POLL: Duration = Duration::from_millis(2);
+
+/// Listens on a free loopback port and serves until the runtime ends. `scene`: what the twin sees now.
+///
+/// # Errors
+/// No loopback port can be bound.
+pub async fn serve_twin<T, F, S>(mut twin: T, mut scene: F, now: fn() -> TimeNs) -> std::io::Result<SocketAddr>
+where
+    T: MessageTwin<Scene = S> + Send + 'static,
+    F: FnMut() -> S + Send + 'static,
+    S: Send + 'static,
+{
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        loop {
+            match listener.accept().await {
+                Ok((stream, _)) => serve_one(stream, &mut twin, &mut scene, now).await,
+                // Out of descriptors or an aborted connection: the next one may work.
+                Err(_) => sleep(POLL).await,
+            }
+        }
+    });
+    Ok(address)
+}
+
+async fn serve_one<T, F, S>(mut stream: TcpStream, twin: &mut T, scene: &mut F, now: fn() -> TimeNs)
+where
+    T: MessageTwin<Scene = S>,
+    F: FnMut() -> S,
+{
+    twin.on_connect();
+    let _ = stream.set_nodelay(true);
+    let mut buffer = [0; 1024];
+    let mut answer = Vec::new();
+    loop {
+        tokio::select! {
+            read = stream.read(&mut buffer) => match read {
+                Ok(n) if n > 0 => twin.receive(now(), &buffer[..n], &scene()),
+                _ => return,
+            },
+            () = sleep(POLL) => {}
+        }
+        twin.transmit(now(), &mut answer);
+        if !answer.is_empty() && stream.write_all(&answer).await.is_err() {
+            return;
+        }
+        answer.clear();
+    }
+}
