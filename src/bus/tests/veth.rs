@@ -33,6 +33,8 @@ fn serve(interface: &'static str, stop: Arc<AtomicBool>, stalled: Arc<AtomicBool
         clock.sleep_until(MonotonicClock.now());
         if let Some(len) = link.receive(&mut buffer, DurationNs(5_000_000)).unwrap() {
             segment.process(&mut buffer[..len], clock.now());
+            // Once for each image is often enough: the device's inputs follow its outputs.
+            segment.cycle_begin(0, DurationNs(1_000_000));
             backlog.push(buffer[..len].to_vec());
         }
         if stalled.load(Ordering::Relaxed) {
@@ -75,9 +77,7 @@ fn bring_up_cycles_and_a_stall_over_a_raw_socket() {
         for n in 0..500u64 {
             image.outputs_mut(4)[0] = n as u8;
             let (status, _) = cycle(&mut image, n);
-            // Echoed by the frame after the one that brought it.
-            good +=
-                u64::from(status == ExchangeStatus::Ok && image.inputs(4)[0] == (n as u8).wrapping_sub(1));
+            good += u64::from(status == ExchangeStatus::Ok && image.inputs(4)[0] == n as u8);
         }
         assert!(good > 450, "{good} of 500 cycles");
         // Frames pile up for 50 ms, less than the watchdog; then all of them are delivered at once.
@@ -103,10 +103,8 @@ fn bring_up_cycles_and_a_stall_over_a_raw_socket() {
         let after = cycle(&mut image, 700).1;
         assert!(after.late_frames > before.late_frames + 10, "{before:?} {after:?}");
         assert_eq!(after.stray_frames, 0, "{after:?}");
-        // The first good cycle may still echo the last value of the stall; nothing older, and then only
-        // the new one.
         assert!(fresh.len() > 40, "{fresh:?}");
-        assert!(fresh[1..].iter().all(|&v| v == 0x77), "{fresh:?}");
+        assert!(fresh.iter().all(|&v| v == 0x77), "an input of the stall was taken for a new one: {fresh:?}");
         bus.shutdown().unwrap();
     });
     stop.store(true, Ordering::Relaxed);
