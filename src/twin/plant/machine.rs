@@ -1,0 +1,482 @@
+//! The plant as a whole: one substep after another.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cellwright_driver_api::twin::{PlantIx, PlantPort};
+use cellwright_model::cell::{Cell, LeakTester, TrayKind};
+use cellwright_model::plant::PartKind;
+use cellwright_model::robot::Joints;
+use cellwright_model::{AnalogId, AxisId, Dimension, InputId, StationId, TrayId};
+
+use super::SUBSTEP_NS;
+use super::mechanics::AxisMechanics;
+use super::parts::{CapTraits, Truth};
+use super::places::{Cursors, GRIPPERS_MAX, Layout, NESTS_MAX, Part, Places, Released};
+use super::process::{self, LeakVolume};
+use super::sensors::{AnalogSensor, InputSensor, Latches, Supplies};
+
+const SUBSTEP_S: f64 = SUBSTEP_NS as f64 / 1e9;
+/// A lane's feeder has pushed its part this far before the end of its stroke, mm.
+const FED_TOLERANCE_MM: f64 = 0.2;
+/// The lane's next part falls in front of the feeder when it is back within this, mm.
+const RETRACTED_TOLERANCE_MM: f64 = 1.0;
+
+/// A description that does not fit its cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlantError(pub String);
+
+impl core::fmt::Display for PlantError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "plant description: {}", self.0)
+    }
+}
+
+impl std::error::Error for PlantError {}
+
+/// What a test, or a person at the twin, does to the machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Injection {
+    /// An input that shows this level whatever happens; `None` mends it.
+    InputStuck {
+        input: InputId,
+        level: Option<bool>,
+    },
+    /// A button held down, or let go.
+    Button {
+        input: InputId,
+        down: bool,
+    },
+    /// The E-stop is pressed, or pulled out: torque removed, cobots stopped, `estop_ok` off.
+    EStop(bool),
+    /// The guard is open, or closed: as the E-stop, by `guard_ok`.
+    GuardOpen(bool),
+    AirOff(bool),
+    /// The lanes have no part in front of their feeders.
+    LaneEmpty(bool),
+    /// Added to what a channel's sensor sees, in the channel's unit.
+    AnalogOffset {
+        analog: AnalogId,
+        offset: f64,
+    },
+    /// The axis does not move whatever its motor's torque: the drive will see its following error.
+    AxisJam {
+        axis: AxisId,
+        jammed: bool,
+    },
+}
+
+struct AxisIx {
+    position: PlantIx,
+    velocity: PlantIx,
+    torque: PlantIx,
+}
+
+struct Lane {
+    tray: TrayId,
+    axis: usize,
+    fed_au: f64,
+    retracted_au: f64,
+    station: StationId,
+    armed: bool,
+}
+
+/// Traits of the parts under press and spindle, kept while they are there.
+#[derive(Default)]
+struct AtWork {
+    fit: Option<((u32, u32), f64, f64)>,
+    cap: Option<(u32, CapTraits)>,
+    /// Spindle position at which the cap on the bit would be untensioned at angle zero.
+    bit_zero_deg: f64,
+    sealed: Option<(u32, f64)>,
+}
+
+/// The simulated machine. See the module text of [`super`].
+pub struct Plant {
+    truth: Arc<Truth>,
+    layout: Layout,
+    places: Places,
+    axes: Vec<AxisMechanics>,
+    axis_ix: Vec<AxisIx>,
+    table: Option<usize>,
+    table_seen_au: f64,
+    lanes: Vec<Lane>,
+    leak_tester: Option<LeakTester>,
+    volume: LeakVolume,
+    at_work: AtWork,
+    /// Physical values in front of the analog sensors.
+    physical: Vec<f64>,
+    analogs: Vec<AnalogSensor>,
+    analog_ix: Vec<PlantIx>,
+    inputs: Vec<InputSensor>,
+    input_ix: Vec<PlantIx>,
+    output_ix: Vec<PlantIx>,
+    sto_ix: PlantIx,
+    supplies: Supplies,
+    latches: Latches,
+    grip_attempts: Vec<(Option<Part>, u64)>,
+    substep: u64,
+    names: BTreeMap<String, PlantIx>,
+    values: Vec<f64>,
+}
+
+#[derive(Default)]
+struct Names {
+    names: BTreeMap<String, PlantIx>,
+    values: Vec<f64>,
+}
+
+impl Names {
+    fn add(&mut self, name: String, value: f64) -> PlantIx {
+        let ix = PlantIx(self.values.len() as u32);
+        self.values.push(value);
+        self.names.insert(name, ix);
+        ix
+    }
+}
+
+impl Plant {
+    /// A machine at power-up: everything where the description says, trays as the cursors say, nests and
+    /// grippers empty.
+    ///
+    /// Errors: a description that does not fit the cell.
+    pub fn new(cell: &Cell, truth: Arc<Truth>, cursors: &Cursors) -> Result<Plant, PlantError> {
+        check(cell, &truth)?;
+        let d = &truth.description;
+        let mut names = Names::default();
+        let axes: Vec<AxisMechanics> =
+            d.axes.iter().zip(&cell.axes).map(|(p, a)| AxisMechanics::new(p, a.kind)).collect();
+        let axis_ix = cell.axes.iter().zip(&axes).map(|(a, m)| AxisIx {
+            position: names.add(format!("axis.{}.position", a.name), m.position_au),
+            velocity: names.add(format!("axis.{}.velocity", a.name), 0.0),
+            torque: names.add(format!("axis.{}.torque", a.name), 0.0),
+        });
+        let axis_ix = axis_ix.collect();
+        let analog_ix = cell.analogs.iter().map(|a| names.add(format!("ai.{}", a.name), 0.0)).collect();
+        let input_ix = cell.digital_inputs.iter().map(|i| names.add(format!("di.{}", i.name), 0.0)).collect();
+        let output_ix =
+            cell.digital_outputs.iter().map(|o| names.add(format!("do.{}", o.name), 0.0)).collect();
+        let sto_ix = names.add("sto".into(), 1.0);
+        let mut plant = Plant {
+            layout: Layout::new(cell, &truth),
+            places: Places::new(cell, cursors),
+            axes,
+            axis_ix,
+            table: cell.table.as_ref().map(|t| t.axis.index()),
+            table_seen_au: f64::NAN,
+            lanes: lanes(cell),
+            leak_tester: cell.leak_testers.first().cloned(),
+            volume: LeakVolume::default(),
+            at_work: AtWork::default(),
+            physical: physical(cell, d.ambient_degc),
+            analogs: (0..cell.analogs.len()).map(|i| AnalogSensor::new(d, AnalogId(i as u16))).collect(),
+            analog_ix,
+            inputs: (0..cell.digital_inputs.len()).map(|i| InputSensor::new(d, InputId(i as u16))).collect(),
+            input_ix,
+            output_ix,
+            sto_ix,
+            supplies: Supplies { estop_pressed: false, guard_open: false, air_off: false, lane_empty: false },
+            latches: Latches::default(),
+            grip_attempts: vec![(None, 0); cell.robots.len()],
+            substep: 0,
+            names: names.names,
+            values: names.values,
+            truth,
+        };
+        plant.turn_table();
+        plant.show_sensors();
+        Ok(plant)
+    }
+
+    /// Where everything is.
+    pub fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// Substeps since power-up.
+    pub fn substeps(&self) -> u64 {
+        self.substep
+    }
+
+    /// Position of an axis in au; NaN if there is none.
+    pub fn position_au(&self, axis: AxisId) -> f64 {
+        self.axes.get(axis.index()).map_or(f64::NAN, |a| a.position_au)
+    }
+
+    /// Torque is removed by the safety controller: cobots are stopped as well.
+    pub fn torque_removed(&self) -> bool {
+        self.supplies.estop_pressed || self.supplies.guard_open
+    }
+
+    /// Does something to the machine; see [`Injection`]. What does not exist is left alone.
+    pub fn inject(&mut self, injection: Injection) {
+        match injection {
+            Injection::InputStuck { input, level } => {
+                if let Some(i) = self.inputs.get_mut(input.index()) {
+                    i.stuck = level;
+                }
+            }
+            Injection::Button { input, down } => {
+                if let Some(i) = self.inputs.get_mut(input.index()) {
+                    i.pressed = down;
+                }
+            }
+            Injection::EStop(pressed) => self.supplies.estop_pressed = pressed,
+            Injection::GuardOpen(open) => self.supplies.guard_open = open,
+            Injection::AirOff(off) => self.supplies.air_off = off,
+            Injection::LaneEmpty(empty) => self.supplies.lane_empty = empty,
+            Injection::AnalogOffset { analog, offset } => {
+                if let Some(a) = self.analogs.get_mut(analog.index()) {
+                    a.error = offset;
+                }
+            }
+            Injection::AxisJam { axis, jammed } => {
+                if let Some(a) = self.axes.get_mut(axis.index()) {
+                    a.jammed = jammed;
+                }
+            }
+        }
+    }
+
+    /// Moves the machine by one substep of [`SUBSTEP_NS`], after the devices set their quantities.
+    pub fn step(&mut self) {
+        for (axis, ix) in self.axes.iter_mut().zip(&self.axis_ix) {
+            axis.step(self.values[ix.torque.0 as usize], SUBSTEP_S);
+        }
+        self.turn_table();
+        self.feed();
+        self.press();
+        self.screw();
+        self.leak();
+        self.latches.pass();
+        self.substep += 1;
+        self.show_sensors();
+    }
+
+    /// The gripper of a robot closes, or has opened, with its joints here; true if it holds something.
+    pub fn grip(&mut self, robot: usize, joints: &Joints, close: bool) -> bool {
+        if close {
+            self.latches.pocket_filled = false;
+            let Some(attempts) = self.grip_attempts.get_mut(robot) else { return false };
+            let truth = &self.truth;
+            return self.places.close(&self.layout, robot, joints, |part| {
+                let again = attempts.0 == Some(part);
+                *attempts = (Some(part), if again { attempts.1 + 1 } else { 0 });
+                truth.grip_misses(part.kind, part.n, attempts.1)
+            });
+        }
+        let grippers = self.truth.description.grippers;
+        match self.places.open(&self.layout, robot, joints) {
+            Released::InPocket => self.latches.pocket_filled = true,
+            Released::InBin => {
+                self.latches.drop_in = substeps(grippers.fall.0);
+                self.latches.drop_for = substeps(grippers.drop_pulse.0);
+            }
+            Released::Elsewhere => {}
+        }
+        false
+    }
+
+    fn output(&self, id: cellwright_model::OutputId) -> bool {
+        self.output_ix.get(id.index()).is_some_and(|ix| self.values[ix.0 as usize] > 0.5)
+    }
+
+    fn turn_table(&mut self) {
+        let au = self.table.and_then(|t| self.axes.get(t)).map_or(0.0, |t| t.position_au);
+        if au != self.table_seen_au {
+            self.table_seen_au = au;
+            self.places.turn_table(&self.layout, au);
+        }
+    }
+
+    fn feed(&mut self) {
+        for lane in &mut self.lanes {
+            let at = self.axes[lane.axis].position_au;
+            if at <= lane.retracted_au + RETRACTED_TOLERANCE_MM {
+                lane.armed = !self.supplies.lane_empty;
+            } else if lane.armed && at >= lane.fed_au - FED_TOLERANCE_MM {
+                lane.armed = false;
+                self.places.feed(&self.layout, lane.tray, lane.station);
+            }
+        }
+    }
+
+    /// The ram meets the cannula on the hub that stands under it.
+    fn press(&mut self) {
+        let press = self.truth.description.press;
+        let axis = &mut self.axes[press.axis.index()];
+        let force = match self.places.at_station_mut(press.station).map(|a| (a.hub, a.cannula, a)) {
+            Some((Some(hub), Some(cannula), assembly)) => {
+                let key = (hub, cannula);
+                let (fit, contact_mm) = match self.at_work.fit {
+                    Some((k, fit, contact)) if k == key => (fit, contact),
+                    _ => {
+                        let (fit, contact) = (self.truth.fit(hub, cannula), self.truth.hub(hub).contact_mm);
+                        self.at_work.fit = Some((key, fit, contact));
+                        (fit, contact)
+                    }
+                };
+                let travel = axis.position_au - contact_mm;
+                process::push(travel, &mut assembly.seated_mm, press.stiffness_n_per_mm, |depth| {
+                    process::press_resistance(&press, fit, depth)
+                })
+            }
+            _ => 0.0,
+        };
+        axis.load = force;
+        self.physical[press.force.index()] = force;
+    }
+
+    /// The bit turns the cap on the hub that stands under the spindle.
+    fn screw(&mut self) {
+        let thread = self.truth.description.thread;
+        let axis = &mut self.axes[thread.axis.index()];
+        let torque = match self.places.at_station_mut(thread.station).map(|a| (a.hub, a.cap, a)) {
+            Some((Some(_), Some(n), assembly)) => {
+                if self.at_work.cap.is_none_or(|(k, _)| k != n) {
+                    self.at_work.cap = Some((n, self.truth.cap(n)));
+                    self.at_work.bit_zero_deg = axis.position_au - assembly.cap_turned_deg;
+                }
+                let Some((_, cap)) = &self.at_work.cap else { return };
+                // The freewheel: turned backward, the bit engages again where it stands.
+                let behind = axis.position_au - assembly.cap_turned_deg;
+                self.at_work.bit_zero_deg = self.at_work.bit_zero_deg.min(behind);
+                let travel = axis.position_au - self.at_work.bit_zero_deg;
+                process::push(travel, &mut assembly.cap_turned_deg, thread.bit_nm_per_deg, |angle| {
+                    process::thread_resistance(&thread, cap, angle)
+                })
+            }
+            _ => {
+                self.at_work.cap = None;
+                0.0
+            }
+        };
+        axis.load = torque;
+        self.physical[thread.torque.index()] = torque;
+    }
+
+    fn leak(&mut self) {
+        let Some(tester) = &self.leak_tester else { return };
+        let leak = self.truth.description.leak;
+        let sealed = match self.places.at_station(tester.station) {
+            Some(a) if self.output(tester.clamp) && a.hub.is_some() && a.cannula.is_some() => a.cap,
+            _ => None,
+        };
+        let leak_pa_s = match (sealed, self.at_work.sealed) {
+            (Some(n), Some((known, rate))) if n == known => rate,
+            (Some(n), _) => {
+                let rate = self.truth.cap(n).leak_pa_s;
+                self.at_work.sealed = Some((n, rate));
+                rate
+            }
+            (None, _) => leak.open_pa_s,
+        };
+        let fill = self.output(tester.fill) && !self.supplies.air_off;
+        let vent_open = !self.output(tester.vent_closed);
+        self.volume.step(&leak, fill, vent_open, leak_pa_s, SUBSTEP_S);
+        self.physical[tester.pressure.index()] = self.volume.pressure_pa;
+    }
+
+    /// Brings every quantity that devices read up to date.
+    fn show_sensors(&mut self) {
+        for (axis, ix) in self.axes.iter().zip(&self.axis_ix) {
+            self.values[ix.position.0 as usize] = axis.position_au;
+            self.values[ix.velocity.0 as usize] = axis.velocity_au_s;
+        }
+        for (i, (sensor, ix)) in self.analogs.iter().zip(&self.analog_ix).enumerate() {
+            self.values[ix.0 as usize] = sensor.shows(self.physical[i], self.truth.seed, i, self.substep);
+        }
+        for (sensor, ix) in self.inputs.iter().zip(&self.input_ix) {
+            let level = sensor.level(&self.places, &self.supplies, &self.latches);
+            self.values[ix.0 as usize] = f64::from(u8::from(level));
+        }
+        self.values[self.sto_ix.0 as usize] = f64::from(u8::from(!self.torque_removed()));
+    }
+}
+
+impl PlantPort for Plant {
+    fn resolve(&self, name: &str) -> Option<PlantIx> {
+        self.names.get(name).copied()
+    }
+    fn get(&self, ix: PlantIx) -> f64 {
+        self.values.get(ix.0 as usize).copied().unwrap_or(0.0)
+    }
+    fn set(&mut self, ix: PlantIx, value: f64) {
+        if let Some(v) = self.values.get_mut(ix.0 as usize) {
+            *v = value;
+        }
+    }
+}
+
+fn substeps(ns: u64) -> u32 {
+    u32::try_from(ns / SUBSTEP_NS).unwrap_or(u32::MAX)
+}
+
+/// Physical values at power-up: temperature is ambient, everything else zero.
+fn physical(cell: &Cell, ambient_degc: f64) -> Vec<f64> {
+    let at_rest = |d| if d == Dimension::Temperature { ambient_degc } else { 0.0 };
+    cell.analogs.iter().map(|a| at_rest(a.dimension)).collect()
+}
+
+fn lanes(cell: &Cell) -> Vec<Lane> {
+    let lane = |(t, tray): (usize, &cellwright_model::cell::Tray)| {
+        let feeder = tray.feeder.as_ref().filter(|_| tray.kind == TrayKind::Lane)?;
+        let station = cell.stations.iter().position(|s| s.axes.contains(&feeder.axis))?;
+        Some(Lane {
+            tray: TrayId(t as u16),
+            axis: feeder.axis.index(),
+            fed_au: feeder.fed_au,
+            retracted_au: feeder.retracted_au,
+            station: StationId(station as u16),
+            armed: false,
+        })
+    };
+    cell.trays.iter().enumerate().filter_map(lane).collect()
+}
+
+/// Every index of the description is one of the cell, so that stepping needs no further check.
+fn check(cell: &Cell, truth: &Truth) -> Result<(), PlantError> {
+    let d = &truth.description;
+    let err = |what: String| Err(PlantError(what));
+    for (i, axis) in cell.axes.iter().enumerate() {
+        if d.axes.get(i).is_none_or(|p| p.axis.index() != i) {
+            return err(format!("no mechanics for axis `{}` at its place", axis.name));
+        }
+    }
+    let usable = |p: &cellwright_model::plant::AxisPhysics| {
+        [p.inertia_kgm2, p.au_per_revolution, p.viscous_at_au_s].iter().all(|x| x.is_finite() && *x > 0.0)
+    };
+    if let Some(bad) = d.axes.iter().find(|p| !usable(p)) {
+        return err(format!("inertia or transmission of axis {} is not positive", bad.axis.index()));
+    }
+    if d.axes.len() > cell.axes.len()
+        || d.press.axis.index() >= d.axes.len()
+        || d.thread.axis.index() >= d.axes.len()
+    {
+        return err("names an axis that the cell does not have".into());
+    }
+    let leak = cell.leak_testers.first().map(|t| t.pressure);
+    if [Some(d.press.force), Some(d.thread.torque), leak]
+        .into_iter()
+        .flatten()
+        .any(|a| a.index() >= cell.analogs.len())
+    {
+        return err("names an analog channel that the cell does not have".into());
+    }
+    if cell.robots.len() > GRIPPERS_MAX {
+        return err(format!("{} cobots; at most {GRIPPERS_MAX}", cell.robots.len()));
+    }
+    if cell.table.as_ref().is_some_and(|t| usize::from(t.nests) > NESTS_MAX || t.nests == 0) {
+        return err(format!("a table of 1 to {NESTS_MAX} nests is simulated"));
+    }
+    if let Some(lane) = lanes(cell).iter().find(|l| l.axis >= cell.axes.len()) {
+        return err(format!("the feeder of tray {} has no axis", lane.tray.index()));
+    }
+    for kind in PartKind::ALL {
+        let share: f64 = d.defects.iter().filter(|s| s.defect.kind() == kind).map(|s| s.share).sum();
+        if !(0.0..=1.0).contains(&share) {
+            return err(format!("defects of {} add up to {share} of its parts", kind.as_str()));
+        }
+    }
+    Ok(())
+}

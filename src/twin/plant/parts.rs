@@ -1,0 +1,163 @@
+//! What a part is in truth: the traits of the n-th hub, cannula or cap, drawn from the seed.
+
+use cellwright_model::plant::{Defect, PartKind, PlantDescription, Spread};
+
+use super::draw::{self, Purpose};
+
+/// The truth about all parts: description and seed, from which every trait follows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Truth {
+    pub description: PlantDescription,
+    pub seed: u64,
+}
+
+/// A hub.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HubTraits {
+    pub defect: Option<Defect>,
+    /// Share of the nominal interference that its bore makes.
+    pub interference: f64,
+    /// Axis position at which the ram meets the cannula on it, mm.
+    pub contact_mm: f64,
+}
+
+/// A cannula.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CannulaTraits {
+    pub defect: Option<Defect>,
+    pub interference: f64,
+    /// Height of the burr at its tip, mm.
+    pub burr_mm: f64,
+}
+
+/// A cap.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CapTraits {
+    pub defect: Option<Defect>,
+    pub prevailing_nm: f64,
+    pub snug_angle_deg: f64,
+    pub stiffness_nm_per_deg: f64,
+    /// Angle from which a cross-threaded cap binds.
+    pub cross_angle_deg: Option<f64>,
+    /// Torque at which a stripped thread gives way.
+    pub strip_nm: Option<f64>,
+    /// Pressure decay of the closed unit at the supply's pressure, Pa/s.
+    pub leak_pa_s: f64,
+}
+
+impl Truth {
+    fn bits(&self, kind: PartKind, n: u32, purpose: Purpose) -> u64 {
+        draw::bits(self.seed, purpose, kind as u64, u64::from(n), 0)
+    }
+
+    fn value(&self, spread: Spread, kind: PartKind, n: u32, purpose: Purpose) -> f64 {
+        draw::value(spread, self.bits(kind, n, purpose))
+    }
+
+    /// What is bad about the n-th part of a kind. The shares of the kind's defects lie side by side on
+    /// 0 .. 1; the rest of it is good.
+    pub fn defect(&self, kind: PartKind, n: u32) -> Option<Defect> {
+        let x = draw::uniform(self.bits(kind, n, Purpose::Defect));
+        let mut end = 0.0;
+        for defect in Defect::ALL.into_iter().filter(|d| d.kind() == kind) {
+            let share = self.description.defects.iter().filter(|s| s.defect == defect);
+            end += share.map(|s| s.share).sum::<f64>();
+            if x < end {
+                return Some(defect);
+            }
+        }
+        None
+    }
+
+    /// Traits of the n-th hub.
+    pub fn hub(&self, n: u32) -> HubTraits {
+        let press = &self.description.press;
+        let defect = self.defect(PartKind::Hub, n);
+        let spread = match defect {
+            Some(Defect::HubOversize) => press.oversize,
+            Some(Defect::HubUndersize) => press.undersize,
+            _ => press.hub_interference,
+        };
+        HubTraits {
+            defect,
+            interference: self.value(spread, PartKind::Hub, n, Purpose::Interference),
+            contact_mm: self.value(press.contact_mm, PartKind::Hub, n, Purpose::Contact),
+        }
+    }
+
+    /// Traits of the n-th cannula.
+    pub fn cannula(&self, n: u32) -> CannulaTraits {
+        let (press, tip) = (&self.description.press, &self.description.tip);
+        let defect = self.defect(PartKind::Cannula, n);
+        let fit =
+            if defect == Some(Defect::CannulaOversize) { press.oversize } else { press.cannula_interference };
+        let burr = if defect == Some(Defect::Burr) { tip.bad_burr_mm } else { tip.burr_mm };
+        CannulaTraits {
+            defect,
+            interference: self.value(fit, PartKind::Cannula, n, Purpose::Interference),
+            burr_mm: self.value(burr, PartKind::Cannula, n, Purpose::Burr).max(0.0),
+        }
+    }
+
+    /// Traits of the n-th cap.
+    pub fn cap(&self, n: u32) -> CapTraits {
+        let (thread, leak) = (&self.description.thread, &self.description.leak);
+        let defect = self.defect(PartKind::Cap, n);
+        let value = |spread, purpose| self.value(spread, PartKind::Cap, n, purpose);
+        let seal = if defect == Some(Defect::LeakySeal) { leak.leaky_pa_s } else { leak.tight_pa_s };
+        CapTraits {
+            defect,
+            prevailing_nm: value(thread.prevailing_nm, Purpose::Prevailing),
+            snug_angle_deg: value(thread.snug_angle_deg, Purpose::SnugAngle),
+            stiffness_nm_per_deg: value(thread.stiffness_nm_per_deg, Purpose::ThreadStiffness),
+            cross_angle_deg: (defect == Some(Defect::CapCrossThread))
+                .then(|| value(thread.cross_angle_deg, Purpose::CrossAngle)),
+            strip_nm: (defect == Some(Defect::CapStripped))
+                .then(|| value(thread.strip_nm, Purpose::StripTorque)),
+            leak_pa_s: value(seal, Purpose::Leak),
+        }
+    }
+
+    /// Fit of a hub and a cannula as a share of the nominal interference. Tolerances add; a bad part
+    /// alone makes the fit, of two bad ones the tighter.
+    pub fn fit(&self, hub: u32, cannula: u32) -> f64 {
+        let (hub, cannula) = (self.hub(hub), self.cannula(cannula));
+        let bad_hub = hub.defect.map(|_| hub.interference);
+        let bad_cannula = (cannula.defect == Some(Defect::CannulaOversize)).then_some(cannula.interference);
+        match (bad_hub, bad_cannula) {
+            (None, None) => hub.interference + cannula.interference - 1.0,
+            (Some(x), None) | (None, Some(x)) => x,
+            (Some(h), Some(c)) => h.max(c),
+        }
+    }
+
+    /// The code on the n-th part of a kind, as GS1 element string; `None` if its parts bear none.
+    pub fn code(&self, kind: PartKind, n: u32) -> Option<String> {
+        let material = self.description.material_of(kind)?;
+        let code = material.code.as_ref()?;
+        let (yy, mm, dd) = yymmdd(&material.expiry)?;
+        Some(format!(
+            "\u{1d}01{}17{yy}{mm}{dd}10{}\u{1d}21{}{:06}",
+            code.gtin, material.lot, code.serial_prefix, n
+        ))
+    }
+
+    /// Whether a grip at a part misses it. `attempt`: how often it was tried on this part.
+    pub fn grip_misses(&self, kind: PartKind, n: u32, attempt: u64) -> bool {
+        let bits = draw::bits(self.seed, Purpose::GripMiss, kind as u64, u64::from(n), attempt);
+        draw::uniform(bits) < self.description.grippers.miss
+    }
+
+    /// Burr as a camera measures it. `exposure`: how often it looked at this cannula.
+    pub fn burr_measured_mm(&self, cannula: u32, exposure: u64) -> f64 {
+        let kind = PartKind::Cannula;
+        let bits = draw::bits(self.seed, Purpose::CameraNoise, kind as u64, u64::from(cannula), exposure);
+        (self.cannula(cannula).burr_mm + self.description.tip.camera_noise_mm * draw::normal(bits)).max(0.0)
+    }
+}
+
+fn yymmdd(date: &str) -> Option<(&str, &str, &str)> {
+    let mut parts = date.split('-');
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    Some((year.get(2..4)?, month, day))
+}

@@ -1,0 +1,445 @@
+//! Where every part is: trays, lanes, grippers, nests, bins, and what a gripper does to that.
+//!
+//! A part is (kind, n): the n-th that its source gave, counted from 0 and on through exchanged trays. Its
+//! traits follow from that alone. What holds hub, cannula and cap together is an *assembly*.
+
+use cellwright_model::cell::{Cell, TrayKind};
+use cellwright_model::limits::JOINTS;
+use cellwright_model::plant::{GripperPhysics, PartKind};
+use cellwright_model::robot::Joints;
+use cellwright_model::{RobotId, StationId, TrayId};
+
+use super::parts::Truth;
+
+/// Nests of a table at most; more than any index table of this size of product has.
+pub const NESTS_MAX: usize = 16;
+/// Cobots at most that reach into one plant.
+pub const GRIPPERS_MAX: usize = 8;
+/// Units in a bin that are known one by one; older ones are only counted.
+pub const BIN_UNITS_MAX: usize = 256;
+/// A nest is at a station within this angle of the table, deg.
+const STATION_TOLERANCE_DEG: f64 = 0.5;
+
+/// One part: kind and number from its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    pub kind: PartKind,
+    pub n: u32,
+}
+
+/// What is joined in a nest, or was taken from it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Assembly {
+    pub hub: Option<u32>,
+    pub cannula: Option<u32>,
+    pub cap: Option<u32>,
+    /// How deep the cannula sits in the hub, mm.
+    pub seated_mm: f64,
+    /// How far the cap has been turned on its thread, deg.
+    pub cap_turned_deg: f64,
+}
+
+/// In a gripper.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Held {
+    Part(Part),
+    Unit(Assembly),
+}
+
+/// A pocket of a tray.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Pocket {
+    #[default]
+    Empty,
+    /// A part that has not been taken; it gets its number when it is.
+    Fresh,
+    Unit(Assembly),
+    /// Filled before the plant came to be: what, it does not know.
+    Earlier,
+}
+
+/// A tray, lane or bin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrayState {
+    /// Empty for a lane and for a bin.
+    pub pockets: Vec<Pocket>,
+    /// Parts that a source or lane has given, or units that a tray or bin has taken, exchanged ones included.
+    pub moved: u32,
+    /// The last units of a bin, the n-th at `n % BIN_UNITS_MAX`.
+    pub bin: Vec<Assembly>,
+}
+
+/// How many parts each source has given, and each good tray and bin has taken, before: by [`TrayId`].
+/// Trays beyond its end begin at 0.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cursors(pub Vec<u32>);
+
+/// See the module text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Places {
+    pub nests: Vec<Assembly>,
+    /// Nest that is at each station, by [`StationId`].
+    pub station_nest: Vec<Option<u16>>,
+    pub grippers: Vec<Option<Held>>,
+    pub trays: Vec<TrayState>,
+    /// Parts and units that were dropped beside everything.
+    pub lost: u32,
+    /// Times a gripper or feeder found its place taken.
+    pub collisions: u32,
+    /// Counts every change of the fields above.
+    pub changes: u64,
+}
+
+/// What a gripper is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Spot {
+    Nest(usize),
+    Pocket(TrayId, u32),
+    Bin(TrayId),
+    Nothing,
+}
+
+/// What a release has set going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Released {
+    InPocket,
+    InBin,
+    Elsewhere,
+}
+
+/// Fixed facts of the cell that places need.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    cell: Cell,
+    gripper: GripperPhysics,
+    /// Kind of the parts of each source, by [`TrayId`].
+    kinds: Vec<Option<PartKind>>,
+}
+
+impl Cursors {
+    fn of(&self, tray: usize) -> u32 {
+        self.0.get(tray).copied().unwrap_or(0)
+    }
+}
+
+impl Layout {
+    pub(crate) fn new(cell: &Cell, truth: &Truth) -> Layout {
+        let kinds = (0..cell.trays.len())
+            .map(|t| truth.description.material.iter().find(|m| m.source.index() == t).map(|m| m.kind))
+            .collect();
+        Layout { cell: cell.clone(), gripper: truth.description.grippers, kinds }
+    }
+
+    /// Nest at each station for an angle of the table.
+    fn station_nests(&self, table_deg: f64, nests: usize, out: &mut [Option<u16>]) -> bool {
+        let mut changed = false;
+        let pitch = 360.0 / nests.max(1) as f64;
+        for (station, at) in self.cell.stations.iter().zip(out) {
+            // Nest k is here at table_au - k * pitch (model::cell::Station), on any turn.
+            let offset = (station.table_au - table_deg) / pitch;
+            let k = offset.round();
+            let off_deg = (offset - k).abs() * pitch;
+            let nest = (off_deg <= STATION_TOLERANCE_DEG).then(|| k.rem_euclid(nests.max(1) as f64) as u16);
+            changed |= *at != nest;
+            *at = nest;
+        }
+        changed
+    }
+
+    fn within_reach(&self, joints: &Joints, pose: &Joints) -> bool {
+        (0..JOINTS).all(|j| (joints[j] - pose[j]).abs() <= self.gripper.reach_deg)
+    }
+
+    fn spot(&self, robot: usize, joints: &Joints, station_nest: &[Option<u16>]) -> Spot {
+        let robot = RobotId(robot as u16);
+        for (t, tray) in self.cell.trays.iter().enumerate() {
+            if tray.reach.as_ref().is_none_or(|r| r.robot != robot) {
+                continue;
+            }
+            let at = |n| tray.pocket_joints(n, false).is_some_and(|p| self.within_reach(joints, &p));
+            if let Some(n) = (0..tray.pockets()).find(|&n| at(n)) {
+                let id = TrayId(t as u16);
+                return if tray.kind == TrayKind::Reject { Spot::Bin(id) } else { Spot::Pocket(id, n) };
+            }
+        }
+        let Some(robot) = self.cell.robots.get(robot.index()) else { return Spot::Nothing };
+        for (station, nest) in self.cell.stations.iter().zip(station_nest) {
+            let pose = robot.pose(&station.name);
+            if let (Some(nest), Some(pose)) = (nest, pose)
+                && self.within_reach(joints, &pose)
+            {
+                return Spot::Nest(usize::from(*nest));
+            }
+        }
+        Spot::Nothing
+    }
+}
+
+impl Assembly {
+    /// Nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.hub.is_none() && self.cannula.is_none() && self.cap.is_none()
+    }
+
+    /// Number of the part of a kind.
+    pub fn part(&self, kind: PartKind) -> Option<u32> {
+        match kind {
+            PartKind::Hub => self.hub,
+            PartKind::Cannula => self.cannula,
+            PartKind::Cap => self.cap,
+        }
+    }
+
+    /// Puts a part in; false if one of its kind is there, or a cap would have no hub.
+    fn insert(&mut self, part: Part) -> bool {
+        let hub = self.hub;
+        let slot = match part.kind {
+            PartKind::Hub => &mut self.hub,
+            PartKind::Cannula => &mut self.cannula,
+            PartKind::Cap if hub.is_none() => return false,
+            PartKind::Cap => &mut self.cap,
+        };
+        if slot.is_some() {
+            return false;
+        }
+        *slot = Some(part.n);
+        true
+    }
+}
+
+impl TrayState {
+    fn source(pockets: u32, given: u32) -> TrayState {
+        let taken = if pockets > 0 { given % pockets } else { 0 };
+        let pocket = |n| if n < taken { Pocket::Empty } else { Pocket::Fresh };
+        TrayState { pockets: (0..pockets).map(pocket).collect(), moved: given, bin: Vec::new() }
+    }
+
+    fn sink(pockets: u32, taken: u32) -> TrayState {
+        let filled = if pockets > 0 { taken % pockets } else { 0 };
+        let pocket = |n| if n < filled { Pocket::Earlier } else { Pocket::Empty };
+        TrayState { pockets: (0..pockets).map(pocket).collect(), moved: taken, bin: Vec::new() }
+    }
+
+    fn bin(taken: u32) -> TrayState {
+        TrayState { pockets: Vec::new(), moved: taken, bin: vec![Assembly::default(); BIN_UNITS_MAX] }
+    }
+}
+
+impl Places {
+    pub(crate) fn new(cell: &Cell, cursors: &Cursors) -> Places {
+        let nests = cell.table.as_ref().map_or(1, |t| usize::from(t.nests)).min(NESTS_MAX);
+        let trays = cell.trays.iter().enumerate().map(|(t, tray)| match tray.kind {
+            TrayKind::Source => TrayState::source(tray.pockets(), cursors.of(t)),
+            TrayKind::Lane => TrayState::source(0, cursors.of(t)),
+            TrayKind::Good => TrayState::sink(tray.pockets(), cursors.of(t)),
+            TrayKind::Reject => TrayState::bin(cursors.of(t)),
+        });
+        Places {
+            nests: vec![Assembly::default(); nests],
+            station_nest: vec![None; cell.stations.len()],
+            grippers: vec![None; cell.robots.len().min(GRIPPERS_MAX)],
+            trays: trays.collect(),
+            lost: 0,
+            collisions: 0,
+            changes: 1,
+        }
+    }
+
+    /// The assembly in the nest at a station, if a nest is there.
+    pub fn at_station(&self, station: StationId) -> Option<&Assembly> {
+        let nest = (*self.station_nest.get(station.index())?)?;
+        self.nests.get(usize::from(nest))
+    }
+
+    pub(crate) fn at_station_mut(&mut self, station: StationId) -> Option<&mut Assembly> {
+        let nest = (*self.station_nest.get(station.index())?)?;
+        self.nests.get_mut(usize::from(nest))
+    }
+
+    /// A part of this kind in any nest.
+    pub(crate) fn any_nest_has(&self, kind: PartKind) -> bool {
+        self.nests.iter().any(|n| n.part(kind).is_some())
+    }
+
+    pub(crate) fn turn_table(&mut self, layout: &Layout, table_deg: f64) {
+        let nests = self.nests.len();
+        if layout.station_nests(table_deg, nests, &mut self.station_nest) {
+            self.changes += 1;
+        }
+    }
+
+    /// The feeder of a lane pushes its next part towards the nest at `station`.
+    pub(crate) fn feed(&mut self, layout: &Layout, lane: TrayId, station: StationId) {
+        let Some(Some(kind)) = layout.kinds.get(lane.index()).copied() else { return };
+        let Some(tray) = self.trays.get_mut(lane.index()) else { return };
+        let part = Part { kind, n: tray.moved };
+        tray.moved = tray.moved.wrapping_add(1);
+        self.changes += 1;
+        let fits = self.at_station_mut(station).is_some_and(|nest| nest.insert(part));
+        if !fits {
+            self.lost += 1;
+            self.collisions += 1;
+        }
+    }
+
+    /// The gripper of a robot closes; true if it holds something.
+    pub(crate) fn close(
+        &mut self,
+        layout: &Layout,
+        robot: usize,
+        joints: &Joints,
+        misses: impl FnOnce(Part) -> bool,
+    ) -> bool {
+        match self.grippers.get(robot) {
+            None => return false,
+            Some(Some(_)) => return true,
+            Some(None) => {}
+        }
+        let taken = match layout.spot(robot, joints, &self.station_nest) {
+            Spot::Nest(nest) => self.take_unit(nest),
+            Spot::Pocket(tray, n) => self.take_from_pocket(layout, tray, n, misses),
+            Spot::Bin(_) | Spot::Nothing => None,
+        };
+        if taken.is_some() {
+            self.grippers[robot] = taken;
+            self.changes += 1;
+        }
+        taken.is_some()
+    }
+
+    fn take_unit(&mut self, nest: usize) -> Option<Held> {
+        let unit = core::mem::take(self.nests.get_mut(nest)?);
+        (!unit.is_empty()).then_some(Held::Unit(unit))
+    }
+
+    fn take_from_pocket(
+        &mut self,
+        layout: &Layout,
+        tray: TrayId,
+        n: u32,
+        misses: impl FnOnce(Part) -> bool,
+    ) -> Option<Held> {
+        let state = self.trays.get_mut(tray.index())?;
+        let pocket = state.pockets.get_mut(n as usize)?;
+        match *pocket {
+            Pocket::Empty | Pocket::Earlier => None,
+            Pocket::Unit(unit) => {
+                *pocket = Pocket::Empty;
+                Some(Held::Unit(unit))
+            }
+            Pocket::Fresh => {
+                let part = Part { kind: layout.kinds.get(tray.index()).copied().flatten()?, n: state.moved };
+                if misses(part) {
+                    return None;
+                }
+                *pocket = Pocket::Empty;
+                state.moved = state.moved.wrapping_add(1);
+                // A person exchanges an empty tray for a full one.
+                if state.pockets.iter().all(|p| *p == Pocket::Empty) {
+                    state.pockets.fill(Pocket::Fresh);
+                }
+                Some(Held::Part(part))
+            }
+        }
+    }
+
+    /// The gripper of a robot has opened.
+    pub(crate) fn open(&mut self, layout: &Layout, robot: usize, joints: &Joints) -> Released {
+        let Some(held) = self.grippers.get_mut(robot).and_then(Option::take) else {
+            return Released::Elsewhere;
+        };
+        self.changes += 1;
+        match layout.spot(robot, joints, &self.station_nest) {
+            Spot::Nest(nest) => {
+                if !self.put_in_nest(nest, held) {
+                    self.collide();
+                }
+                Released::Elsewhere
+            }
+            Spot::Pocket(tray, n) => {
+                if self.put_in_pocket(tray, n, held) {
+                    return Released::InPocket;
+                }
+                self.collide();
+                Released::Elsewhere
+            }
+            Spot::Bin(tray) => {
+                self.drop_in_bin(tray, held);
+                Released::InBin
+            }
+            Spot::Nothing => {
+                self.lost += 1;
+                Released::Elsewhere
+            }
+        }
+    }
+
+    fn collide(&mut self) {
+        self.collisions += 1;
+        self.lost += 1;
+    }
+
+    fn put_in_nest(&mut self, nest: usize, held: Held) -> bool {
+        let Some(place) = self.nests.get_mut(nest) else { return false };
+        match held {
+            Held::Part(part) => place.insert(part),
+            Held::Unit(unit) if place.is_empty() => {
+                *place = unit;
+                true
+            }
+            Held::Unit(_) => false,
+        }
+    }
+
+    fn put_in_pocket(&mut self, tray: TrayId, n: u32, held: Held) -> bool {
+        let Some(state) = self.trays.get_mut(tray.index()) else { return false };
+        // A person exchanges a full tray for an empty one.
+        if state.pockets.iter().all(|p| *p != Pocket::Empty) {
+            state.pockets.fill(Pocket::Empty);
+        }
+        let Some(pocket) = state.pockets.get_mut(n as usize) else { return false };
+        if *pocket != Pocket::Empty {
+            return false;
+        }
+        *pocket = Pocket::Unit(unit_of(held));
+        state.moved = state.moved.wrapping_add(1);
+        true
+    }
+
+    fn drop_in_bin(&mut self, tray: TrayId, held: Held) {
+        let Some(state) = self.trays.get_mut(tray.index()) else { return };
+        if let Some(place) = state.bin.get_mut(state.moved as usize % BIN_UNITS_MAX) {
+            *place = unit_of(held);
+        }
+        state.moved = state.moved.wrapping_add(1);
+    }
+
+    /// Copies without allocating: both are of the same cell.
+    pub(crate) fn copy_from(&mut self, other: &Places) {
+        self.nests.copy_from_slice(&other.nests);
+        self.station_nest.copy_from_slice(&other.station_nest);
+        self.grippers.copy_from_slice(&other.grippers);
+        for (mine, theirs) in self.trays.iter_mut().zip(&other.trays) {
+            mine.pockets.copy_from_slice(&theirs.pockets);
+            mine.bin.copy_from_slice(&theirs.bin);
+            mine.moved = theirs.moved;
+        }
+        (self.lost, self.collisions, self.changes) = (other.lost, other.collisions, other.changes);
+    }
+}
+
+/// A single part that lies where units do.
+fn unit_of(held: Held) -> Assembly {
+    match held {
+        Held::Unit(unit) => unit,
+        Held::Part(Part { kind, n }) => {
+            let mut unit = Assembly::default();
+            match kind {
+                PartKind::Hub => unit.hub = Some(n),
+                PartKind::Cannula => unit.cannula = Some(n),
+                PartKind::Cap => unit.cap = Some(n),
+            }
+            unit
+        }
+    }
+}
