@@ -116,7 +116,7 @@ pub const SIZES: [(&str, usize, usize, bool); 8] = [
 /// Steps the segment at each cycle and may lose or alter what comes back.
 pub struct Bench {
     pub segment: Segment,
-    plant: Quantities,
+    pub plant: Quantities,
     clock: VirtualClock,
     /// Applied to every returned frame; `false` loses it.
     pub disturb: Box<dyn FnMut(&mut [u8]) -> bool>,
@@ -128,10 +128,13 @@ impl Bench {
         let model = |(position, &(name, inputs, outputs, coe)): (usize, &(&str, usize, usize, bool))| {
             Box::new(Echo::new(name, position as u32, inputs, outputs, coe)) as Box<dyn SubDeviceModel>
         };
-        let models = SIZES.iter().enumerate().map(model).collect();
+        Bench::of(clock, SIZES.iter().enumerate().map(model).collect(), Quantities::default())
+    }
+
+    pub fn of(clock: &VirtualClock, models: Vec<Box<dyn SubDeviceModel>>, plant: Quantities) -> Shared {
         Shared(Rc::new(RefCell::new(Bench {
             segment: Segment::new(models, 1_000).unwrap(),
-            plant: Quantities::default(),
+            plant,
             clock: clock.clone(),
             disturb: Box::new(|_| true),
             cycles: Vec::with_capacity(100_000),
