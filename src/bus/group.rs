@@ -40,6 +40,8 @@ const RETRIES: usize = 2;
 const DC_STATIC_SYNC_FRAMES: u32 = 0;
 /// How long `shutdown` tries.
 const SHUTDOWN_WAIT: DurationNs = DurationNs(1_000_000_000);
+/// How long a failed arming tries to send the segment to INIT.
+const GIVE_UP_WAIT: DurationNs = DurationNs(100_000_000);
 /// AL control: INIT, acknowledging errors (ETG.1000.6, table 9).
 const REQUEST_INIT: u16 = 0x0011;
 
@@ -86,7 +88,7 @@ pub(crate) enum Stage {
 }
 
 /// EtherCAT behind one link. Made by [`with_bus`].
-pub struct EthercrabBus<'sto, L, C> {
+pub struct EthercrabBus<'sto, L: Link, C: Clock> {
     pub(crate) config: BusConfig,
     pub(crate) main: &'sto MainDevice<'sto>,
     pub(crate) pump: Pump<'sto, L, C>,
@@ -206,6 +208,16 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         }
     }
 
+    /// Arming has failed: whatever still answers goes to INIT, without waiting for it.
+    fn give_up(&mut self) {
+        self.stage = Stage::Down;
+        self.coe.reset(Vec::new());
+        let deadline = self.pump.clock.now() + GIVE_UP_WAIT;
+        let to_init = Command::bwr(RegisterAddress::AlControl.into()).ignore_wkc();
+        // Nothing more can be done if it does not get through: the SyncManager watchdogs are left.
+        let _ = self.pump.run(to_init.send(self.main, REQUEST_INIT), deadline);
+    }
+
     /// One cycle of the image within a deadline, as during `enter_op`.
     pub(crate) fn cycle_while_arming(&mut self, image: &mut ProcessImage) -> ExchangeStatus {
         let now = self.pump.clock.now();
@@ -265,7 +277,7 @@ impl<L: Link, C: Clock> Bus for EthercrabBus<'_, L, C> {
             Err(BusFault::BringUpPanic { message: text.unwrap_or_else(|| "no message".to_owned()) })
         });
         if result.is_err() {
-            self.stage = Stage::Down;
+            self.give_up();
         }
         result
     }
@@ -273,7 +285,7 @@ impl<L: Link, C: Clock> Bus for EthercrabBus<'_, L, C> {
     fn enter_op(&mut self, image: &mut ProcessImage) -> Result<(), BusFault> {
         let result = self.request_op(image);
         if result.is_err() {
-            self.stage = Stage::Down;
+            self.give_up();
         }
         result
     }
@@ -323,6 +335,15 @@ impl<L: Link, C: Clock> Bus for EthercrabBus<'_, L, C> {
 
     fn poll_emergency(&mut self) -> Option<Emergency> {
         self.coe.poll_emergency()
+    }
+}
+
+/// Also when a program error unwinds through the bus's owner: the segment goes to INIT, outputs off. If
+/// that fails, the SyncManager watchdogs do it.
+impl<L: Link, C: Clock> Drop for EthercrabBus<'_, L, C> {
+    fn drop(&mut self) {
+        // Caught, because a second panic while the first one unwinds would end the process at once.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.shutdown()));
     }
 }
 
