@@ -160,7 +160,7 @@ impl Capture {
     pub fn finish(mut self) -> Result<CaptureSummary, CaptureError> {
         let path = self.path.clone();
         let dropped = self.shared.clone();
-        let written = self.join().unwrap_or_else(|| Ok(0));
+        let written = self.join().unwrap_or(Ok(0));
         let frames = written.map_err(|source| CaptureError { path, source })?;
         Ok(CaptureSummary { frames, dropped: dropped.dropped.load(Ordering::Relaxed) })
     }

@@ -11,6 +11,8 @@ use ethercrab::{Command, MainDevice, MainDeviceConfig, PduStorage, Timeouts};
 use super::*;
 
 type Wire = Rc<RefCell<TestWire>>;
+/// What is delivered in a reply's place.
+type Mangle = fn(Vec<u8>) -> Vec<Vec<u8>>;
 
 /// Answers every read with `value` at the time of sending, and WKC 1; then does what a test wants.
 #[derive(Default)]
@@ -20,7 +22,7 @@ struct TestWire {
     backlog: VecDeque<Vec<u8>>,
     stalled: bool,
     /// Applied to each reply: what to deliver instead.
-    mangle: Option<fn(Vec<u8>) -> Vec<Vec<u8>>>,
+    mangle: Option<Mangle>,
     sent: usize,
     refuse_send: bool,
 }
@@ -145,7 +147,7 @@ fn a_duplicate_is_stray() {
 
 #[test]
 fn truncated_and_altered_frames_are_stray_and_their_true_reply_is_still_taken() {
-    let manglers: [fn(Vec<u8>) -> Vec<Vec<u8>>; 4] = [
+    let manglers: [Mangle; 4] = [
         |reply| vec![reply[..reply.len() - 1].to_vec(), reply],
         |reply| vec![reply[..10].to_vec(), Vec::new(), reply],
         |mut reply| {

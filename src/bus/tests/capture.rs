@@ -64,7 +64,7 @@ fn the_file_holds_every_frame_both_ways_and_its_drops() {
     // Kept where it is said, to look at with other tools.
     let path = std::env::var_os("CAPTURE_TO").map_or_else(|| dir.path().join("a.pcapng"), Into::into);
     let clock = VirtualClock::default();
-    let link = InProcessLink::new(Bench::new(&clock), clock.clone());
+    let link = InProcessLink::new(Bench::eight(&clock), clock.clone());
     let (tap, capture) = capture::start(&path, link, clock.clone(), VIRTUAL_EPOCH_UNIX_NS, "twin").unwrap();
     with_bus(tap, clock.clone(), config(), |bus| {
         let layout = bus.bring_up().unwrap();

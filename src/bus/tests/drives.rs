@@ -56,7 +56,7 @@ fn models(plant: &Quantities) -> Vec<Box<dyn SubDeviceModel>> {
 }
 
 fn config(models: &[Box<dyn SubDeviceModel>]) -> BusConfig {
-    let expected = |model: &Box<dyn SubDeviceModel>| {
+    let expected = |model: &dyn SubDeviceModel| {
         let id = model.description().identity;
         let identity =
             Identity { vendor: id.vendor, product: id.product, revision: id.revision, serial: id.serial };
@@ -65,7 +65,7 @@ fn config(models: &[Box<dyn SubDeviceModel>]) -> BusConfig {
     BusConfig {
         link_name: "twin".to_owned(),
         period: PERIOD,
-        subdevices: models.iter().map(expected).collect(),
+        subdevices: models.iter().map(|model| expected(&**model)).collect(),
     }
 }
 

@@ -90,7 +90,7 @@ fn an_armed_exchange_allocates_nothing() {
 fn a_tap_allocates_nothing_on_the_links_side() {
     let dir = tempfile::tempdir().unwrap();
     let clock = VirtualClock::default();
-    let link = InProcessLink::new(Bench::new(&clock), clock.clone());
+    let link = InProcessLink::new(Bench::eight(&clock), clock.clone());
     let path = dir.path().join("a.pcapng");
     let (tap, capture) = capture::start(&path, link, clock.clone(), 0, "twin").unwrap();
     with_bus(tap, clock.clone(), config(), |bus| {

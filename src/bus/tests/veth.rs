@@ -25,7 +25,7 @@ fn ip(args: &str) {
 fn serve(interface: &'static str, stop: Arc<AtomicBool>, stalled: Arc<AtomicBool>, held: Arc<AtomicU64>) {
     // The segment's time is that of its own clock, moved along with the real one.
     let clock = VirtualClock::default();
-    let mut segment = Bench::new(&clock);
+    let mut segment = Bench::eight(&clock);
     let mut link = RawSocketLink::open(interface, Wait::Sleep).unwrap();
     let mut backlog = Vec::new();
     let mut buffer = [0; 1536];

@@ -113,18 +113,22 @@ pub const SIZES: [(&str, usize, usize, bool); 8] = [
     ("table", 20, 10, true),
 ];
 
+/// Alters a returned frame; `false` loses it.
+pub type Disturb = Box<dyn FnMut(&mut [u8]) -> bool>;
+
 /// Steps the segment at each cycle and may lose or alter what comes back.
 pub struct Bench {
     pub segment: Segment,
     pub plant: Quantities,
     clock: VirtualClock,
-    /// Applied to every returned frame; `false` loses it.
-    pub disturb: Box<dyn FnMut(&mut [u8]) -> bool>,
+    /// Applied to every returned frame.
+    pub disturb: Disturb,
     pub cycles: Vec<u64>,
 }
 
 impl Bench {
-    pub fn new(clock: &VirtualClock) -> Shared {
+    /// The eight SubDevices of [`SIZES`].
+    pub fn eight(clock: &VirtualClock) -> Shared {
         let model = |(position, &(name, inputs, outputs, coe)): (usize, &(&str, usize, usize, bool))| {
             Box::new(Echo::new(name, position as u32, inputs, outputs, coe)) as Box<dyn SubDeviceModel>
         };
@@ -185,7 +189,7 @@ pub fn with_bench<R>(
     body: impl FnOnce(&mut TestBus<'_>, &Rc<RefCell<Bench>>, &VirtualClock) -> R,
 ) -> R {
     let clock = VirtualClock::default();
-    let bench = Bench::new(&clock);
+    let bench = Bench::eight(&clock);
     let link = InProcessLink::new(bench.clone(), clock.clone());
     with_bus(link, clock.clone(), config, |bus| body(bus, &bench.0, &clock))
 }
