@@ -17,9 +17,9 @@ use crate::code::Code;
 use crate::condition::condition;
 use crate::decode::{Decoder, Fields};
 use crate::diagnostic::{Diagnostic, Sink};
+use crate::names::{axis, input, output, robot};
 use crate::scope::Scope;
 use crate::source::{FileSource, Sources, Span};
-use crate::suggest;
 use crate::tree::{self, Entry, Node};
 
 /// Schema major of cell.yaml and taught.yaml.
@@ -209,47 +209,6 @@ fn capacity(d: &mut Decoder<'_>, node: &Node, count: usize, max: usize) {
         let message = format!("{count} entries, there is room for {max}");
         d.sink.error(Code::Capacity, node.span, message, format!("leave at most {max}"));
     }
-}
-
-/// A name that must be known, with what is known for the remedy.
-fn known<T>(
-    d: &mut Decoder<'_>,
-    node: &Node,
-    code: Code,
-    what: &str,
-    names: &[String],
-    make: impl FnOnce(u16) -> T,
-) -> Option<T> {
-    let text = d.text(node)?;
-    if let Some(at) = names.iter().position(|n| *n == text.text) {
-        return Some(make(at as u16));
-    }
-    let help = suggest::remedy(&text.text, names.iter().map(String::as_str));
-    d.error_at(code, &text, format!("there is no {what} `{}`", text.text), help);
-    None
-}
-
-macro_rules! references {
-    ($($method:ident, $list:ident, $id:ident, $code:ident, $what:literal;)*) => {$(
-        #[doc = concat!("A reference to an entry of `Cell::", stringify!($list), "`.")]
-        pub(crate) fn $method(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<cellwright_model::$id> {
-            let names: Vec<String> = cell.$list.iter().map(|x| x.name.clone()).collect();
-            known(d, node, Code::$code, $what, &names, cellwright_model::$id)
-        }
-    )*};
-}
-
-references! {
-    axis, axes, AxisId, UnknownAxis, "axis";
-    input, digital_inputs, InputId, UnknownSignal, "input signal";
-    output, digital_outputs, OutputId, UnknownOutput, "output";
-    analog, analogs, AnalogId, UnknownAnalog, "analog channel";
-    station, stations, StationId, UnknownStation, "station";
-    robot, robots, RobotId, UnknownRobot, "robot";
-    camera, cameras, CameraId, UnknownCamera, "camera";
-    scanner, scanners, ScannerId, UnknownScanner, "scanner";
-    tray, trays, TrayId, UnknownTray, "tray";
-    leak_tester, leak_testers, LeakTesterId, UnknownLeakTester, "leak tester";
 }
 
 fn safety(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Vec<cellwright_model::InputId> {

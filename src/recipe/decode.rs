@@ -300,6 +300,14 @@ pub fn is_identifier(word: &str) -> bool {
         && word.bytes().all(good)
 }
 
+/// `name@number`.
+pub fn split_version(text: &str) -> Option<(&str, u32)> {
+    let (name, version) = text.split_once('@')?;
+    let digits = version.bytes().all(|b| b.is_ascii_digit());
+    (digits && is_identifier(name)).then_some(())?;
+    Some((name, version.parse().ok()?))
+}
+
 fn with_article(dimension: Dimension) -> String {
     let name = dimension.name();
     let article = if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };

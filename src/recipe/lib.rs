@@ -10,18 +10,26 @@
 
 pub mod cell_text;
 pub mod code;
+pub mod compile;
 pub mod condition;
 pub mod decode;
 pub mod diagnostic;
+pub mod names;
+mod params;
+pub mod plant_text;
 pub mod scope;
 pub mod source;
+pub mod step;
 pub mod suggest;
 pub mod tree;
 
 pub use cell_text::load_cell;
 pub use code::Code;
+pub use compile::compile;
 pub use decode::{Decoder, Fields, Text};
 pub use diagnostic::{Diagnostic, Severity, Sink, json_rows};
+pub use plant_text::load_plant;
 pub use scope::Scope;
 pub use source::{FileId, FileSource, Place, Sources, Span};
+pub use step::{ComponentDecl, Context, Draft, StepKind};
 pub use tree::{Entry, Node, Value};

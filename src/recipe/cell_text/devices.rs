@@ -8,9 +8,10 @@ use cellwright_model::cell::{
 };
 use cellwright_model::{Dimension, DurationNs, Quantity, StationId, limits};
 
-use super::{ENTRIES_MAX, capacity, entries, known, station};
+use super::{ENTRIES_MAX, capacity, entries};
 use crate::code::Code;
-use crate::decode::{Decoder, Fields};
+use crate::decode::{Decoder, Fields, split_version};
+use crate::names::{known, station};
 use crate::source::Span;
 use crate::tree::Node;
 
@@ -333,14 +334,6 @@ fn camera_job(d: &mut Decoder<'_>, key: &str, span: Span, node: &Node) -> Option
     let measures = measures.iter().filter_map(|e| measure(d, &e.key, &e.node)).collect();
     let (name, version) = job?;
     Some(CameraJob { name: name.to_string(), version, measures })
-}
-
-/// `name@number`.
-pub(crate) fn split_version(text: &str) -> Option<(&str, u32)> {
-    let (name, version) = text.split_once('@')?;
-    let digits = version.bytes().all(|b| b.is_ascii_digit());
-    (digits && crate::decode::is_identifier(name)).then_some(())?;
-    Some((name, version.parse().ok()?))
 }
 
 fn measure(d: &mut Decoder<'_>, name: &str, node: &Node) -> Option<CameraMeasure> {

@@ -7,9 +7,10 @@ use cellwright_model::{AnalogId, AxisId, Dimension, OutputId, RobotId, StationId
 
 use super::axes::{dimensions, inside};
 use super::robots::{check_joints, joints};
-use super::{ENTRIES_MAX, analog, axis, entries, output, robot, station, unique};
+use super::{ENTRIES_MAX, entries, unique};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields};
+use crate::names::{analog, axis, output, robot, station};
 use crate::tree::Node;
 
 pub(super) fn stations(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {

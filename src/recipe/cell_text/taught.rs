@@ -13,9 +13,10 @@ use cellwright_model::cell::{Cell, Robot};
 use cellwright_model::robot::Joints;
 
 use super::robots::{check_joints, joints};
-use super::{robot, schema};
+use super::schema;
 use crate::code::Code;
 use crate::decode::Decoder;
+use crate::names::robot;
 use crate::suggest;
 use crate::tree::{Entry, Node};
 

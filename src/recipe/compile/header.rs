@@ -1,0 +1,147 @@
+//! What stands before the steps: identity, specification, components, invariants.
+
+use cellwright_model::cell::{Cell, TrayKind};
+use cellwright_model::outcome::FaultClass;
+use cellwright_model::plan::{Component, Identify, Invariant, Specification};
+
+use crate::cell_text;
+use crate::code::Code;
+use crate::condition::condition;
+use crate::decode::{Decoder, Fields, Text};
+use crate::names;
+use crate::step::{ComponentDecl, safety_signal};
+use crate::tree::{Entry, Node};
+
+pub(super) struct Header {
+    pub(super) identity: Option<Identity>,
+    pub(super) specification: Option<Specification>,
+    pub(super) components: Vec<ComponentDecl>,
+    pub(super) invariants: Vec<Invariant>,
+}
+
+/// Id and version of a recipe file.
+pub(super) struct Identity {
+    pub(super) id: String,
+    pub(super) version: String,
+    pub(super) id_text: Text,
+    pub(super) version_text: Text,
+}
+
+impl Identity {
+    /// The number before the first point.
+    pub(super) fn major(&self) -> u32 {
+        self.version.split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0)
+    }
+}
+
+pub(super) fn recipe(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Header {
+    let identity = identity(d, f, cell);
+    let specification = f.opt("specification", d, specification);
+    // Read before, in their own pass; asked for here so that they are known fields.
+    f.entry("params");
+    f.entry("variants");
+    let entries = f.req("components", d, |d, n| d.named(n)).unwrap_or_default();
+    let components = entries.iter().map(|e| component(d, e, cell)).collect();
+    let invariants = f.opt("invariants", d, |d, n| d.list(n)).unwrap_or_default();
+    let invariants = invariants_of(d, invariants, cell);
+    Header { identity, specification, components, invariants }
+}
+
+/// `recipe:`, `id:`, `version:`, `cell:`, the same in a recipe and a sub-recipe.
+pub(super) fn identity(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Option<Identity> {
+    cell_text::schema(d, f, "recipe");
+    let id_text = f.req("id", d, |d, n| d.identifier(n));
+    let version_text = f.req("version", d, version);
+    f.req("cell", d, |d, n| {
+        let text = d.text(n)?;
+        if text.text != cell.id {
+            let message = format!("the recipe is for `{}`, the cell is `{}`", text.text, cell.id);
+            d.error_at(Code::OtherCell, &text, message, "name the right cell, or give `--cell` another one");
+        }
+        Some(())
+    });
+    let (id_text, version_text) = (id_text?, version_text?);
+    Some(Identity { id: id_text.text.clone(), version: version_text.text.clone(), id_text, version_text })
+}
+
+/// `3.2.0`: three whole numbers.
+fn version(d: &mut Decoder<'_>, node: &Node) -> Option<Text> {
+    let text = d.text(node)?;
+    let parts: Vec<_> = text.text.split('.').collect();
+    let number = |p: &&str| p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u32>().is_ok();
+    if parts.len() == 3 && parts.iter().all(number) {
+        return Some(text);
+    }
+    let message = format!("`{}` is not a version", text.text);
+    d.error_at(Code::BadVersion, &text, message, "write three numbers: `3.2.0`");
+    None
+}
+
+fn specification(d: &mut Decoder<'_>, node: &Node) -> Option<Specification> {
+    let mut f = d.fields(node)?;
+    let id = f.req("id", d, |d, n| d.identifier(n));
+    let revision = f.req("revision", d, |d, n| d.identifier(n));
+    f.finish(d);
+    Some(Specification { id: id?.text, revision: revision?.text })
+}
+
+/// A component that could not be read keeps its place, so that steps which name it are not wrong too.
+fn component(d: &mut Decoder<'_>, entry: &Entry, cell: &Cell) -> ComponentDecl {
+    d.check_identifier(&entry.key, entry.key_span);
+    let mut component =
+        Component { name: entry.key.clone(), part: String::new(), identify: Identify::PerLot, source: None };
+    if let Some(mut f) = d.fields(&entry.node) {
+        component.part = f.req("part", d, |d, n| d.identifier(n)).map(|t| t.text).unwrap_or_default();
+        let words = [("per-unit", Identify::PerUnit), ("per-lot", Identify::PerLot)];
+        component.identify = f.req("identify", d, |d, n| d.word(n, &words)).unwrap_or(Identify::PerLot);
+        component.source = f.opt("source", d, |d, n| {
+            let id = names::tray(d, n, cell)?;
+            let tray = &cell.trays[id.index()];
+            if !matches!(tray.kind, TrayKind::Source | TrayKind::Lane) {
+                let message = format!("nothing comes from `{}`: units go there", tray.name);
+                d.sink.error(Code::TrayKind, n.span, message, "name a tray of kind source or lane");
+                return None;
+            }
+            Some(id)
+        });
+        f.finish(d);
+    }
+    ComponentDecl { component, span: entry.key_span }
+}
+
+fn invariants_of(d: &mut Decoder<'_>, list: &[Node], cell: &Cell) -> Vec<Invariant> {
+    let mut out: Vec<Invariant> = Vec::new();
+    for node in list {
+        let Some((invariant, id)) = invariant(d, node, cell) else { continue };
+        if out.iter().any(|i| i.id == invariant.id) {
+            let message = format!("there is another invariant `{}`", invariant.id);
+            d.sink.error(Code::DuplicateId, id.span, message, "give each its own id");
+        }
+        out.push(invariant);
+    }
+    out
+}
+
+fn invariant(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<(Invariant, Text)> {
+    let mut f = d.fields(node)?;
+    let id = f.req("id", d, |d, n| d.identifier(n));
+    let check = f.req("check", d, |d, n| condition(d, n, cell).map(|e| (e, n)));
+    let words = [
+        ("reject", FaultClass::RejectPart),
+        ("hold", FaultClass::Hold),
+        ("stop", FaultClass::Stop),
+        ("abort", FaultClass::Abort),
+    ];
+    let otherwise = f.req("else", d, |d, n| d.word(n, &words));
+    f.finish(d);
+    if let (Some((expr, at)), Some(class)) = (&check, otherwise)
+        && class != FaultClass::Abort
+        && let Some(name) = safety_signal(expr, cell)
+    {
+        let message = format!("`{name}` comes from the safety controller: its loss always means Aborting");
+        d.sink.error(Code::SafetySignal, at.span, message, "take it out, or write `else: abort`");
+        return None;
+    }
+    let id = id?;
+    Some((Invariant { id: id.text.clone(), check: check?.0, otherwise: otherwise? }, id))
+}

@@ -1,0 +1,463 @@
+//! The steps of a recipe and of what it uses, walked in the order of the text: `parallel` and `use` here,
+//! every other kind by the table.
+
+use std::collections::BTreeSet;
+
+use cellwright_model::limits::STEPS_MAX;
+use cellwright_model::plan::{Branch, Node as PlanNode, OnFail, OnFault, OnHold, Step};
+use cellwright_model::{Dimension, DurationNs, StationId, StepIx};
+
+use super::Compiler;
+use super::header::{self, Header};
+use crate::code::Code;
+use crate::decode::{Decoder, Fields, split_version};
+use crate::diagnostic::Sink;
+use crate::params;
+use crate::source::Span;
+use crate::step::{Context, Draft, StepKind};
+use crate::suggest;
+use crate::tree::{Entry, Node};
+
+/// `parallel` and `use` inside each other.
+const DEPTH_MAX: usize = 16;
+/// A step ends at the latest after three times what it takes at the least, and not before this.
+const TIMEOUT_LEAST: DurationNs = DurationNs::from_millis(10_000);
+
+/// What came out of the walk.
+#[derive(Default)]
+pub(super) struct Walked {
+    pub(super) steps: Vec<Step>,
+    pub(super) body: Vec<PlanNode>,
+    pub(super) on_reject: Vec<PlanNode>,
+    /// Of each step: where it stands, and what it does to parts.
+    pub(super) effects: Vec<Effect>,
+    /// Arguments of sub-recipes, for the record: `feed/lane`.
+    pub(super) arguments: Vec<(String, String)>,
+}
+
+/// What the checks over the whole need to know of a step.
+pub(super) struct Effect {
+    pub(super) span: Span,
+    pub(super) judges: bool,
+    pub(super) puts_in: Vec<(String, Span)>,
+    pub(super) scans: Vec<(String, Span)>,
+    pub(super) unit_leaves: Option<cellwright_model::cell::TrayKind>,
+    pub(super) rejecting: bool,
+}
+
+/// State of the walk through one file.
+struct Walk<'w, 'c> {
+    compiler: &'w mut Compiler<'c>,
+    header: &'w Header,
+    out: Walked,
+    ids: BTreeSet<String>,
+    visited: Vec<StationId>,
+    rejecting: bool,
+    /// Sub-recipes around this place, for cycles.
+    around: Vec<String>,
+    depth: usize,
+    full: bool,
+}
+
+/// The branch that is walked: prefix of its ids, and where the unit is.
+#[derive(Clone)]
+struct Here {
+    prefix: String,
+    station: Option<StationId>,
+}
+
+pub(super) fn recipe(
+    compiler: &mut Compiler<'_>,
+    d: &mut Decoder<'_>,
+    f: &mut Fields<'_>,
+    header: &Header,
+) -> Walked {
+    let mut walk = Walk {
+        compiler,
+        header,
+        out: Walked::default(),
+        ids: BTreeSet::new(),
+        visited: Vec::new(),
+        rejecting: false,
+        around: Vec::new(),
+        depth: 0,
+        full: false,
+    };
+    let mut here = Here { prefix: String::new(), station: None };
+    if let Some(node) = f.req("steps", d, |_, n| Some(n)) {
+        walk.out.body = walk.list(d, node, &mut here);
+    }
+    walk.rejecting = true;
+    here.station = None;
+    if let Some(node) = f.req("on_reject", d, |_, n| Some(n)) {
+        walk.out.on_reject = walk.list(d, node, &mut here);
+    }
+    walk.out
+}
+
+impl Walk<'_, '_> {
+    fn list(&mut self, d: &mut Decoder<'_>, node: &Node, here: &mut Here) -> Vec<PlanNode> {
+        let list = d.list(node).unwrap_or_default();
+        if list.is_empty() && matches!(node.value, crate::tree::Value::Sequence(_)) {
+            d.sink.error(Code::Empty, node.span, "there is no step", "write at least one step");
+        }
+        let mut out = Vec::new();
+        for node in list {
+            self.node(d, node, here, &mut out);
+        }
+        out
+    }
+
+    /// `- press: { … }`: one key, the kind.
+    fn node(&mut self, d: &mut Decoder<'_>, node: &Node, here: &mut Here, out: &mut Vec<PlanNode>) {
+        let Some(entries) = d.named(node) else { return };
+        let [entry] = entries else {
+            let message = format!("a step has one key, its kind; here are {}", entries.len());
+            let help = "write `- kind: { fields }`, and indent the fields deeper than the kind";
+            d.sink.error(Code::WrongKind, entries.get(1).map_or(node.span, |e| e.key_span), message, help);
+            return;
+        };
+        if self.depth >= DEPTH_MAX {
+            let help = format!("at most {DEPTH_MAX} `parallel` and `use` stand inside each other");
+            d.sink.error(Code::TooDeep, entry.key_span, "nested too deeply", help);
+            return;
+        }
+        self.depth += 1;
+        match entry.key.as_str() {
+            "parallel" => out.extend(self.parallel(d, entry, here)),
+            "use" => out.extend(self.operation(d, entry, here)),
+            _ => out.extend(self.step(d, entry, here).map(PlanNode::Step)),
+        }
+        self.depth -= 1;
+    }
+
+    /// An id unique in the Plan: `feed/push`.
+    fn id(&mut self, d: &mut Decoder<'_>, f: &mut Fields<'_>, here: &Here) -> Option<String> {
+        let text = f.req("id", d, |d, n| d.identifier(n))?;
+        let id = format!("{}{}", here.prefix, text.text);
+        if !self.ids.insert(id.clone()) {
+            let message = format!("there is another step `{id}`");
+            d.error_at(
+                Code::DuplicateId,
+                &text,
+                message,
+                "give each step its own id: the record names it by that",
+            );
+        }
+        Some(id)
+    }
+
+    fn parallel(&mut self, d: &mut Decoder<'_>, entry: &Entry, here: &mut Here) -> Option<PlanNode> {
+        let mut f = d.fields(&entry.node)?;
+        let id = self.id(d, &mut f, here);
+        let branches = f.req("branches", d, |_, n| Some(n));
+        f.finish(d);
+        let node = branches?;
+        let entries = d.named(node)?;
+        if entries.len() < 2 {
+            let help = "write two branches, or the steps without `parallel`";
+            d.sink.error(Code::Empty, node.span, "one branch runs beside nothing", help);
+        }
+        let mut at: Option<(StationId, Span)> = None;
+        let mut out = Vec::new();
+        for branch in entries {
+            d.check_identifier(&branch.key, branch.key_span);
+            let mut inner = here.clone();
+            let first = self.out.steps.len();
+            let body = self.list(d, &branch.node, &mut inner);
+            self.one_station(d, first, &mut at);
+            out.push(Branch { name: branch.key.clone(), body });
+        }
+        here.station = at.map(|(station, _)| station).or(here.station);
+        Some(PlanNode::Parallel { id: id?, branches: out })
+    }
+
+    /// A unit is at one place: all steps of all branches are at one station.
+    fn one_station(&mut self, d: &mut Decoder<'_>, first: usize, at: &mut Option<(StationId, Span)>) {
+        for (step, effect) in self.out.steps[first..].iter().zip(&self.out.effects[first..]) {
+            let Some(station) = step.station else { continue };
+            match *at {
+                None => *at = Some((station, effect.span)),
+                Some((other, span)) if other != station => {
+                    let name = |s: StationId| &self.compiler.cell.stations[s.index()].name;
+                    let message = format!("`{}` is at `{}`", step.id, name(station));
+                    let label = vec![(span, format!("this step beside it is at `{}`", name(other)))];
+                    let help = "the branches of one unit run at one station: put this step behind `parallel`";
+                    d.sink.error_with(Code::TwoStations, effect.span, message, help, label);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// `use: { id, recipe: feed-cannula@1, with: { lane: 2 } }`: the steps of the sub-recipe stand here.
+    fn operation(&mut self, d: &mut Decoder<'_>, entry: &Entry, here: &mut Here) -> Vec<PlanNode> {
+        let Some(mut f) = d.fields(&entry.node) else { return Vec::new() };
+        let id = self.id(d, &mut f, here);
+        let reference = f.req("recipe", d, |d, n| {
+            let text = d.text(n)?;
+            let split = split_version(&text.text).map(|(name, major)| (name.to_string(), major));
+            if split.is_none() {
+                let message = format!("`{}` names no sub-recipe", text.text);
+                d.error_at(Code::UseSyntax, &text, message, "write `name@major`: `feed-cannula@1`");
+            }
+            split.map(|(name, major)| (name, major, n.span))
+        });
+        let with = f.opt("with", d, |_, n| Some(n));
+        f.finish(d);
+        let (Some(id), Some((name, major, span))) = (id, reference) else { return Vec::new() };
+        if self.around.contains(&name) {
+            let message = format!("`{name}` uses itself: {} → {name}", self.around.join(" → "));
+            d.sink.error(Code::UseCycle, span, message, "break the circle");
+            return Vec::new();
+        }
+        let parsed = self.compiler.operation(&name, span, d.sink);
+        let Some(root) = parsed.root.as_ref() else { return Vec::new() };
+        debug_assert_eq!(parsed.file, root.span.file);
+        self.around.push(name.clone());
+        let mut inner = Here { prefix: format!("{id}/"), station: here.station };
+        let out = self.inline(d, root, with, span, (&name, major), &mut inner);
+        self.around.pop();
+        here.station = inner.station;
+        out
+    }
+
+    /// Reads a sub-recipe with its arguments and walks its steps.
+    fn inline(
+        &mut self,
+        d: &mut Decoder<'_>,
+        root: &Node,
+        with: Option<&Node>,
+        at: Span,
+        (name, major): (&str, u32),
+        here: &mut Here,
+    ) -> Vec<PlanNode> {
+        let empty = crate::scope::Scope::empty();
+        let mut own = Decoder { sink: &mut *d.sink, scope: &empty };
+        let Some(mut f) = own.fields(root) else { return Vec::new() };
+        let identity = header::identity(&mut own, &mut f, self.compiler.cell);
+        let decls = params::declarations(&mut own, &mut f, true);
+        let wanted = f.opt("components", &mut own, |d, n| d.list(n)).unwrap_or_default();
+        for node in wanted {
+            self.wanted_component(&mut own, node, at);
+        }
+        let steps = f.req("steps", &mut own, |_, n| Some(n));
+        f.finish(&mut own);
+        self.check_identity(own.sink, identity, name, major, at);
+        for decl in &decls {
+            self.compiler.declared.insert(decl.name_span, decl.name.clone());
+        }
+        let Some(scope) = params::arguments(d, with, at, &decls) else { return Vec::new() };
+        let arguments = scope.params().iter().map(|p| (format!("{}{}", here.prefix, p.name), p.text.clone()));
+        self.out.arguments.extend(arguments);
+        let Some(steps) = steps else { return Vec::new() };
+        let mut inner = Decoder { sink: &mut *d.sink, scope: &scope };
+        let out = self.list(&mut inner, steps, here);
+        self.compiler.note_used(&scope);
+        out
+    }
+
+    /// A component that a sub-recipe handles must be one of the recipe's.
+    fn wanted_component(&self, d: &mut Decoder<'_>, node: &Node, at: Span) {
+        let Some(text) = d.text(node) else { return };
+        if !self.header.components.iter().any(|c| c.component.name == text.text) {
+            let message = format!(
+                "the sub-recipe handles a component `{}`, which this recipe does not have",
+                text.text
+            );
+            let labels = vec![(text.span, "named here".to_string())];
+            let help = "add it under `components:`";
+            d.sink.error_with(Code::UnknownComponent, at, message, help, labels);
+        }
+    }
+
+    fn check_identity(
+        &self,
+        sink: &mut Sink,
+        identity: Option<header::Identity>,
+        name: &str,
+        major: u32,
+        at: Span,
+    ) {
+        let Some(identity) = identity else { return };
+        if identity.id != name {
+            let message = format!("the file of `{name}` has the id `{}`", identity.id);
+            sink.error(Code::UseIdentity, identity.id_text.span, message, format!("write `id: {name}`"));
+        }
+        if identity.major() != major {
+            let message = format!("`{name}@{major}` is asked for, there is {}", identity.version);
+            let labels = vec![(identity.version_text.span, "its version".to_string())];
+            let help = format!("check what changed and write `{name}@{}`", identity.major());
+            sink.error_with(Code::UseVersion, at, message, help, labels);
+        }
+    }
+
+    fn step(&mut self, d: &mut Decoder<'_>, entry: &Entry, here: &mut Here) -> Option<StepIx> {
+        let kinds = self.compiler.kinds;
+        let Some(kind) = kinds.iter().find(|k| k.name() == entry.key).copied() else {
+            let names = kinds.iter().map(|k| k.name()).chain(["parallel", "use"]);
+            let help = suggest::remedy(&entry.key, names);
+            let message = format!("there is no step `{}`", entry.key);
+            d.sink.error(Code::UnknownStep, entry.key_span, message, help);
+            return None;
+        };
+        if self.out.steps.len() >= STEPS_MAX {
+            if !self.full {
+                let message = format!("more than {STEPS_MAX} steps");
+                d.sink.error(Code::TooManySteps, entry.key_span, message, "split the recipe");
+            }
+            self.full = true;
+            return None;
+        }
+        let mut f = d.fields(&entry.node)?;
+        let id = self.id(d, &mut f, here);
+        let common = common(d, &mut f, kind);
+        let mut cx = Context {
+            d: &mut *d,
+            cell: self.compiler.cell,
+            components: &self.header.components,
+            specification: self.header.specification.as_ref(),
+            here: here.station,
+            visited: &self.visited,
+            rejecting: self.rejecting,
+        };
+        let draft = kind.lower(&mut f, &mut cx);
+        f.finish(d);
+        let mut draft = draft?;
+        let timeout = timeout(d, &common, &draft);
+        here.station = draft.station.or(here.station);
+        self.visit(draft.station);
+        self.effect(&mut draft, kind, entry.key_span);
+        let n = self.out.steps.len() as u32 + 1;
+        let id = id.unwrap_or_default();
+        self.out.steps.push(finished(id, n, kind, timeout, common, draft));
+        Some(StepIx((n - 1) as u16))
+    }
+
+    fn visit(&mut self, station: Option<StationId>) {
+        if let Some(station) = station.filter(|s| !self.rejecting && !self.visited.contains(s)) {
+            self.visited.push(station);
+        }
+    }
+
+    fn effect(&mut self, draft: &mut Draft, kind: &dyn StepKind, span: Span) {
+        self.out.effects.push(Effect {
+            span,
+            judges: kind.judges(),
+            puts_in: core::mem::take(&mut draft.puts_in),
+            scans: core::mem::take(&mut draft.scans),
+            unit_leaves: draft.unit_leaves,
+            rejecting: self.rejecting,
+        });
+    }
+}
+
+/// Fields that every kind has.
+struct Common {
+    timeout: Option<(DurationNs, Span)>,
+    on_fail: OnFail,
+    on_fault: OnFault,
+    on_hold: Option<OnHold>,
+}
+
+fn common(d: &mut Decoder<'_>, f: &mut Fields<'_>, kind: &dyn StepKind) -> Common {
+    let timeout = f.opt("timeout", d, |d, n| {
+        d.positive(n, Dimension::Time)?;
+        d.duration(n).map(|t| (t, n.span))
+    });
+    let on_fail = if kind.judges() { f.opt("on_fail", d, |d, n| on_fail(d, n, kind)) } else { None };
+    let on_fault = f.opt("on_fault", d, |d, n| on_fault(d, n, kind));
+    let on_hold =
+        f.opt("on_hold", d, |d, n| d.word(n, &[("stop", OnHold::Stop), ("finish", OnHold::Finish)]));
+    Common {
+        timeout,
+        on_fail: on_fail.unwrap_or(OnFail::Reject),
+        on_fault: on_fault.unwrap_or(OnFault::Ask),
+        on_hold,
+    }
+}
+
+/// `reject`, or `{ retry: 1, after: 10 s, then: reject }`.
+fn on_fail(d: &mut Decoder<'_>, node: &Node, kind: &dyn StepKind) -> Option<OnFail> {
+    if matches!(node.value, crate::tree::Value::Scalar(_)) {
+        return d.word(node, &[("reject", OnFail::Reject)]);
+    }
+    let (times, after) = retry(d, node, kind, "reject")?;
+    Some(OnFail::Retry { times, after })
+}
+
+/// `ask`, `reject`, or `{ retry: 2, after: 1 s, then: ask }`.
+fn on_fault(d: &mut Decoder<'_>, node: &Node, kind: &dyn StepKind) -> Option<OnFault> {
+    if matches!(node.value, crate::tree::Value::Scalar(_)) {
+        return d.word(node, &[("ask", OnFault::Ask), ("reject", OnFault::Reject)]);
+    }
+    let (times, after) = retry(d, node, kind, "ask")?;
+    Some(OnFault::Retry { times, after })
+}
+
+fn retry(
+    d: &mut Decoder<'_>,
+    node: &Node,
+    kind: &dyn StepKind,
+    then: &'static str,
+) -> Option<(u16, DurationNs)> {
+    let mut f = d.fields(node)?;
+    let times = f.req("retry", d, |d, n| d.integer(n, 1, 10).map(|t| (t as u16, n.span)));
+    let after = f.opt("after", d, |d, n| d.duration(n)).unwrap_or_default();
+    f.req("then", d, |d, n| d.word(n, &[(then, ())]));
+    f.finish(d);
+    let (times, span) = times?;
+    if kind.irreversible() {
+        let message = format!("a {} is never done again on the same part", kind.name());
+        d.sink.error(Code::RetryIrreversible, span, message, format!("write `{then}`"));
+        return None;
+    }
+    Some((times, after))
+}
+
+fn timeout(d: &mut Decoder<'_>, common: &Common, draft: &Draft) -> DurationNs {
+    let Some((given, span)) = common.timeout else {
+        let least = DurationNs(draft.at_least.0.saturating_mul(3)).max(TIMEOUT_LEAST);
+        return draft.timeout.unwrap_or(least);
+    };
+    if given < draft.at_least {
+        let message = format!("the step takes {:.3} s at the least", draft.at_least.as_secs_f64());
+        let help = "give it that time and some to spare";
+        d.sink.error(Code::TimeoutTooShort, span, message, help);
+    }
+    given
+}
+
+fn finished(
+    id: String,
+    n: u32,
+    kind: &dyn StepKind,
+    timeout: DurationNs,
+    common: Common,
+    mut draft: Draft,
+) -> Step {
+    let default = if kind.irreversible() { OnHold::Finish } else { OnHold::Stop };
+    draft.resources.sort();
+    draft.resources.dedup();
+    draft.equipment.sort_unstable();
+    draft.equipment.dedup();
+    Step {
+        id,
+        kind: kind.name().to_string(),
+        n,
+        station: draft.station,
+        resources: draft.resources,
+        check_before: draft.check_before,
+        check_after: draft.check_after,
+        timeout,
+        on_fail: common.on_fail,
+        on_fault: common.on_fault,
+        on_hold: common.on_hold.or(draft.on_hold).unwrap_or(default),
+        irreversible: kind.irreversible(),
+        measurements: draft.measurements,
+        windows: draft.windows,
+        ops: draft.ops,
+        cleanup: draft.cleanup,
+        equipment: draft.equipment,
+    }
+}

@@ -1,0 +1,272 @@
+//! `params:` and `variants:` of a recipe, and the arguments of a `use`.
+//!
+//! The kind of a parameter (quantity of a dimension, range, whole number, boolean, word) follows from its
+//! default; every other value it is given must be of the same kind and within `min` .. `max`.
+
+use cellwright_model::{Dimension, Quantity, QuantityRange};
+
+use crate::code::Code;
+use crate::decode::{Decoder, Fields, Text, is_identifier};
+use crate::scope::Scope;
+use crate::source::Span;
+use crate::suggest;
+use crate::tree::{Entry, Node};
+
+/// A declared parameter.
+#[derive(Debug, Clone)]
+pub(crate) struct ParamDecl {
+    pub(crate) name: String,
+    pub(crate) name_span: Span,
+    /// `None`: the sub-recipe wants an argument.
+    default: Option<Text>,
+    kind: Option<Kind>,
+    min: Option<f64>,
+    max: Option<f64>,
+}
+
+/// A complete row of values.
+#[derive(Debug, Clone)]
+pub(crate) struct Variant {
+    pub(crate) name: String,
+    /// In the order of the declarations; `None` where it is missing (and said).
+    values: Vec<Option<Text>>,
+}
+
+/// What a value is, and its lowest and highest number in the canonical unit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Quantity(Dimension),
+    Range(Dimension),
+    Integer,
+    Boolean,
+    Word,
+}
+
+impl Kind {
+    fn name(self) -> String {
+        match self {
+            Kind::Quantity(d) => format!("a quantity of {}", d.name()),
+            Kind::Range(d) => format!("a range of {}", d.name()),
+            Kind::Integer => "a whole number".into(),
+            Kind::Boolean => "`true` or `false`".into(),
+            Kind::Word => "a word".into(),
+        }
+    }
+
+    fn unit(self) -> &'static str {
+        match self {
+            Kind::Quantity(d) | Kind::Range(d) => d.unit(),
+            _ => "",
+        }
+    }
+}
+
+/// Kind and extent of a value.
+fn classify(text: &str) -> (Kind, Option<(f64, f64)>) {
+    if let Ok(q) = Quantity::parse(text) {
+        return (Kind::Quantity(q.dimension), Some((q.value, q.value)));
+    }
+    if let Ok(r) = QuantityRange::parse(text) {
+        return (Kind::Range(r.dimension), Some((r.lo, r.hi)));
+    }
+    if let Ok(n) = text.parse::<u32>() {
+        return (Kind::Integer, Some((f64::from(n), f64::from(n))));
+    }
+    let kind = if matches!(text, "true" | "false") { Kind::Boolean } else { Kind::Word };
+    (kind, None)
+}
+
+/// Reads `params:`; `default` may be left out in a sub-recipe, whose user then gives it.
+pub(crate) fn declarations(d: &mut Decoder<'_>, f: &mut Fields<'_>, operation: bool) -> Vec<ParamDecl> {
+    let entries = f.opt("params", d, |d, n| d.named(n)).unwrap_or_default();
+    entries.iter().map(|e| declaration(d, e, operation)).collect()
+}
+
+fn declaration(d: &mut Decoder<'_>, entry: &Entry, operation: bool) -> ParamDecl {
+    let name = entry.key.clone();
+    let good = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !is_identifier(&name) || !name.chars().all(good) {
+        let message = format!("`{name}` cannot be a parameter");
+        d.sink.error(
+            Code::BadIdentifier,
+            entry.key_span,
+            message,
+            "letters, digits and `_`: it is written `$name`",
+        );
+    }
+    let mut decl =
+        ParamDecl { name, name_span: entry.key_span, default: None, kind: None, min: None, max: None };
+    let Some(mut f) = d.fields(&entry.node) else { return decl };
+    let read = |d: &mut Decoder<'_>, n: &Node| value(d, n);
+    decl.default = if operation { f.opt("default", d, read) } else { f.req("default", d, read) };
+    let extent = decl.default.as_ref().map(|t| classify(&t.text));
+    decl.kind = extent.map(|(kind, _)| kind);
+    decl.min = f.opt("min", d, |d, n| bound(d, n, decl.kind));
+    decl.max = f.opt("max", d, |d, n| bound(d, n, decl.kind));
+    f.finish(d);
+    if let (Some(lo), Some(hi)) = (decl.min, decl.max)
+        && lo > hi
+    {
+        let message = format!("the range of `{}` is empty", decl.name);
+        d.sink.error(Code::Reversed, entry.key_span, message, "`min` is not above `max`");
+    }
+    if let Some(text) = decl.default.clone() {
+        check(d, &decl, &text);
+    }
+    decl
+}
+
+/// A value, with a number that lacks its unit told apart from a whole number.
+fn value(d: &mut Decoder<'_>, node: &Node) -> Option<Text> {
+    let text = d.text(node)?;
+    let number = text.text.parse::<f64>().is_ok() && text.text.parse::<u32>().is_err();
+    if number && !text.verbatim {
+        return Some(text);
+    }
+    if number {
+        let message = format!("`{}` has no unit", text.text);
+        d.error_at(
+            Code::NoUnit,
+            &text,
+            message,
+            "write the unit; only whole numbers from 0 stand without one",
+        );
+        return None;
+    }
+    // `5 .. 1 N` would pass for a word.
+    if text.text.contains("..") && QuantityRange::parse(&text.text).is_err() {
+        let dimension = Dimension::Length;
+        d.range(node, dimension);
+        return None;
+    }
+    Some(text)
+}
+
+/// A bound, which has a number of the parameter's own kind.
+fn bound(d: &mut Decoder<'_>, node: &Node, kind: Option<Kind>) -> Option<f64> {
+    match kind? {
+        Kind::Quantity(dimension) | Kind::Range(dimension) => d.quantity(node, dimension),
+        Kind::Integer => d.integer(node, 0, u64::from(u32::MAX)).map(|n| n as f64),
+        Kind::Boolean | Kind::Word => {
+            let help = "take it out: quantities, ranges and whole numbers have bounds";
+            d.sink.error(Code::ParamKind, node.span, "a word has no bounds", help);
+            None
+        }
+    }
+}
+
+/// Refuses a value of another kind or outside the bounds.
+fn check(d: &mut Decoder<'_>, decl: &ParamDecl, value: &Text) {
+    let Some(expected) = decl.kind else { return };
+    let (kind, extent) = classify(&value.text);
+    let declared = (decl.name_span, "declared here".to_string());
+    if kind != expected {
+        let message = format!("`{}` is {}, `{}` is {}", decl.name, expected.name(), value.text, kind.name());
+        let help = format!("write {}", expected.name());
+        d.sink.error_with(Code::ParamKind, value.span, message, help, vec![declared]);
+        return;
+    }
+    let Some((lo, hi)) = extent else { return };
+    let below = decl.min.filter(|min| lo < *min);
+    let above = decl.max.filter(|max| hi > *max);
+    let unit = expected.unit();
+    if let Some(limit) = below {
+        let message = format!("`{}` is below the least value of `{}`", value.text, decl.name);
+        d.sink.error_with(
+            Code::ParamRange,
+            value.span,
+            message,
+            format!("at least {limit} {unit}"),
+            vec![declared],
+        );
+    } else if let Some(limit) = above {
+        let message = format!("`{}` is above the greatest value of `{}`", value.text, decl.name);
+        d.sink.error_with(
+            Code::ParamRange,
+            value.span,
+            message,
+            format!("at most {limit} {unit}"),
+            vec![declared],
+        );
+    }
+}
+
+/// Reads `variants:`: each a value for every parameter.
+pub(crate) fn variants(d: &mut Decoder<'_>, f: &mut Fields<'_>, decls: &[ParamDecl]) -> Vec<Variant> {
+    let entries = f.opt("variants", d, |d, n| d.named(n)).unwrap_or_default();
+    entries.iter().filter_map(|e| variant(d, e, decls)).collect()
+}
+
+fn variant(d: &mut Decoder<'_>, entry: &Entry, decls: &[ParamDecl]) -> Option<Variant> {
+    d.check_identifier(&entry.key, entry.key_span);
+    let row = d.named(&entry.node)?;
+    unknown(d, row, decls, Code::UnknownParam, "parameter");
+    let missing: Vec<_> = decls
+        .iter()
+        .filter(|decl| !row.iter().any(|e| e.key == decl.name))
+        .map(|decl| format!("`{}`", decl.name))
+        .collect();
+    if !missing.is_empty() {
+        let message = format!("variant `{}` gives no value for {}", entry.key, missing.join(", "));
+        let help = "a variant is a complete row: give each parameter a value, also where it is the default";
+        d.sink.error(Code::VariantIncomplete, entry.key_span, message, help);
+    }
+    Some(Variant { name: entry.key.clone(), values: row_values(d, row, decls) })
+}
+
+fn row_values(d: &mut Decoder<'_>, row: &[Entry], decls: &[ParamDecl]) -> Vec<Option<Text>> {
+    decls
+        .iter()
+        .map(|decl| {
+            let entry = row.iter().find(|e| e.key == decl.name)?;
+            let text = value(d, &entry.node)?;
+            check(d, decl, &text);
+            Some(text)
+        })
+        .collect()
+}
+
+fn unknown(d: &mut Decoder<'_>, row: &[Entry], decls: &[ParamDecl], code: Code, what: &str) {
+    for entry in row.iter().filter(|e| !decls.iter().any(|decl| decl.name == e.key)) {
+        let help = suggest::remedy(&entry.key, decls.iter().map(|decl| decl.name.as_str()));
+        d.sink.error(code, entry.key_span, format!("there is no {what} `{}`", entry.key), help);
+    }
+}
+
+/// The values in force for a variant, or the defaults.
+pub(crate) fn scope(decls: &[ParamDecl], variant: Option<&Variant>) -> Scope {
+    let mut scope = Scope::empty();
+    for (i, decl) in decls.iter().enumerate() {
+        let given = variant.and_then(|v| v.values.get(i)?.as_ref());
+        if let Some(text) = given.or(decl.default.as_ref()) {
+            scope.add(&decl.name, &text.text, text.span, decl.name_span);
+        }
+    }
+    scope
+}
+
+/// The scope of a sub-recipe: its arguments, read in the scope of its user, over its defaults.
+pub(crate) fn arguments(
+    d: &mut Decoder<'_>,
+    with: Option<&Node>,
+    at: Span,
+    decls: &[ParamDecl],
+) -> Option<Scope> {
+    let before = d.sink.errors();
+    let row = match with {
+        Some(node) => d.named(node)?,
+        None => &[],
+    };
+    unknown(d, row, decls, Code::UseArgument, "parameter of the sub-recipe");
+    let values = row_values(d, row, decls);
+    for (decl, value) in decls.iter().zip(&values) {
+        let given = row.iter().any(|e| e.key == decl.name);
+        if value.is_none() && decl.default.is_none() && !given {
+            let labels = vec![(decl.name_span, "declared here, without a default".to_string())];
+            let message = format!("the sub-recipe wants `{}`", decl.name);
+            let help = format!("add `{}: …` under `with:`", decl.name);
+            d.sink.error_with(Code::UseMissing, at, message, help, labels);
+        }
+    }
+    (d.sink.errors() == before).then(|| scope(decls, Some(&Variant { name: String::new(), values })))
+}

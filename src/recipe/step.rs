@@ -1,0 +1,203 @@
+//! What a step kind is: it reads the fields of one step, checks them against the cell, and lowers them to
+//! primitives. The caller of [`crate::compile`] hands in the table of kinds.
+
+use cellwright_model::cell::{Cell, TrayKind};
+use cellwright_model::expr::Expr;
+use cellwright_model::plan::{
+    Component, MeasurementSpec, OnHold, Primitive, Resource, Specification, Window,
+};
+use cellwright_model::{DurationNs, StationId, TrayId};
+
+use crate::code::Code;
+use crate::condition::condition;
+use crate::decode::{Decoder, Fields};
+use crate::names;
+use crate::source::Span;
+use crate::suggest;
+use crate::tree::Node;
+
+/// One kind of step: one file in `steps`, one line in its table.
+pub trait StepKind: Sync {
+    /// As written in a recipe: `press`.
+    fn name(&self) -> &'static str;
+    /// It judges the part: `on_fail` has a meaning.
+    fn judges(&self) -> bool;
+    /// Once begun it cannot be done again on the same part: no retry.
+    fn irreversible(&self) -> bool {
+        false
+    }
+    /// Reads, checks and lowers. `None`: has said why. The common fields (`id`, `timeout`, `on_fail`,
+    /// `on_fault`, `on_hold`) are read by the caller, which also refuses the fields that were not asked for.
+    fn lower(&self, fields: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft>;
+}
+
+/// A component with the place of its declaration.
+#[derive(Debug, Clone)]
+pub struct ComponentDecl {
+    pub component: Component,
+    pub span: Span,
+}
+
+/// What a kind may ask while it lowers a step.
+pub struct Context<'a, 'd> {
+    pub d: &'a mut Decoder<'d>,
+    pub cell: &'a Cell,
+    pub components: &'a [ComponentDecl],
+    pub specification: Option<&'a Specification>,
+    /// Where the step before in the same branch left the unit.
+    pub here: Option<StationId>,
+    /// Stations at which a unit can be rejected: those of the steps before `on_reject`.
+    pub visited: &'a [StationId],
+    /// Under `on_reject:`.
+    pub rejecting: bool,
+}
+
+/// A step lowered; identity and common fields are added by the caller.
+#[derive(Debug, Default)]
+pub struct Draft {
+    pub station: Option<StationId>,
+    pub resources: Vec<Resource>,
+    pub check_before: Option<Expr>,
+    pub check_after: Option<Expr>,
+    pub measurements: Vec<MeasurementSpec>,
+    pub windows: Vec<Window>,
+    pub ops: Vec<Primitive>,
+    pub cleanup: Vec<Primitive>,
+    pub equipment: Vec<usize>,
+    /// Time that its dwells and moves take at the least; a shorter timeout is refused.
+    pub at_least: DurationNs,
+    /// Used where the recipe gives none; `None`: 10 s and three times `at_least`.
+    pub timeout: Option<DurationNs>,
+    /// Used where the recipe says nothing; `None`: finish if irreversible, else stop.
+    pub on_hold: Option<OnHold>,
+    /// Components that it puts in, and those whose code it reads, with the place in the text.
+    pub puts_in: Vec<(String, Span)>,
+    pub scans: Vec<(String, Span)>,
+    /// It takes the unit out of the cell, into a tray of this kind.
+    pub unit_leaves: Option<TrayKind>,
+}
+
+impl<'a> Context<'a, '_> {
+    /// `station:` of a step that has one; `None` has been said.
+    pub fn station(&mut self, f: &mut Fields<'_>) -> Option<StationId> {
+        let cell = self.cell;
+        f.req("station", self.d, |d, n| names::station(d, n, cell))
+    }
+
+    /// `station:` if it is given.
+    pub fn station_opt(&mut self, f: &mut Fields<'_>) -> Option<StationId> {
+        let cell = self.cell;
+        f.opt("station", self.d, |d, n| names::station(d, n, cell))
+    }
+
+    /// A condition of this recipe: a safety signal in it is refused, since its loss always means
+    /// Aborting and no recipe decides about it (house rule 9).
+    pub fn condition(&mut self, f: &mut Fields<'_>, field: &'static str) -> Option<Expr> {
+        let cell = self.cell;
+        f.opt(field, self.d, |d, n| recipe_condition(d, n, cell))
+    }
+
+    /// The component of a step that takes from `tray`: named, or the only one that comes from there.
+    pub fn component_from(
+        &mut self,
+        f: &mut Fields<'_>,
+        tray: TrayId,
+        at: Span,
+    ) -> Option<&'a ComponentDecl> {
+        let named = f.entry("component");
+        let components = self.components;
+        let found = match named {
+            Some(entry) => self.component(&entry.node)?,
+            None => {
+                let sourced: Vec<_> =
+                    components.iter().filter(|c| c.component.source == Some(tray)).collect();
+                let part = self.cell.trays[tray.index()].part.as_deref();
+                let by_part = |c: &&ComponentDecl| {
+                    c.component.source.is_none() && part == Some(c.component.part.as_str())
+                };
+                let by_part: Vec<_> = components.iter().filter(by_part).collect();
+                match (sourced.as_slice(), by_part.as_slice()) {
+                    ([one], _) | ([], [one]) => *one,
+                    (several, parts) => {
+                        let count = several.len().max(parts.len());
+                        return self.no_component(tray, count, at);
+                    }
+                }
+            }
+        };
+        self.check_source(found, tray, at)?;
+        Some(found)
+    }
+
+    fn no_component<T>(&mut self, tray: TrayId, count: usize, at: Span) -> Option<T> {
+        let tray = &self.cell.trays[tray.index()].name;
+        let message = match count {
+            0 => format!("no component comes from `{tray}`"),
+            n => format!("{n} components come from `{tray}`"),
+        };
+        let help = format!("give the component `source: {tray}`, or the step `component: …`");
+        self.d.sink.error(Code::NoSource, at, message, help);
+        None
+    }
+
+    fn check_source(&mut self, decl: &ComponentDecl, tray: TrayId, at: Span) -> Option<()> {
+        let holds = &self.cell.trays[tray.index()];
+        let labels = vec![(decl.span, "declared here".to_string())];
+        if decl.component.source.is_some_and(|s| s != tray) {
+            let message = format!("`{}` does not come from `{}`", decl.component.name, holds.name);
+            let help = "take it from its source, or change `source:` of the component";
+            self.d.sink.error_with(Code::NoSource, at, message, help, labels);
+            return None;
+        }
+        match &holds.part {
+            Some(part) if *part != decl.component.part => {
+                let message = format!(
+                    "`{}` holds {part}, `{}` is {}",
+                    holds.name, decl.component.name, decl.component.part
+                );
+                let help = "take it from a tray that holds it, or correct the part number";
+                self.d.sink.error_with(Code::PartMismatch, at, message, help, labels);
+                None
+            }
+            _ => Some(()),
+        }
+    }
+
+    /// A component by name.
+    pub fn component(&mut self, node: &Node) -> Option<&'a ComponentDecl> {
+        let text = self.d.text(node)?;
+        let found = self.components.iter().find(|c| c.component.name == text.text);
+        if found.is_none() {
+            let help = suggest::remedy(&text.text, self.components.iter().map(|c| c.component.name.as_str()));
+            self.d.error_at(
+                Code::UnknownComponent,
+                &text,
+                format!("there is no component `{}`", text.text),
+                help,
+            );
+        }
+        found
+    }
+}
+
+/// A condition in which no safety signal stands.
+pub(crate) fn recipe_condition(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Expr> {
+    let expr = condition(d, node, cell)?;
+    match safety_signal(&expr, cell) {
+        None => Some(expr),
+        Some(name) => {
+            let message = format!("`{name}` comes from the safety controller");
+            let help = "take it out: its loss always means Aborting, and no recipe decides about it";
+            d.sink.error(Code::SafetySignal, node.span, message, help);
+            None
+        }
+    }
+}
+
+/// Name of the first safety signal in a condition.
+pub(crate) fn safety_signal<'c>(expr: &Expr, cell: &'c Cell) -> Option<&'c str> {
+    let mut inputs = Vec::new();
+    expr.inputs(&mut inputs);
+    let first = inputs.iter().find(|i| cell.safety.contains(i))?;
+    Some(&cell.digital_inputs[first.index()].name)
+}
