@@ -1,9 +1,10 @@
 //! References by name to what a cell has, each refused with what is known and a "did you mean".
 
+use cellwright_model::TrayId;
 use cellwright_model::cell::Cell;
 
 use crate::code::Code;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Text};
 use crate::suggest;
 use crate::tree::Node;
 
@@ -17,12 +18,31 @@ pub fn known<T>(
     make: impl FnOnce(u16) -> T,
 ) -> Option<T> {
     let text = d.text(node)?;
-    if let Some(at) = names.iter().position(|n| *n == text.text) {
+    known_word(d, &text, &text.text, code, what, names, make)
+}
+
+/// The same for a part of a text.
+fn known_word<T>(
+    d: &mut Decoder<'_>,
+    text: &Text,
+    word: &str,
+    code: Code,
+    what: &str,
+    names: &[String],
+    make: impl FnOnce(u16) -> T,
+) -> Option<T> {
+    if let Some(at) = names.iter().position(|n| n == word) {
         return Some(make(at as u16));
     }
-    let help = suggest::remedy(&text.text, names.iter().map(String::as_str));
-    d.error_at(code, &text, format!("there is no {what} `{}`", text.text), help);
+    let help = suggest::remedy(word, names.iter().map(String::as_str));
+    d.error_at(code, text, format!("there is no {what} `{word}`"), help);
     None
+}
+
+/// The tray in `hub_tray.next`.
+pub fn tray_of(d: &mut Decoder<'_>, text: &Text, word: &str, cell: &Cell) -> Option<TrayId> {
+    let names: Vec<String> = cell.trays.iter().map(|t| t.name.clone()).collect();
+    known_word(d, text, word, Code::UnknownTray, "tray", &names, TrayId)
 }
 
 macro_rules! references {

@@ -366,7 +366,7 @@ fn common(d: &mut Decoder<'_>, f: &mut Fields<'_>, kind: &dyn StepKind) -> Commo
         d.duration(n).map(|t| (t, n.span))
     });
     let on_fail = if kind.judges() { f.opt("on_fail", d, |d, n| on_fail(d, n, kind)) } else { None };
-    let on_fault = f.opt("on_fault", d, |d, n| on_fault(d, n, kind));
+    let on_fault = f.opt("on_fault", d, on_fault);
     let on_hold =
         f.opt("on_hold", d, |d, n| d.word(n, &[("stop", OnHold::Stop), ("finish", OnHold::Finish)]));
     Common {
@@ -382,37 +382,32 @@ fn on_fail(d: &mut Decoder<'_>, node: &Node, kind: &dyn StepKind) -> Option<OnFa
     if matches!(node.value, crate::tree::Value::Scalar(_)) {
         return d.word(node, &[("reject", OnFail::Reject)]);
     }
-    let (times, after) = retry(d, node, kind, "reject")?;
+    let (times, after) = retry(d, node, "reject")?;
+    if kind.irreversible() {
+        let message = format!("a {} is never done again on the same part", kind.name());
+        d.sink.error(Code::RetryIrreversible, node.span, message, "write `on_fail: reject`");
+        return None;
+    }
     Some(OnFail::Retry { times, after })
 }
 
-/// `ask`, `reject`, or `{ retry: 2, after: 1 s, then: ask }`.
-fn on_fault(d: &mut Decoder<'_>, node: &Node, kind: &dyn StepKind) -> Option<OnFault> {
+/// `ask`, `reject`, or `{ retry: 2, after: 1 s, then: ask }`. Of an irreversible step only what comes before
+/// its point of no return is done again; behind it a fault is asked about.
+fn on_fault(d: &mut Decoder<'_>, node: &Node) -> Option<OnFault> {
     if matches!(node.value, crate::tree::Value::Scalar(_)) {
         return d.word(node, &[("ask", OnFault::Ask), ("reject", OnFault::Reject)]);
     }
-    let (times, after) = retry(d, node, kind, "ask")?;
+    let (times, after) = retry(d, node, "ask")?;
     Some(OnFault::Retry { times, after })
 }
 
-fn retry(
-    d: &mut Decoder<'_>,
-    node: &Node,
-    kind: &dyn StepKind,
-    then: &'static str,
-) -> Option<(u16, DurationNs)> {
+fn retry(d: &mut Decoder<'_>, node: &Node, then: &'static str) -> Option<(u16, DurationNs)> {
     let mut f = d.fields(node)?;
-    let times = f.req("retry", d, |d, n| d.integer(n, 1, 10).map(|t| (t as u16, n.span)));
+    let times = f.req("retry", d, |d, n| d.integer(n, 1, 10));
     let after = f.opt("after", d, |d, n| d.duration(n)).unwrap_or_default();
     f.req("then", d, |d, n| d.word(n, &[(then, ())]));
     f.finish(d);
-    let (times, span) = times?;
-    if kind.irreversible() {
-        let message = format!("a {} is never done again on the same part", kind.name());
-        d.sink.error(Code::RetryIrreversible, span, message, format!("write `{then}`"));
-        return None;
-    }
-    Some((times, after))
+    Some((times? as u16, after))
 }
 
 fn timeout(d: &mut Decoder<'_>, common: &Common, draft: &Draft) -> DurationNs {

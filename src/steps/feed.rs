@@ -1,0 +1,85 @@
+//! `feed`: the axis of a lane pushes one part into the unit's nest and goes back.
+//!
+//! ```yaml
+//! - feed: { id: push, station: load, from: lane_2, to: nest, ready: lane_part_ready,
+//!           check: nest_cannula_present }
+//! ```
+//! `ready:` is waited for before the push; `check:` must come true after it.
+
+use cellwright_model::DurationNs;
+use cellwright_model::cell::{Feeder, TrayKind};
+use cellwright_model::plan::{Meaning, OnHold, Place, PlaceWhat, Primitive, Resource, Target};
+use cellwright_recipe::{Code, Context, Draft, Fields, Span, StepKind, names};
+
+use crate::robot::place;
+
+/// How long a lane may take to bring the next part to its end.
+const READY: DurationNs = DurationNs::from_millis(5000);
+
+pub(crate) struct Feed;
+
+impl StepKind for Feed {
+    fn name(&self) -> &'static str {
+        "feed"
+    }
+    fn judges(&self) -> bool {
+        false
+    }
+    fn irreversible(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
+        let cell = cx.cell;
+        let station = cx.station(f);
+        let lane = f.req("from", cx.d, |d, n| names::tray(d, n, cell).map(|id| (id, n.span)));
+        f.req("to", cx.d, |d, n| d.word(n, &[("nest", ())]));
+        let ready = cx.condition(f, "ready");
+        let check = cx.condition(f, "check");
+        let (lane, at) = lane?;
+        let Some(feeder) = cell.trays[lane.index()].feeder.as_ref() else {
+            let message = format!("`{}` is no lane", cell.trays[lane.index()].name);
+            let lanes =
+                cell.trays.iter().filter(|t| t.kind == TrayKind::Lane).map(|t| format!("`{}`", t.name));
+            let help = format!("lanes here: {}", lanes.collect::<Vec<_>>().join(", "));
+            cx.d.sink.error(Code::TrayKind, at, message, help);
+            return None;
+        };
+        let component = cx.component_from(f, lane, at)?.component.name.clone();
+        let station = station?;
+        check_axis(cx, feeder, station, at);
+        let mut ops = Vec::new();
+        if let Some(condition) = ready {
+            let late = Meaning::Fault("lane-empty".into());
+            ops.push(Primitive::WaitUntil { condition, hold: DurationNs(0), timeout: READY, late });
+        }
+        ops.push(Primitive::PointOfNoReturn);
+        ops.push(move_to(feeder, feeder.fed_au));
+        ops.push(Primitive::Consume { component: component.clone(), source: Some(lane) });
+        place(&mut ops, PlaceWhat::Component(component.clone()), Place::Nest, check);
+        let stroke_s = (feeder.fed_au - feeder.retracted_au).abs() / feeder.velocity;
+        Some(Draft {
+            station: Some(station),
+            resources: vec![Resource::Axis(feeder.axis), Resource::Tray(lane)],
+            ops,
+            cleanup: vec![move_to(feeder, feeder.retracted_au)],
+            on_hold: Some(OnHold::Stop),
+            at_least: DurationNs::from_secs_f64(2.0 * stroke_s),
+            puts_in: vec![(component, at)],
+            ..Draft::default()
+        })
+    }
+}
+
+fn move_to(feeder: &Feeder, au: f64) -> Primitive {
+    Primitive::MoveTo { axis: feeder.axis, target: Target::Value(au), velocity_au_s: feeder.velocity }
+}
+
+fn check_axis(cx: &mut Context<'_, '_>, feeder: &Feeder, station: cellwright_model::StationId, span: Span) {
+    let station = &cx.cell.stations[station.index()];
+    if !station.axes.contains(&feeder.axis) {
+        let axis = &cx.cell.axes[feeder.axis.index()].name;
+        let message = format!("`{axis}` of this lane does not belong to station `{}`", station.name);
+        cx.d.sink.error(Code::NotAtStation, span, message, "name the station that the lane feeds");
+    }
+}

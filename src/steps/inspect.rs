@@ -1,0 +1,83 @@
+//! `inspect`: a camera runs a job and its values are judged.
+//!
+//! ```yaml
+//! - inspect: { id: tip, station: test, camera: cam_1, job: cannula-tip@4,
+//!              measure: { burr: { limits: 0 .. 25 um, spec: DS-0142/7 } }, on_fail: reject }
+//! ```
+
+use cellwright_model::cell::{Camera, CameraJob};
+use cellwright_model::plan::{Feature, Primitive, Resource};
+use cellwright_model::{CameraId, DurationNs};
+use cellwright_recipe::decode::split_version;
+use cellwright_recipe::{Code, Context, Draft, Fields, Node, StepKind, names, suggest};
+
+use crate::measure::{Offer, measurements};
+
+pub(crate) struct Inspect;
+
+impl StepKind for Inspect {
+    fn name(&self) -> &'static str {
+        "inspect"
+    }
+    fn judges(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
+        let cell = cx.cell;
+        let station = cx.station(f);
+        let check_before = cx.condition(f, "check");
+        let camera: Option<CameraId> = f.req("camera", cx.d, |d, n| names::camera(d, n, cell));
+        let job = f.req("job", cx.d, |_, n| Some(n));
+        let job = job.and_then(|n| self.job(cx, &cell.cameras[camera?.index()], n));
+        let Some(job) = job else {
+            f.entry("measure");
+            return None;
+        };
+        let offers = job.measures.iter().map(|m| Offer {
+            of: m.name.clone(),
+            default_for: None,
+            feature: Feature::Device(m.name.clone()),
+            dimension: m.dimension,
+            resolution: m.resolution,
+            range: None,
+            low_is_invalid: false,
+        });
+        let measurements = measurements(f, cx, &offers.collect::<Vec<_>>());
+        let id = camera?;
+        let camera = &cell.cameras[id.index()];
+        Some(Draft {
+            station: Some(station?),
+            check_before,
+            measurements,
+            resources: vec![Resource::Camera(id)],
+            ops: vec![
+                Primitive::Inspect { camera: id, job: job.name.clone(), version: job.version },
+                Primitive::Judge,
+            ],
+            equipment: camera.equipment.into_iter().collect(),
+            timeout: Some(DurationNs(camera.answer_timeout.0.saturating_mul(2))),
+            ..Draft::default()
+        })
+    }
+}
+
+impl Inspect {
+    /// `cannula-tip@4`: a job of the camera, in the version that was validated.
+    fn job<'c>(&self, cx: &mut Context<'_, '_>, camera: &'c Camera, node: &Node) -> Option<&'c CameraJob> {
+        let text = cx.d.text(node)?;
+        let Some((name, version)) = split_version(&text.text) else {
+            let message = format!("`{}` is not a job with its version", text.text);
+            cx.d.error_at(Code::BadVersion, &text, message, "write `name@number`");
+            return None;
+        };
+        let found = camera.jobs.iter().find(|j| j.name == name && j.version == version);
+        if found.is_none() {
+            let known: Vec<_> = camera.jobs.iter().map(|j| format!("{}@{}", j.name, j.version)).collect();
+            let help = suggest::remedy(&text.text, known.iter().map(String::as_str));
+            let message = format!("`{}` has no job `{}`", camera.name, text.text);
+            cx.d.error_at(Code::UnknownJob, &text, message, help);
+        }
+        found
+    }
+}

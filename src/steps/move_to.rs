@@ -1,0 +1,71 @@
+//! `move`: an axis to a position, or a cobot to a taught pose.
+//!
+//! ```yaml
+//! - move: { id: up, axis: press_z, to: 0 mm, velocity: 60 mm/s }
+//! - move: { id: park, robot: robot_r, pose: home, speed: 50 % }
+//! ```
+
+use cellwright_model::plan::{Primitive, Resource, Target};
+use cellwright_model::{AxisId, DurationNs};
+use cellwright_recipe::{Code, Context, Draft, Fields, StepKind, names, suggest};
+
+use crate::axis::{target, velocity};
+use crate::robot::Way;
+
+pub(crate) struct Move;
+
+impl StepKind for Move {
+    fn name(&self) -> &'static str {
+        "move"
+    }
+    fn judges(&self) -> bool {
+        false
+    }
+
+    fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
+        let station = cx.station_opt(f);
+        let check_before = cx.condition(f, "check");
+        let draft = if f.entry("robot").is_some() { robot(f, cx) } else { axis(f, cx) };
+        Some(Draft { station, check_before, ..draft? })
+    }
+}
+
+fn axis(f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
+    let cell = cx.cell;
+    let id: Option<(AxisId, _)> = f.req("axis", cx.d, |d, n| names::axis(d, n, cell).map(|id| (id, n.span)));
+    let (to, speed) = (f.req("to", cx.d, |_, n| Some(n)), f.req("velocity", cx.d, |_, n| Some(n)));
+    let (id, span) = id?;
+    if cell.table.as_ref().is_some_and(|t| t.axis == id) {
+        let message = "the cell indexes its table itself";
+        cx.d.sink.error(Code::OutputInUse, span, message, "name the `station:` of a step: the table follows");
+        return None;
+    }
+    let axis = &cell.axes[id.index()];
+    let to = to.and_then(|n| target(cx, n, axis));
+    let velocity_au_s = speed.and_then(|n| velocity(cx, n, axis));
+    let target = Target::Value(to?);
+    Some(Draft {
+        resources: vec![Resource::Axis(id)],
+        ops: vec![Primitive::MoveTo { axis: id, target, velocity_au_s: velocity_au_s? }],
+        timeout: Some(DurationNs::from_secs_f64(
+            10.0 + 3.0 * (axis.travel_hi_au - axis.travel_lo_au) / velocity_au_s?,
+        )),
+        ..Draft::default()
+    })
+}
+
+fn robot(f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
+    let way = Way::read(f, cx);
+    let pose = f.req("pose", cx.d, |d, n| d.text(n));
+    let (mut way, _) = way?;
+    let pose = pose?;
+    let robot = &cx.cell.robots[way.id.index()];
+    if robot.pose(&pose.text).is_none() {
+        let help = suggest::remedy(&pose.text, robot.poses.iter().map(|p| p.name.as_str()));
+        let message = format!("`{}` was not taught the pose `{}`", robot.name, pose.text);
+        cx.d.error_at(Code::UnknownPose, &pose, message, help);
+        return None;
+    }
+    way.pose(&pose.text);
+    Some(Draft { resources: vec![Resource::Robot(way.id)], ops: way.ops, ..Draft::default() })
+}

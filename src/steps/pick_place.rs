@@ -1,0 +1,95 @@
+//! `pick-place`: a cobot takes the next part of a tray and puts it into the unit's nest.
+//!
+//! ```yaml
+//! - pick-place: { id: place-hub, station: load, robot: robot_l, from: hub_tray.next, to: nest,
+//!                 check: nest_hub_present, timeout: 8 s }
+//! ```
+//! `component:` names the component where the tray leaves that open; `speed:` is a share of the robot's
+//! speed. `check:` must come true when the part is let go; without it the place is recorded as unverified.
+
+use cellwright_model::TrayId;
+use cellwright_model::cell::TrayKind;
+use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource};
+use cellwright_recipe::{Code, Context, Draft, Fields, Node, Span, StepKind, names};
+
+use crate::robot::Way;
+
+pub(crate) struct PickPlace;
+
+impl StepKind for PickPlace {
+    fn name(&self) -> &'static str {
+        "pick-place"
+    }
+    fn judges(&self) -> bool {
+        false
+    }
+    /// Once a part is taken out of its pocket, a second one must not follow it.
+    fn irreversible(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
+        let station = cx.station(f);
+        let way = Way::read(f, cx);
+        let from = f.req("from", cx.d, |_, n| Some(n)).and_then(|n| Some((next_of(cx, n)?, n.span)));
+        f.req("to", cx.d, |d, n| d.word(n, &[("nest", ())]));
+        let check = cx.condition(f, "check");
+        let (tray, at) = from?;
+        let (mut way, robot_span) = way?;
+        source(cx, tray, at)?;
+        way.check_tray(cx, tray, at)?;
+        if let Some(station) = station {
+            way.check_station(cx, station, robot_span);
+        }
+        let component = cx.component_from(f, tray, at)?.component.name.clone();
+        let what = PlaceWhat::Component(component.clone());
+        way.to_pocket(cx, tray);
+        way.grip();
+        way.ops.push(Primitive::PointOfNoReturn);
+        way.ops.push(Primitive::Consume { component: component.clone(), source: Some(tray) });
+        let to = Place::Gripper(way.id);
+        way.ops.push(Primitive::PlacePart { what: what.clone(), to, verify: None });
+        way.leave_pocket(cx, tray);
+        way.to_nest(cx, station);
+        way.release(what, Place::Nest, check);
+        way.leave_nest(cx, station);
+        way.pose("home");
+        let station = Some(station?);
+        Some(Draft {
+            station,
+            resources: vec![Resource::Robot(way.id), Resource::Tray(tray), Resource::StationSpace(station?)],
+            on_hold: Some(OnHold::Stop),
+            at_least: way.at_least(),
+            ops: way.ops,
+            puts_in: vec![(component, at)],
+            ..Draft::default()
+        })
+    }
+}
+
+/// `hub_tray.next`.
+pub(crate) fn next_of(cx: &mut Context<'_, '_>, node: &Node) -> Option<TrayId> {
+    let text = cx.d.text(node)?;
+    let Some(name) = text.text.strip_suffix(".next") else {
+        let message = format!("`{}` is not a pocket", text.text);
+        cx.d.error_at(
+            Code::UnknownWord,
+            &text,
+            message,
+            "write `<tray>.next`: the pocket at the tray's cursor",
+        );
+        return None;
+    };
+    names::tray_of(cx.d, &text, name, cx.cell)
+}
+
+fn source(cx: &mut Context<'_, '_>, tray: TrayId, span: Span) -> Option<()> {
+    let tray = &cx.cell.trays[tray.index()];
+    let help = match tray.kind {
+        TrayKind::Source => return Some(()),
+        TrayKind::Lane => "`feed` pushes a part out of a lane",
+        TrayKind::Good | TrayKind::Reject => "units go there: take parts from a tray of kind source",
+    };
+    cx.d.sink.error(Code::TrayKind, span, format!("no part is picked from `{}`", tray.name), help);
+    None
+}

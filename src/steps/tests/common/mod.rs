@@ -1,0 +1,60 @@
+//! Files for tests: those of the repository, and texts that stand in for them.
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use cellwright_model::cell::Cell;
+use cellwright_recipe::{Diagnostic, FileSource, Sources, load_cell};
+
+/// Texts by path; what is not here is read from the repository.
+#[derive(Default)]
+pub struct Files(pub BTreeMap<String, Vec<u8>>);
+
+impl Files {
+    pub fn with(path: &str, text: impl Into<Vec<u8>>) -> Files {
+        Files(BTreeMap::from([(path.to_string(), text.into())]))
+    }
+}
+
+impl FileSource for Files {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        if let Some(bytes) = self.0.get(path) {
+            return Ok(bytes.clone());
+        }
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        std::fs::read(root.join(path)).map_err(|e| e.to_string())
+    }
+}
+
+pub const CELL: &str = "cells/cannula-cell/cell.yaml";
+
+pub fn repository(path: &str) -> String {
+    String::from_utf8(Files::default().read(path).expect(path)).expect("UTF-8")
+}
+
+/// The embedded cell.
+pub fn cell() -> Cell {
+    let mut sources = Sources::default();
+    match load_cell(&Files::default(), CELL, None, &mut sources) {
+        Ok((cell, warnings)) => {
+            assert!(warnings.is_empty(), "{warnings:?}");
+            cell
+        }
+        Err(list) => panic!("{}", rows(&list, &sources).join("\n")),
+    }
+}
+
+/// `R0123 line:column` of each diagnostic.
+pub fn rows(list: &[Diagnostic], sources: &Sources) -> Vec<String> {
+    let row = |d: &Diagnostic| {
+        let (start, _) = sources.places(d.span);
+        format!("{} {}:{} {}", d.code.as_str(), start.line, start.column, d.message)
+    };
+    list.iter().map(row).collect()
+}
+
+/// The same without the message.
+pub fn places(list: &[Diagnostic], sources: &Sources) -> Vec<String> {
+    rows(list, sources).into_iter().map(|r| r.splitn(3, ' ').take(2).collect::<Vec<_>>().join(" ")).collect()
+}

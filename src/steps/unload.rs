@@ -1,0 +1,102 @@
+//! `unload`: a cobot takes the unit out of its nest and puts it away; the unit leaves the cell.
+//!
+//! ```yaml
+//! - unload: { id: to-tray, station: test, robot: robot_r, from: nest, to: good_tray.next,
+//!             check: good_pocket_filled }
+//! - unload: { id: to-bin, robot: robot_r, from: unit.location, to: reject_bin, check: bin_drop }
+//! ```
+//! `from: unit.location` stands under `on_reject`, where the unit may be at any station of the recipe: the
+//! robot must have been taught all of them.
+
+use cellwright_model::TrayId;
+use cellwright_model::cell::TrayKind;
+use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource};
+use cellwright_recipe::{Code, Context, Draft, Fields, Node, StepKind, names};
+
+use crate::robot::Way;
+
+pub(crate) struct Unload;
+
+impl StepKind for Unload {
+    fn name(&self) -> &'static str {
+        "unload"
+    }
+    fn judges(&self) -> bool {
+        false
+    }
+    fn irreversible(&self) -> bool {
+        true
+    }
+
+    fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
+        let anywhere = f.req("from", cx.d, |d, n| d.word(n, &[("nest", false), ("unit.location", true)]));
+        let station = match anywhere {
+            Some(true) => None,
+            _ => Some(cx.station(f)),
+        };
+        let way = Way::read(f, cx);
+        let to = f.req("to", cx.d, |_, n| Some(n)).and_then(|n| Some((away(cx, n)?, n.span)));
+        let check = cx.condition(f, "check");
+        let ((tray, kind, place), to_span) = to?;
+        let (mut way, robot_span) = way?;
+        way.check_tray(cx, tray, to_span)?;
+        let served: Vec<_> = match station {
+            Some(station) => vec![station?],
+            None => cx.visited.to_vec(),
+        };
+        served.iter().for_each(|s| way.check_station(cx, *s, robot_span));
+        if anywhere? && !cx.rejecting {
+            let message = "`unit.location` is known under `on_reject` only";
+            cx.d.sink.error(Code::NoStation, robot_span, message, "write `from: nest` and `station:`");
+        }
+        let at = station.flatten();
+        way.to_nest(cx, at);
+        way.grip();
+        way.ops.push(Primitive::PointOfNoReturn);
+        let gripper = Place::Gripper(way.id);
+        way.ops.push(Primitive::PlacePart { what: PlaceWhat::Unit, to: gripper, verify: None });
+        way.leave_nest(cx, at);
+        way.to_pocket(cx, tray);
+        way.release(PlaceWhat::Unit, place, check);
+        way.leave_pocket(cx, tray);
+        way.pose("home");
+        let mut resources = vec![Resource::Robot(way.id), Resource::Tray(tray)];
+        resources.extend(at.map(Resource::StationSpace));
+        Some(Draft {
+            station: at,
+            resources,
+            on_hold: Some(OnHold::Stop),
+            at_least: way.at_least(),
+            ops: way.ops,
+            unit_leaves: Some(kind),
+            ..Draft::default()
+        })
+    }
+}
+
+/// `good_tray.next`, or a bin by its name.
+fn away(cx: &mut Context<'_, '_>, node: &Node) -> Option<(TrayId, TrayKind, Place)> {
+    let text = cx.d.text(node)?;
+    let pocket = text.text.strip_suffix(".next");
+    let id = names::tray_of(cx.d, &text, pocket.unwrap_or(&text.text), cx.cell)?;
+    let tray = &cx.cell.trays[id.index()];
+    match (tray.kind, pocket) {
+        (TrayKind::Good, Some(_)) => Some((id, tray.kind, Place::TrayNext(id))),
+        (TrayKind::Reject, None) => Some((id, tray.kind, Place::Bin(id))),
+        (TrayKind::Good, None) => {
+            let message = format!("`{}` has pockets", tray.name);
+            cx.d.error_at(Code::UnknownWord, &text, message, format!("write `{}.next`", tray.name));
+            None
+        }
+        (TrayKind::Reject, Some(_)) => {
+            let message = format!("`{}` is a bin without pockets", tray.name);
+            cx.d.error_at(Code::UnknownWord, &text, message, format!("write `{}`", tray.name));
+            None
+        }
+        (TrayKind::Source | TrayKind::Lane, _) => {
+            let message = format!("parts come from `{}`, units do not go there", tray.name);
+            cx.d.error_at(Code::TrayKind, &text, message, "name a tray of kind good or reject");
+            None
+        }
+    }
+}
