@@ -21,7 +21,7 @@
 mod pdo;
 mod sequence;
 
-use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode, DriveState};
+use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode};
 use cellwright_model::{DurationNs, TimeNs};
 
 pub use pdo::{INPUT_BYTES, OUTPUT_BYTES};

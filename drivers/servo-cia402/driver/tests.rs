@@ -1,3 +1,5 @@
+use cellwright_driver_api::cyclic::DriveState;
+
 use super::*;
 
 const MS: u64 = 1_000_000;
@@ -42,13 +44,8 @@ fn cycle(
     )
 }
 
-const ON: AxisOutput = AxisOutput {
-    power: true,
-    reset_fault: true,
-    mode: DriveMode::Csp,
-    position_au: 777.0,
-    torque_nm: 0.1,
-};
+const ON: AxisOutput =
+    AxisOutput { power: true, reset_fault: true, mode: DriveMode::Csp, position_au: 777.0, torque_nm: 0.1 };
 const CST: AxisOutput = AxisOutput { mode: DriveMode::Cst, ..ON };
 const OFF: AxisOutput = AxisOutput { power: false, ..ON };
 
