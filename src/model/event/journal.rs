@@ -29,6 +29,8 @@ pub enum JournalEntry {
     PickCount { component: String, picks: u64 },
     /// A part is now there; see [`super::PartMoved`].
     PartMoved { part: String, from: String, to: String, verified: bool },
+    /// A part is no longer followed: it left the cell, or is part of a unit that did.
+    PartLeft { part: String },
 }
 
 /// What is made durable at once, all or nothing.

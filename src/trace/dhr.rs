@@ -1,0 +1,193 @@
+//! The device history record of a serial, read from a store.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::chain::SealedLine;
+use crate::error::TraceError;
+use crate::store::{Records, Row};
+
+/// One unit in the list of records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    pub serial: String,
+    /// `good`, `ng`, `interrupted`; None while the unit is in work.
+    pub result: Option<String>,
+    pub cause: Option<String>,
+    pub retested: bool,
+    pub recipe: String,
+    pub version: String,
+    pub order: Option<String>,
+    pub origin: String,
+    pub purpose: String,
+    /// RFC 3339.
+    pub opened: String,
+    /// RFC 3339.
+    pub ended: Option<String>,
+    pub stream: String,
+}
+
+/// All units of a store in the order of their opening within their stream.
+///
+/// # Errors
+/// The store cannot be read, or an event of it cannot: then `verify` says which.
+pub fn list(records: &dyn Records) -> Result<Vec<Summary>, TraceError> {
+    let results = events(records.of_type("cellwright.unit.result")?)?;
+    let results: BTreeMap<(&str, &str), &SealedLine> =
+        results.iter().filter_map(|e| Some(((e.stream.as_str(), e.serial()?), e))).collect();
+    let opened = events(records.of_type("cellwright.unit.opened")?)?;
+    Ok(opened
+        .iter()
+        .filter_map(|e| Some(summary(e, results.get(&(e.stream.as_str(), e.serial()?)).copied())))
+        .collect())
+}
+
+fn summary(opened: &SealedLine, result: Option<&SealedLine>) -> Summary {
+    let word = |path: &str| opened.data.pointer(path).and_then(Value::as_str).map(str::to_owned);
+    let of_result = |name: &str| result.and_then(|e| e.data.get(name)?.as_str()).map(str::to_owned);
+    Summary {
+        serial: opened.serial().unwrap_or_default().to_owned(),
+        result: of_result("result"),
+        cause: of_result("cause"),
+        retested: result.and_then(|e| e.data.get("retested")?.as_bool()).unwrap_or(false),
+        recipe: word("/recipe/id").unwrap_or_default(),
+        version: word("/recipe/version").unwrap_or_default(),
+        order: word("/order"),
+        origin: word("/origin").unwrap_or_default(),
+        purpose: word("/purpose").unwrap_or_default(),
+        opened: opened.time.clone(),
+        ended: result.map(|e| e.time.clone()),
+        stream: opened.stream.clone(),
+    }
+}
+
+/// The record of a serial, in the shape of `dhr show --json`.
+///
+/// # Errors
+/// There is no such serial; several streams have it and `stream` does not say which; the store
+/// cannot be read.
+pub fn show(records: &dyn Records, serial: &str, stream: Option<&str>) -> Result<Value, TraceError> {
+    let mut events = events(records.of_serial(serial)?)?;
+    if let Some(stream) = stream {
+        events.retain(|e| e.stream == stream);
+    }
+    let Some(first) = events.first() else {
+        return Err(TraceError::NotFound(format!("no record of serial {serial} in {}", records.name())));
+    };
+    if let Some(other) = events.iter().find(|e| e.stream != first.stream) {
+        return Err(TraceError::NotFound(format!(
+            "serial {serial} is in several streams ({}, {}): say which",
+            first.stream, other.stream
+        )));
+    }
+    Ok(record(serial, &events))
+}
+
+fn record(serial: &str, events: &[SealedLine]) -> Value {
+    let of_type = |name: &'static str| events.iter().filter(move |e| e.type_name == name);
+    let result = of_type("cellwright.unit.result").last();
+    // Events of a unit carry all context; the opening, or what there is first, says what holds for it.
+    let base = of_type("cellwright.unit.opened").next().or(events.first());
+    let field = |name: &str| base.and_then(|e| e.data.get(name)).cloned().unwrap_or(Value::Null);
+    let end = |name: &str| result.and_then(|e| e.data.get(name)).cloned().unwrap_or(Value::Null);
+    let steps: Vec<&SealedLine> = of_type("cellwright.step.outcome").collect();
+    json!({
+        "serial": serial,
+        "result": end("result"),
+        "cause": end("cause"),
+        "retested": end("retested"),
+        "disposition": null,
+        "released": null,
+        "origin": field("origin"),
+        "purpose": field("purpose"),
+        "order": field("order"),
+        "lot": field("lot"),
+        "udi": field("udi"),
+        "recipe": field("recipe"),
+        "cell": field("cell"),
+        "program": field("program"),
+        "operator": field("operator"),
+        "opened": of_type("cellwright.unit.opened").next().map(|e| e.time.as_str()),
+        "ended": result.map(|e| e.time.as_str()),
+        "components": gather(&steps, "components"),
+        "equipment": gather(&steps, "equipment"),
+        "environment": gather(&steps, "environment"),
+        "steps": steps.iter().map(|e| step(e)).collect::<Vec<_>>(),
+        "decisions": of_type("cellwright.operator.answer").map(decision).collect::<Vec<_>>(),
+        "chain": chain(events),
+    })
+}
+
+/// Every entry of that list over all steps, each once, in the order of their first use.
+fn gather(steps: &[&SealedLine], name: &str) -> Vec<Value> {
+    let mut all: Vec<Value> = Vec::new();
+    for step in steps {
+        for entry in step.data.get(name).and_then(Value::as_array).into_iter().flatten() {
+            if !all.contains(entry) {
+                all.push(entry.clone());
+            }
+        }
+    }
+    all
+}
+
+fn step(event: &SealedLine) -> Value {
+    let names = [
+        ("id", "step"),
+        ("n", "n"),
+        ("station", "station"),
+        ("attempt", "attempt"),
+        ("start", "start"),
+        ("end", "end"),
+        ("duration_ns", "duration_ns"),
+        ("outcome", "outcome"),
+        ("cause", "cause"),
+        ("operator", "operator"),
+        ("training", "training"),
+        ("equipment", "equipment"),
+        ("components", "components"),
+        ("measurements", "measurements"),
+        ("curves", "curves"),
+    ];
+    let take = |(name, field): (&str, &str)| {
+        (name.to_owned(), event.data.get(field).cloned().unwrap_or(Value::Null))
+    };
+    let mut step: Map<String, Value> = names.into_iter().map(take).collect();
+    step.insert("event".into(), json!({"seq": event.seq, "hash": event.hash}));
+    Value::Object(step)
+}
+
+fn decision(event: &SealedLine) -> Value {
+    let field = |name: &str| event.data.get(name).cloned().unwrap_or(Value::Null);
+    json!({
+        "time": event.time, "step": field("step"), "prompt": field("prompt"), "answer": field("answer"),
+        "operator": field("operator"), "reason": field("reason"),
+    })
+}
+
+/// Where the unit stands in the chain; `head` is the hash of its last event.
+fn chain(events: &[SealedLine]) -> Value {
+    match (events.first(), events.last()) {
+        (Some(first), Some(last)) => json!({
+            "stream": first.stream, "first_seq": first.seq, "last_seq": last.seq, "head": last.hash,
+        }),
+        _ => Value::Null,
+    }
+}
+
+fn events(rows: Vec<Row>) -> Result<Vec<SealedLine>, TraceError> {
+    let read = |row: Row| {
+        SealedLine::read(&row.line).map_err(|e| {
+            TraceError::NotFound(format!(
+                "event {}:{} cannot be read: {e}; `dhr verify` lists all that does not hold",
+                row.stream, row.seq
+            ))
+        })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,297 @@
+//! The tables of the outbox and what they say after a restart.
+
+use std::path::Path;
+
+use cellwright_model::curve::sha256_hex;
+use cellwright_model::event::{Context, Event, EventData, JournalEntry, Stamp, UnitContext};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde::{Deserialize, Serialize};
+
+use super::ByName;
+use crate::chain::{Head, SealedLine};
+use crate::error::TraceError;
+
+/// Raised with every change of the tables that an older program would misread.
+const FORMAT: &str = "1";
+
+const SCHEMA: &str = "
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, hash TEXT NOT NULL, line TEXT NOT NULL) STRICT;
+-- last_seq: the last event that refers to the curve.
+CREATE TABLE IF NOT EXISTS curves (hash TEXT PRIMARY KEY, bytes BLOB NOT NULL, last_seq INTEGER NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS curves_by_seq ON curves (last_seq);
+CREATE TABLE IF NOT EXISTS open_units (serial TEXT PRIMARY KEY, entry TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS intents (
+    serial TEXT NOT NULL, n INTEGER NOT NULL, attempt INTEGER NOT NULL, entry TEXT NOT NULL,
+    PRIMARY KEY (serial, n, attempt)) STRICT;
+CREATE TABLE IF NOT EXISTS tray_cursors (tray TEXT PRIMARY KEY, pocket INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS picks (component TEXT PRIMARY KEY, picks INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS parts (part TEXT PRIMARY KEY, place TEXT NOT NULL, verified INTEGER NOT NULL) STRICT;
+";
+
+/// What the last controller left behind.
+#[derive(Debug, Clone)]
+pub struct Recovery {
+    /// The state directory is new.
+    pub fresh: bool,
+    pub head: Head,
+    /// Up to which event the recorder has acknowledged.
+    pub delivered: u64,
+    /// Units that were open, in the order of their serials: each is interrupted.
+    pub open_units: Vec<OpenUnit>,
+    /// None before the first unit.
+    pub serial_counter: Option<u64>,
+    pub tray_cursors: ByName<u32>,
+    /// Parts taken from their source so far, by component.
+    pub picks: ByName<u64>,
+    /// Where each part is.
+    pub places: ByName<Place>,
+}
+
+/// A unit that was open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenUnit {
+    pub context: std::sync::Arc<Context>,
+    pub unit: std::sync::Arc<UnitContext>,
+    pub opened: Stamp,
+    /// Steps that were under way, by ordinal and attempt.
+    #[serde(default)]
+    pub intents: Vec<OpenIntent>,
+}
+
+/// A step that was under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIntent {
+    pub step: String,
+    pub n: u32,
+    pub attempt: u32,
+    pub station: Option<String>,
+    pub time: Stamp,
+}
+
+/// Where a part is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub place: String,
+    /// A sensor confirmed it.
+    pub verified: bool,
+}
+
+pub(super) fn create(conn: &Connection) -> rusqlite::Result<()> {
+    conn.execute_batch(SCHEMA)
+}
+
+pub(super) fn begin(conn: &Connection, cell: &str, stream: &str) -> rusqlite::Result<()> {
+    // One transaction: a directory either has its stream or is still new.
+    conn.execute(
+        "INSERT INTO meta VALUES ('format', ?1), ('cell', ?2), ('stream', ?3), ('delivered', '0')",
+        params![FORMAT, cell, stream],
+    )?;
+    Ok(())
+}
+
+pub(super) fn meta(conn: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached("SELECT value FROM meta WHERE name = ?1")?.query_row([name], |r| r.get(0)).optional()
+}
+
+fn set_meta(conn: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?.execute([name, value])?;
+    Ok(())
+}
+
+/// The head: the last event, or what the pruned ones left (there is always the last, see [`prune`]).
+pub(super) fn head(conn: &Connection) -> rusqlite::Result<Head> {
+    let stream = meta(conn, "stream")?.unwrap_or_default();
+    let last = conn
+        .query_row("SELECT seq, hash FROM outbox ORDER BY seq DESC LIMIT 1", [], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?))
+        })
+        .optional()?;
+    Ok(match last {
+        Some((seq, hash)) => Head { stream, seq: seq.unsigned_abs(), hash },
+        None => Head::empty(&stream),
+    })
+}
+
+pub(super) fn append(conn: &Connection, event: &Event) -> rusqlite::Result<()> {
+    conn.prepare_cached("INSERT INTO outbox VALUES (?1, ?2, ?3)")?.execute(params![
+        event.seq as i64,
+        event.hash,
+        event.line
+    ])?;
+    Ok(())
+}
+
+pub(super) fn hash_at(conn: &Connection, seq: u64) -> rusqlite::Result<Option<String>> {
+    conn.prepare_cached("SELECT hash FROM outbox WHERE seq = ?1")?
+        .query_row([seq as i64], |r| r.get(0))
+        .optional()
+}
+
+pub(super) fn put_curve(conn: &Connection, bytes: &[u8], seq: u64) -> rusqlite::Result<()> {
+    conn.prepare_cached("INSERT INTO curves VALUES (?1, ?2, ?3) ON CONFLICT (hash) DO NOTHING")?
+        .execute(params![sha256_hex(bytes), bytes, seq as i64])?;
+    Ok(())
+}
+
+/// Notes that the event refers to the curve; false if there is no such curve.
+pub(super) fn refer_to_curve(conn: &Connection, hash: &str, seq: u64) -> rusqlite::Result<bool> {
+    let rows = conn
+        .prepare_cached("UPDATE curves SET last_seq = max(last_seq, ?2) WHERE hash = ?1")?
+        .execute(params![hash, seq as i64])?;
+    Ok(rows > 0)
+}
+
+/// Applies a journal entry. Entries say what is and not what changed, so applying one again is harmless.
+pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result<()> {
+    let run =
+        |sql: &str, params: &[&dyn rusqlite::ToSql]| conn.prepare_cached(sql)?.execute(params).map(|_| ());
+    match entry {
+        JournalEntry::UnitOpened { context, unit, time } => {
+            let open =
+                OpenUnit { context: context.clone(), unit: unit.clone(), opened: *time, intents: Vec::new() };
+            run("INSERT OR REPLACE INTO open_units VALUES (?1, ?2)", &[&unit.serial, &json(&open)?])
+        }
+        JournalEntry::StepIntent { serial, step, n, attempt, station, time } => {
+            let (step, station) = (step.clone(), station.clone());
+            let open = OpenIntent { step, n: *n, attempt: *attempt, station, time: *time };
+            run(
+                "INSERT OR REPLACE INTO intents VALUES (?1, ?2, ?3, ?4)",
+                &[serial, n, attempt, &json(&open)?],
+            )
+        }
+        JournalEntry::UnitClosed { serial, .. } => close_unit(conn, serial),
+        JournalEntry::SerialCounter(next) => {
+            let known = meta(conn, "serial_counter")?.and_then(|text| text.parse().ok());
+            set_meta(conn, "serial_counter", &known.unwrap_or(0).max(*next).to_string())
+        }
+        JournalEntry::TrayCursor { tray, pocket } => {
+            run("INSERT OR REPLACE INTO tray_cursors VALUES (?1, ?2)", &[tray, pocket])
+        }
+        JournalEntry::PickCount { component, picks } => {
+            run("INSERT OR REPLACE INTO picks VALUES (?1, ?2)", &[component, &(*picks as i64)])
+        }
+        JournalEntry::PartMoved { part, to, verified, .. } => {
+            run("INSERT OR REPLACE INTO parts VALUES (?1, ?2, ?3)", &[part, to, verified])
+        }
+        JournalEntry::PartLeft { part } => run("DELETE FROM parts WHERE part = ?1", &[part]),
+    }
+}
+
+/// An outcome closes its intent, a result its unit.
+pub(super) fn close(conn: &Connection, event: &Event) -> rusqlite::Result<()> {
+    let Some(unit) = &event.draft.unit else { return Ok(()) };
+    match &event.draft.data {
+        EventData::StepOutcome(s) => {
+            conn.prepare_cached("DELETE FROM intents WHERE serial = ?1 AND n = ?2 AND attempt = ?3")?
+                .execute(params![unit.serial, s.n, s.attempt])?;
+            Ok(())
+        }
+        EventData::UnitResult(_) => close_unit(conn, &unit.serial),
+        _ => Ok(()),
+    }
+}
+
+fn close_unit(conn: &Connection, serial: &str) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM open_units WHERE serial = ?1")?.execute([serial])?;
+    conn.prepare_cached("DELETE FROM intents WHERE serial = ?1")?.execute([serial])?;
+    Ok(())
+}
+
+/// Moves the cursor of delivery, and drops what was delivered except for the last `tail` events.
+pub(super) fn set_delivered(conn: &Connection, delivered: u64, tail: u64) -> rusqlite::Result<()> {
+    let known: u64 = meta(conn, "delivered")?.and_then(|text| text.parse().ok()).unwrap_or(0);
+    if delivered <= known {
+        return Ok(());
+    }
+    set_meta(conn, "delivered", &delivered.to_string())?;
+    // The last event is never dropped: it is the head.
+    let drop_to = delivered.saturating_sub(tail.max(1)) as i64;
+    conn.prepare_cached("DELETE FROM outbox WHERE seq <= ?1")?.execute([drop_to])?;
+    conn.prepare_cached("DELETE FROM curves WHERE last_seq <= ?1")?.execute([drop_to])?;
+    Ok(())
+}
+
+fn json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
+    serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
+}
+
+/// Reads what the last controller left, and checks that the last event is whole.
+pub(super) fn recover(conn: &Connection, path: &Path) -> Result<Recovery, TraceError> {
+    let sql = |e: rusqlite::Error| TraceError::sql("cannot read", path, &e);
+    let damaged = |problem: String| TraceError::Damaged { path: path.to_owned(), problem };
+    let format = meta(conn, "format").map_err(sql)?.unwrap_or_default();
+    if format != FORMAT {
+        return Err(TraceError::Foreign {
+            path: path.to_owned(),
+            problem: format!("has format `{format}` and not `{FORMAT}`"),
+            remedy: "use the program that wrote it, or another state directory",
+        });
+    }
+    let head = head(conn).map_err(sql)?;
+    check_head(conn, &head).map_err(sql)?.map_err(damaged)?;
+    let number = |name| meta(conn, name).map(|text| text.and_then(|text| text.parse::<u64>().ok()));
+    let delivered = number("delivered").map_err(sql)?;
+    let delivered = delivered.ok_or_else(|| damaged("its delivery cursor is no number".into()))?;
+    Ok(Recovery {
+        fresh: head.seq == 0,
+        delivered,
+        open_units: open_units(conn).map_err(sql)?.map_err(damaged)?,
+        serial_counter: number("serial_counter").map_err(sql)?,
+        tray_cursors: pairs(conn, "SELECT tray, pocket FROM tray_cursors", |r| r.get(1)).map_err(sql)?,
+        picks: pairs(conn, "SELECT component, picks FROM picks", |r| {
+            r.get::<_, i64>(1).map(i64::unsigned_abs)
+        })
+        .map_err(sql)?,
+        places: pairs(conn, "SELECT part, place, verified FROM parts", |r| {
+            Ok(Place { place: r.get(1)?, verified: r.get(2)? })
+        })
+        .map_err(sql)?,
+        head,
+    })
+}
+
+type Checked<T> = rusqlite::Result<Result<T, String>>;
+
+fn check_head(conn: &Connection, head: &Head) -> Checked<()> {
+    if head.seq == 0 {
+        return Ok(Ok(()));
+    }
+    let line: String =
+        conn.query_row("SELECT line FROM outbox WHERE seq = ?1", [head.seq as i64], |r| r.get(0))?;
+    Ok(match SealedLine::read(&line) {
+        Ok(read) if read.as_head() == *head => Ok(()),
+        Ok(_) => Err(format!("row {} holds another event", head.seq)),
+        Err(e) => Err(format!("event {}: {e}", head.seq)),
+    })
+}
+
+fn open_units(conn: &Connection) -> Checked<Vec<OpenUnit>> {
+    let mut units = conn.prepare("SELECT serial, entry FROM open_units ORDER BY serial")?;
+    let mut intents = conn.prepare("SELECT entry FROM intents WHERE serial = ?1 ORDER BY n, attempt")?;
+    let rows = units.query_map([], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))?;
+    let mut out = Vec::new();
+    for row in rows {
+        let (serial, entry) = row?;
+        let texts =
+            intents.query_map([&serial], |r| r.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
+        let read = || -> serde_json::Result<OpenUnit> {
+            let mut unit: OpenUnit = serde_json::from_str(&entry)?;
+            unit.intents = texts.iter().map(|t| serde_json::from_str(t)).collect::<Result<_, _>>()?;
+            Ok(unit)
+        };
+        match read() {
+            Ok(unit) => out.push(unit),
+            Err(e) => return Ok(Err(format!("open unit {serial}: {e}"))),
+        }
+    }
+    Ok(Ok(out))
+}
+
+fn pairs<T>(
+    conn: &Connection,
+    sql: &str,
+    value: impl Fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<ByName<T>> {
+    conn.prepare(sql)?.query_map([], |r| Ok((r.get(0)?, value(r)?)))?.collect()
+}
