@@ -65,6 +65,9 @@ pub struct TwinCobot {
     model: CobotModel,
     ends: CobotEnds,
     motion: Motion,
+    /// Sum of the steps.
+    clock: TimeNs,
+    stamp: TimeNs,
     activity: Activity,
     stops: [Option<RequestId>; STOPS_MAX],
     gripping: Option<Gripping>,
@@ -124,6 +127,8 @@ impl TwinCobot {
             motion: Motion::new(model.limits, model.start),
             model,
             ends,
+            clock: TimeNs(0),
+            stamp: TimeNs(0),
             activity: Activity::AtRest,
             stops: [None; STOPS_MAX],
             gripping: None,
@@ -139,8 +144,11 @@ impl TwinCobot {
         self.emergency_stop = active;
     }
 
-    /// One step of [`GRID_NS`], `now` being its end.
-    pub fn step(&mut self, now: TimeNs, workspace: &mut dyn Workspace) {
+    /// One step of [`GRID_NS`]. `stamp`: the controller's time, which states bear; motion goes by steps.
+    pub fn step(&mut self, stamp: TimeNs, workspace: &mut dyn Workspace) {
+        self.stamp = stamp;
+        self.clock = self.clock + DurationNs(GRID_NS);
+        let now = self.clock;
         while self.ends.reports.slots() >= REPORTS_RESERVED {
             let Ok(request) = self.ends.requests.pop() else { break };
             self.take(now, request);
@@ -151,9 +159,9 @@ impl TwinCobot {
     }
 
     /// State at the last step.
-    pub fn state(&self, now: TimeNs) -> RobotState {
+    pub fn state(&self) -> RobotState {
         RobotState {
-            stamp: now,
+            stamp: self.stamp,
             joints: self.motion.position().into(),
             speeds: self.motion.velocity().into(),
             holding: self.holding,
@@ -273,7 +281,7 @@ impl TwinCobot {
             self.states_dropped += 1;
             return;
         }
-        let state = self.state(now);
+        let state = self.state();
         if self.ends.reports.push(RobotReport::State(state)).is_err() {
             self.states_dropped += 1;
         }

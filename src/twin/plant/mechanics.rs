@@ -45,10 +45,6 @@ impl AxisMechanics {
         }
     }
 
-    pub(crate) fn au_per_rad(&self) -> f64 {
-        1.0 / self.rad_per_au
-    }
-
     /// Moves by `dt_s` under the motor's torque: explicit in the torques, then dry friction takes what
     /// momentum it can, then the position follows the new velocity (symplectic Euler).
     pub(crate) fn step(&mut self, motor_nm: f64, dt_s: f64) {

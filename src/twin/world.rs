@@ -1,0 +1,262 @@
+//! The world behind the wire: segment, plant and cobots of one cell, moved by simulated time.
+//!
+//! It lives on one thread, that of the cycle when it is in process. Nothing in it allocates after
+//! [`World::new`]. The controller's side of it is [`TwinPorts`].
+//!
+//! Time: a cycle advances the world by its nominal length in substeps of [`SUBSTEP_NS`]: in each, the
+//! devices set their quantities, then the machine moves. Cobots move every [`GRID_NS`].
+
+use std::sync::Arc;
+
+use cellwright_analog_in::twin::{AnalogInTwin, ChannelConfig};
+use cellwright_cobot_ros2::link::link;
+use cellwright_cobot_ros2::twin::{CobotModel, CobotModelError, GRID_NS, TwinCobot, Workspace};
+use cellwright_digital_io::twin::{CouplerTwin, DigitalInputTwin, DigitalOutputTwin};
+use cellwright_driver_api::twin::{Identity, SubDeviceModel, UnresolvedQuantity};
+use cellwright_model::TimeNs;
+use cellwright_model::cell::{Axis, Cell, DeviceKind, SubDevice};
+use cellwright_model::plant::PlantDescription;
+use cellwright_model::robot::Joints;
+use cellwright_servo_cia402::twin::{ServoConfig, ServoTwin};
+
+use crate::plant::{Cursors, Injection, Places, Plant, PlantError, SUBSTEP_NS, Truth};
+use crate::ports::{PlantScene, TwinPorts};
+use crate::segment::{Processed, Segment, SegmentError};
+
+/// Delay of one SubDevice, both directions of a frame together with its cable (ETG.1000.2: an ESC
+/// forwards within a microsecond).
+const HOP_DELAY_NS: u32 = 500;
+/// Longest time that [`World::advance`] makes up for after a stall: later, the machine has stood still.
+pub const CATCH_UP_MAX_NS: u64 = 20_000_000;
+/// Bits of a digital terminal, channels of an analog one.
+const BITS: u8 = 16;
+const CHANNELS: u8 = 4;
+
+/// Why there is no world of a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorldError {
+    Plant(PlantError),
+    Device(UnresolvedQuantity),
+    Segment(SegmentError),
+    Cobot {
+        robot: String,
+        why: CobotModelError,
+    },
+    /// A servo SubDevice without an axis in the cell.
+    NoAxis {
+        device: String,
+    },
+}
+
+impl core::fmt::Display for WorldError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            WorldError::Plant(e) => e.fmt(f),
+            WorldError::Device(e) => e.fmt(f),
+            WorldError::Segment(e) => e.fmt(f),
+            WorldError::Cobot { robot, why } => write!(f, "cobot `{robot}`: {why}"),
+            WorldError::NoAxis { device } => write!(f, "servo `{device}` moves no axis of the cell"),
+        }
+    }
+}
+
+impl std::error::Error for WorldError {}
+
+/// See the module text.
+pub struct World {
+    segment: Segment,
+    plant: Plant,
+    cobots: Vec<TwinCobot>,
+    view: triple_buffer::Input<Places>,
+    shown_changes: u64,
+    /// Time that is owed to the plant: less than a substep.
+    owed_ns: u64,
+    to_grid_ns: u64,
+    not_made_up_ns: u64,
+}
+
+/// One robot's gripper in the plant.
+struct Reach<'w> {
+    plant: &'w mut Plant,
+    robot: usize,
+}
+
+impl Workspace for Reach<'_> {
+    fn grip(&mut self, joints: &Joints, close: bool) -> bool {
+        self.plant.grip(self.robot, joints, close)
+    }
+}
+
+impl World {
+    /// The world of a cell at power-up, and its ports. `seed` makes the parts; `cursors` say how many
+    /// parts the sources have given before.
+    ///
+    /// Errors: a description that does not fit the cell, or a segment that cannot be simulated.
+    pub fn new(
+        cell: &Cell,
+        description: PlantDescription,
+        seed: u64,
+        cursors: &Cursors,
+    ) -> Result<(World, TwinPorts), WorldError> {
+        let truth = Arc::new(Truth { description, seed });
+        let plant = Plant::new(cell, truth.clone(), cursors).map_err(WorldError::Plant)?;
+        let models: Result<Vec<_>, WorldError> =
+            (0..cell.segment.len()).map(|i| model(cell, &truth.description, i, &plant)).collect();
+        let segment = Segment::new(models?, HOP_DELAY_NS).map_err(WorldError::Segment)?;
+        let (mut cobots, mut robots) = (Vec::new(), Vec::new());
+        for robot in &cell.robots {
+            let (driver, ends) = link(robot.answer_timeout);
+            let model = CobotModel::from_cell(robot, truth.description.grippers.time);
+            let why = |why| WorldError::Cobot { robot: robot.name.clone(), why };
+            cobots.push(TwinCobot::new(model, ends).map_err(why)?);
+            robots.push(driver);
+        }
+        let (view, seen) = triple_buffer::triple_buffer(plant.places());
+        let scene = PlantScene::new(cell, seen, truth);
+        let shown_changes = plant.places().changes;
+        let world = World {
+            segment,
+            plant,
+            cobots,
+            view,
+            shown_changes,
+            owed_ns: 0,
+            to_grid_ns: 0,
+            not_made_up_ns: 0,
+        };
+        Ok((world, TwinPorts { robots, scene }))
+    }
+
+    /// The segment answers a frame in place; false if nothing comes back.
+    pub fn process(&mut self, frame: &mut [u8], now: TimeNs) -> bool {
+        matches!(self.segment.process(frame, now), Processed::Returned { .. })
+    }
+
+    /// Advances the world by `dt_ns` of nominal time, to `now` of the controller's clock.
+    pub fn cycle(&mut self, now: TimeNs, dt_ns: u64) {
+        self.owed_ns += dt_ns;
+        while self.owed_ns >= SUBSTEP_NS {
+            self.owed_ns -= SUBSTEP_NS;
+            self.substep(now);
+        }
+        let places = self.plant.places();
+        if places.changes != self.shown_changes {
+            self.shown_changes = places.changes;
+            self.view.input_buffer_mut().copy_from(places);
+            self.view.publish();
+        }
+    }
+
+    /// The same by elapsed time, for a segment on a real wire: at most [`CATCH_UP_MAX_NS`] are made up.
+    pub fn advance(&mut self, now: TimeNs, elapsed_ns: u64) {
+        self.not_made_up_ns += elapsed_ns.saturating_sub(CATCH_UP_MAX_NS);
+        self.cycle(now, elapsed_ns.min(CATCH_UP_MAX_NS));
+    }
+
+    fn substep(&mut self, now: TimeNs) {
+        self.segment.step(now, SUBSTEP_NS, &mut self.plant);
+        self.plant.step();
+        self.to_grid_ns += SUBSTEP_NS;
+        if self.to_grid_ns < GRID_NS {
+            return;
+        }
+        self.to_grid_ns -= GRID_NS;
+        let stopped = self.plant.torque_removed();
+        for (robot, cobot) in self.cobots.iter_mut().enumerate() {
+            cobot.emergency_stop(stopped);
+            cobot.step(now, &mut Reach { plant: &mut self.plant, robot });
+        }
+    }
+
+    /// Does something to the machine, from the next substep on.
+    pub fn inject(&mut self, injection: Injection) {
+        self.plant.inject(injection);
+    }
+
+    /// Switches the supply of one SubDevice, by its position in the segment.
+    pub fn set_power(&mut self, position: usize, on: bool) {
+        self.segment.set_power(position, on);
+    }
+
+    pub fn segment(&self) -> &Segment {
+        &self.segment
+    }
+
+    pub fn plant(&self) -> &Plant {
+        &self.plant
+    }
+
+    /// Time that [`World::advance`] did not make up for.
+    pub fn not_made_up_ns(&self) -> u64 {
+        self.not_made_up_ns
+    }
+}
+
+fn identity(d: &SubDevice) -> Identity {
+    Identity { vendor: d.vendor, product: d.product, revision: d.revision, serial: d.serial }
+}
+
+/// The application of the SubDevice at a position of the segment, wired to what the cell file names.
+fn model(
+    cell: &Cell,
+    description: &PlantDescription,
+    position: usize,
+    plant: &Plant,
+) -> Result<Box<dyn SubDeviceModel>, WorldError> {
+    let device = &cell.segment[position];
+    let identity = identity(device);
+    Ok(match device.kind {
+        DeviceKind::Coupler => Box::new(CouplerTwin::new(identity)),
+        DeviceKind::DigitalInput16 => {
+            let named = |bit| cell.digital_inputs.iter().find(|i| i.subdevice == position && i.bit == bit);
+            let names: Vec<_> = (0..BITS).map(|bit| named(bit).map(|i| i.name.clone())).collect();
+            Box::new(
+                DigitalInputTwin::new(&device.name, identity, &names, plant).map_err(WorldError::Device)?,
+            )
+        }
+        DeviceKind::DigitalOutput16 => {
+            let named = |bit| cell.digital_outputs.iter().find(|o| o.subdevice == position && o.bit == bit);
+            let names: Vec<_> = (0..BITS).map(|bit| named(bit).map(|o| o.name.clone())).collect();
+            Box::new(
+                DigitalOutputTwin::new(&device.name, identity, &names, plant).map_err(WorldError::Device)?,
+            )
+        }
+        DeviceKind::AnalogInput4 => {
+            let channels: Vec<_> = (0..CHANNELS).map(|c| channel(cell, position, c)).collect();
+            Box::new(AnalogInTwin::new(&device.name, identity, &channels, plant).map_err(WorldError::Device)?)
+        }
+        DeviceKind::ServoCia402 => {
+            let place = cell.axes.iter().position(|a| a.subdevice == position);
+            let place = place.ok_or_else(|| WorldError::NoAxis { device: device.name.clone() })?;
+            let config = servo(&cell.axes[place], &description.axes[place], identity);
+            Box::new(ServoTwin::new(config, plant).map_err(WorldError::Device)?)
+        }
+    })
+}
+
+fn channel(cell: &Cell, position: usize, channel: u8) -> ChannelConfig {
+    match cell.analogs.iter().find(|a| a.subdevice == position && a.channel == channel) {
+        Some(a) => ChannelConfig {
+            name: Some(a.name.clone()),
+            scale: a.scale,
+            offset: a.offset,
+            resolution_bits: 16,
+        },
+        None => ChannelConfig { name: None, scale: 1.0, offset: 0.0, resolution_bits: 16 },
+    }
+}
+
+/// The drive of an axis: tuned to the plant's inertia, limited by what the cell file says of the axis. Its
+/// own following error window is wider than the guard of the cycle, which so acts first.
+fn servo(axis: &Axis, physics: &cellwright_model::plant::AxisPhysics, identity: Identity) -> ServoConfig {
+    let rad_per_au = core::f64::consts::TAU / physics.au_per_revolution;
+    let mut config =
+        ServoConfig::for_axis(&axis.name, axis.counts_per_au, axis.torque_rated_nm, axis.velocity_max);
+    config.identity = identity;
+    config.torque_max_per_mille = (axis.torque_max_nm / axis.torque_rated_nm * 1000.0).round() as u16;
+    config.inertia_nm_s2_per_au = physics.inertia_kgm2 * rad_per_au;
+    config.velocity_max = axis.velocity_max * 1.1;
+    config.quick_stop_deceleration = axis.acceleration_max;
+    config.following_window_au = axis.following_error_max_au * 1.5;
+    config
+}
