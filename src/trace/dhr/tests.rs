@@ -1,1 +1,79 @@
+use super::*;
+use crate::ingest::{Verdict, take_batch, take_curve};
+use crate::chain::Sealer;
+use crate::store::{SqliteReader, SqliteStore, StoreOptions};
+use crate::testing;
 
+fn kept(dir: &std::path::Path, units: &[(u64, &str, usize)]) -> SqliteReader {
+    let path = dir.join("dhr.db");
+    let mut store = SqliteStore::open(&path, StoreOptions::default()).expect("a store");
+    for &(seed, serial, events) in units {
+        let curve = testing::curve(serial);
+        take_curve(&mut store, &curve.hash(), &curve.to_bytes());
+        let mut sealer = Sealer::simulated(&testing::address(), seed);
+        let drafts = testing::unit_drafts(serial).into_iter().take(events);
+        let lines: Vec<String> = drafts.map(|d| sealer.seal(d).expect("plain numbers").line).collect();
+        assert_eq!(take_batch(&mut store, &lines.join("\n")), Verdict::Committed { seq: events as u64 });
+    }
+    SqliteReader::open(&path).expect("a store")
+}
+
+#[test]
+fn the_record_of_a_serial_has_the_shape_that_programs_read() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let reader = kept(dir.path(), &[(1, "S1", 4)]);
+    let dhr = show(&reader, "S1", None).expect("recorded");
+    let has = |value: &Value, names: &[&str]| {
+        for name in names {
+            assert!(value.get(name).is_some(), "{name} in {value}");
+        }
+    };
+    has(
+        &dhr,
+        &[
+            "serial", "result", "disposition", "released", "origin", "purpose", "order", "lot", "udi", "recipe", "cell",
+            "program", "components", "equipment", "environment", "steps", "chain",
+        ],
+    );
+    has(&dhr["recipe"], &["id", "version", "hash"]);
+    has(&dhr["cell"], &["id", "hash"]);
+    has(&dhr["components"][0], &["name", "part", "lot", "serial"]);
+    has(&dhr["equipment"][0], &["id", "serial", "calibration_due"]);
+    has(
+        &dhr["steps"][0],
+        &["id", "station", "attempt", "start", "end", "outcome", "operator", "measurements", "curves"],
+    );
+    has(&dhr["steps"][0]["measurements"][0], &["name", "value", "unit", "limits", "verdict", "spec"]);
+    has(&dhr["steps"][0]["curves"][0], &["name", "hash", "samples"]);
+    assert_eq!(dhr["steps"].as_array().map(Vec::len), Some(2));
+    assert_eq!(dhr["components"].as_array().map(Vec::len), Some(1), "each once");
+    assert_eq!((&dhr["result"], &dhr["disposition"]), (&json!("good"), &Value::Null));
+    assert_eq!(dhr["steps"][0]["measurements"][0]["limits"], json!([70, null]));
+    let last = reader.of_serial("S1").expect("readable").pop().expect("four events");
+    let chain = json!({"stream": last.stream, "first_seq": 1, "last_seq": 4, "head": last.hash});
+    assert_eq!(dhr["chain"], chain);
+}
+
+#[test]
+fn the_list_tells_units_in_work_from_ended_ones() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let reader = kept(dir.path(), &[(1, "S1", 4), (2, "S2", 2)]);
+    let list = list(&reader).expect("readable");
+    let results: BTreeMap<&str, Option<&str>> =
+        list.iter().map(|s| (s.serial.as_str(), s.result.as_deref())).collect();
+    assert_eq!(results, BTreeMap::from([("S1", Some("good")), ("S2", None)]));
+    assert_eq!(show(&reader, "S2", None).expect("recorded")["result"], Value::Null);
+    let error = show(&reader, "S3", None).expect_err("not recorded").to_string();
+    assert!(error.contains("S3") && error.contains("dhr.db"), "{error}");
+}
+
+#[test]
+fn a_serial_of_two_streams_needs_its_stream() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let reader = kept(dir.path(), &[(1, "S1", 4), (2, "S1", 4)]);
+    let error = show(&reader, "S1", None).expect_err("ambiguous").to_string();
+    assert!(error.contains("several streams"), "{error}");
+    let stream = list(&reader).expect("readable")[1].stream.clone();
+    let dhr = show(&reader, "S1", Some(&stream)).expect("recorded");
+    assert_eq!(dhr["chain"]["stream"], json!(stream));
+}
