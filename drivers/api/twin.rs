@@ -258,7 +258,8 @@ pub trait SubDeviceModel: Send {
     /// Moves the device by `dt_ns` of simulated time.
     fn step(&mut self, dt_ns: u64, plant: &mut dyn PlantPort);
 
-    /// Power was lost and came back.
+    /// Power went or came back: what is volatile is forgotten, the outputs are off. The model is
+    /// stepped on without power, for the plant's sake; nobody asks it for anything then.
     fn power_cycle(&mut self);
 
     /// Reads an object of the device's own (the communication area 0x1000–0x1FFF is the segment's,

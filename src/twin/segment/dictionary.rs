@@ -39,7 +39,9 @@ impl Dictionary {
             0x1008 => single(sub, self.name.as_bytes(), data),
             0x1009 => single(sub, self.hardware_version.as_bytes(), data),
             0x100A => single(sub, self.software_version.as_bytes(), data),
-            0x1018 => array(sub, self.identity.len(), data, |i, data| put(&self.identity[i].to_le_bytes(), data)),
+            0x1018 => {
+                array(sub, self.identity.len(), data, |i, data| put(&self.identity[i].to_le_bytes(), data))
+            }
             // SyncManager communication types: mailbox write, mailbox read, outputs, inputs.
             0x1C00 => array(sub, 4, data, |i, data| put(&[i as u8 + 1], data)),
             0x1C10 | 0x1C11 => array(sub, 0, data, |_, _| Err(SdoAbort::NO_SUBINDEX)),

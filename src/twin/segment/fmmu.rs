@@ -71,7 +71,13 @@ impl Fmmu {
 impl SubDevice {
     /// A logical command passes: `data` is the image from `address` on. Returns whether something
     /// was read into it and whether something was written from it.
-    pub(super) fn logical(&mut self, address: u32, data: &mut [u8], reads: bool, writes: bool) -> (bool, bool) {
+    pub(super) fn logical(
+        &mut self,
+        address: u32,
+        data: &mut [u8],
+        reads: bool,
+        writes: bool,
+    ) -> (bool, bool) {
         let (mut read, mut written) = (false, false);
         // Writes first: memory takes what the MainDevice sent, not what was just read.
         for i in 0..self.esc.fmmus.len() {

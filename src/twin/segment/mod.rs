@@ -164,7 +164,7 @@ impl Segment {
     /// Moves the devices by `dt_ns` of simulated time; they exchange their quantities with `plant`.
     pub fn step(&mut self, now: TimeNs, dt_ns: u64, plant: &mut dyn PlantPort) {
         self.tick(now);
-        for device in self.devices.iter_mut().filter(|d| d.powered) {
+        for device in &mut self.devices {
             device.step(dt_ns, plant);
         }
     }

@@ -258,14 +258,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn checksum_of_a_known_configuration_area() {
-        // First 14 bytes of a published EL2004 image; its byte 14 is 0x44? The polynomial is pinned
-        // by its definition instead: a message followed by its own CRC leaves no remainder.
-        let message = [0x05, 0x0C, 0x03, 0xEE, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00];
-        let crc = checksum(&message);
-        let mut whole = message.to_vec();
-        whole.push(crc);
-        assert_eq!(checksum(&whole), 0);
-        assert_ne!(checksum(&message[1..]), crc);
+    fn checksum_of_known_configuration_areas() {
+        // A servo drive's configuration area after its alias was set to 0xABCD.
+        let area = [0x09, 0x00, 0x00, 0x08, 0, 0, 0, 0, 0xCD, 0xAB, 0, 0, 0, 0];
+        assert_eq!(checksum(&area), 0x04);
+        assert_ne!(checksum(&area[1..]), 0x04);
     }
 }

@@ -69,7 +69,13 @@ impl SubDevice {
         for (what, bytes) in [("outputs", outputs), ("inputs", inputs), ("mailbox", mailbox)] {
             if bytes > BUFFER_BYTES_MAX {
                 let name = d.name.clone();
-                return Err(SegmentError::DoesNotFit { position, name, what, bytes, limit: BUFFER_BYTES_MAX });
+                return Err(SegmentError::DoesNotFit {
+                    position,
+                    name,
+                    what,
+                    bytes,
+                    limit: BUFFER_BYTES_MAX,
+                });
             }
         }
         let layout = Layout::of(d.mailbox.is_some(), outputs, inputs);
@@ -102,15 +108,13 @@ impl SubDevice {
         self.publish_al();
     }
 
-    /// Switches the supply. Without it nothing is driven; with it everything starts anew.
+    /// Switches the supply; either way everything volatile is lost. The model is stepped on while
+    /// there is none, so that the plant sees its outputs off.
     pub(super) fn set_power(&mut self, on: bool) {
         self.powered = on;
-        if on {
-            self.model.power_cycle();
-            self.power_on();
-        } else {
-            self.model.outputs_off();
-        }
+        self.model.outputs_off();
+        self.model.power_cycle();
+        self.power_on();
     }
 
     /// DL status (0x0110): links of ports 0 and 1; ports 2 and 3 do not exist.
@@ -137,7 +141,9 @@ impl SubDevice {
 
     pub(super) fn step(&mut self, dt_ns: u64, plant: &mut dyn PlantPort) {
         self.model.step(dt_ns, plant);
-        self.serve_mailbox();
+        if self.powered {
+            self.serve_mailbox();
+        }
     }
 
     /// True if a configured address command names this SubDevice.
