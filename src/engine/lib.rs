@@ -4,9 +4,44 @@
 //! *Cell chart*: PackML (ISA-TR88.00.02-2022). *Branch chart*: one machine for each active path of a
 //! unit; the recipe's graph is data beside it. *Gate*: where a branch waits for its turn. *Attempt*: one
 //! run of a step; every one is recorded.
+//!
+//! ```text
+//! Input -> engine (take) -> core (commands, faults, acting states) -> unit -> branch (chart)
+//!                                                                      -> step -> ops, messages, judge
+//!          ledger: what is under way outside, under which id      resources, parts: who holds what, what is where
+//! ```
 
+mod acting;
+mod alarms;
 pub mod api;
+mod branch;
 pub mod branch_chart;
 pub mod cell_chart;
+mod core;
 pub mod draw;
+mod engine;
+pub mod judge;
+mod ledger;
+mod messages;
+mod ops;
+mod panel;
+mod parts;
+mod production;
 pub mod record;
+mod resources;
+mod sequencer;
+mod status;
+mod step;
+mod unit;
+mod validate;
+
+pub use api::{
+    Alarm, Answered, DeviceReply, DeviceValue, Input, Machine, MachineFault, Order, Output, Question,
+    QuestionKind, Source, Ticket, TimerId,
+};
+pub use branch::{ABORT, REJECT, REMOVE, RETRY};
+pub use core::mask;
+pub use engine::{Engine, EngineConfig, EngineError};
+pub use parts::{Leftover, TrayState};
+pub use production::REMOVED;
+pub use status::{BranchStatus, OrderStatus, Status, UnitStatus};

@@ -52,6 +52,12 @@ pub enum Record {
     },
     /// Raised, acknowledged or cleared: see its times.
     Alarm(Alarm),
+    /// Another request of a person (acknowledgement, material, an answer that was refused).
+    Request {
+        what: String,
+        by: Source,
+        result: Result<(), String>,
+    },
     /// A person's answer; `prompt` as it was asked.
     Answer {
         unit: Option<UnitId>,
@@ -79,7 +85,7 @@ pub enum Record {
     StepOutcome(Box<StepResult>),
     /// A part or unit is somewhere else now. `verified`: a sensor saw it there.
     PartMoved {
-        unit: UnitId,
+        unit: Option<UnitId>,
         serial: String,
         part: PartRef,
         from: Location,

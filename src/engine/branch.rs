@@ -1,0 +1,502 @@
+//! One active path of a unit: its chart, its cursor, its attempt. `poll` looks what has come about and hands
+//! the chart the event that says so; entering a state does what that state begins with.
+
+use cellwright_model::StepIx;
+use cellwright_model::outcome::{FaultClass, StepOutcome};
+use cellwright_model::packml::CellCommand;
+use cellwright_model::plan::{OnFail, OnFault, OnHold, Resource, Step};
+use cellwright_model::{DurationNs, RequestId, TimeNs};
+
+use crate::alarms::fault;
+use crate::api::{Question, QuestionKind};
+use crate::branch_chart::{BranchEvent as E, BranchMachine, BranchState as S};
+use crate::record::Record;
+use crate::resources::{Blocked, BranchKey, Needs, TableNeed};
+use crate::sequencer::{Cursor, Item};
+use crate::step::{self, Running, StepEnd, StepRun};
+use crate::unit::{Demand, Env, Spawn};
+
+/// Transitions of one branch in one look; more is a program error that must not become a busy loop.
+const TRANSITIONS_MAX: u32 = 64;
+
+/// How the whole cell wants its branches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Run,
+    /// No step begins.
+    Gates,
+    /// `at_rest`: the cycle has held everything.
+    Hold {
+        at_rest: bool,
+    },
+    /// `applied`: the cycle moves again; Hold has lasted `held`.
+    Resume {
+        applied: bool,
+        held: DurationNs,
+    },
+    /// `at_rest`: everything is, and jobs are taken again.
+    Stop {
+        at_rest: bool,
+    },
+    Abort {
+        at_rest: bool,
+    },
+}
+
+impl Flow {
+    /// Units end by it.
+    pub(crate) fn ends(self) -> bool {
+        matches!(self, Flow::Stop { .. } | Flow::Abort { .. })
+    }
+}
+
+/// How a branch ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum BranchEnd {
+    Passed,
+    /// By a bad part; the unit knows the cause.
+    Rejected,
+    Removed,
+    Skipped,
+    Stopped,
+    Aborted,
+}
+
+/// What a branch in Gate waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Waits {
+    Turn(Blocked),
+    Branches(String),
+}
+
+/// One active path.
+pub(crate) struct Branch {
+    pub(crate) key: BranchKey,
+    pub(crate) name: String,
+    pub(crate) machine: BranchMachine,
+    pub(crate) cursor: Cursor,
+    pub(crate) parent: Option<u32>,
+    /// Branches of the fork that it waits for.
+    pub(crate) children: Vec<u32>,
+    forked: bool,
+    pub(crate) end: Option<BranchEnd>,
+    pub(crate) run: Option<StepRun>,
+    attempt: u16,
+    fails: u16,
+    faults: u16,
+    retry_at: Option<TimeNs>,
+    retry_after: DurationNs,
+    decision: Option<RequestId>,
+    pub(crate) waits: Option<Waits>,
+    /// Transitions that the table does not have: a program error.
+    pub(crate) off_table: u32,
+}
+
+impl Branch {
+    pub(crate) fn new(key: BranchKey, name: String, cursor: Cursor, parent: Option<u32>) -> Branch {
+        Branch {
+            key,
+            name,
+            machine: BranchMachine::default(),
+            cursor,
+            parent,
+            children: Vec::new(),
+            forked: false,
+            end: None,
+            run: None,
+            attempt: 0,
+            fails: 0,
+            faults: 0,
+            retry_at: None,
+            retry_after: DurationNs(0),
+            decision: None,
+            waits: None,
+            off_table: 0,
+        }
+    }
+
+    /// Goes on as far as it can; `true` if anything happened.
+    pub(crate) fn poll(&mut self, env: &mut Env<'_, '_>, flow: Flow) -> bool {
+        for n in 0..TRANSITIONS_MAX {
+            let Some(event) = self.next_event(env, flow) else { return n > 0 };
+            let Some(taken) = self.machine.handle(event) else { return n > 0 };
+            self.off_table += u32::from(taken.off_table);
+            self.enter(env, taken.from, taken.to, event);
+        }
+        true
+    }
+
+    /// The step under the cursor.
+    pub(crate) fn step_ix(&self, unit: &crate::unit::UnitData) -> Option<StepIx> {
+        match unit.graph.item(self.cursor) {
+            Some(Item::Step(ix)) => Some(*ix),
+            _ => None,
+        }
+    }
+
+    fn next_event(&mut self, env: &mut Env<'_, '_>, flow: Flow) -> Option<E> {
+        let state = self.machine.state();
+        if state == S::Done {
+            return None;
+        }
+        match flow {
+            Flow::Abort { at_rest } => match state {
+                S::Faulting => at_rest.then_some(E::AtRest),
+                S::Faulted => Some(E::Close),
+                _ => Some(E::Abort),
+            },
+            Flow::Stop { at_rest } => match state {
+                S::Stopping => (at_rest && self.stopped(env)).then_some(E::AtRest),
+                S::Stopped => Some(E::Close),
+                S::Faulting | S::Faulted => None,
+                _ => Some(E::Stop),
+            },
+            Flow::Hold { at_rest } => match state {
+                S::Holding => (at_rest && !self.robot_busy(env)).then_some(E::AtRest),
+                S::Held | S::Idle => None,
+                _ if self.may_hold(env) => Some(E::Hold),
+                // The step is finished first.
+                _ => self.operate(env, state, false),
+            },
+            Flow::Resume { applied, held } => match state {
+                S::Held => Some(E::Resume),
+                S::Resuming if applied => {
+                    self.shift(env, held);
+                    Some(E::Resumed)
+                }
+                _ => None,
+            },
+            Flow::Run => self.operate(env, state, true),
+            Flow::Gates => self.operate(env, state, false),
+        }
+    }
+
+    /// What has come about in an operating state. `gates`: steps may begin.
+    fn operate(&mut self, env: &mut Env<'_, '_>, state: S, gates: bool) -> Option<E> {
+        match state {
+            S::Idle => gates.then_some(E::Begin),
+            S::Gate => {
+                if self.condemned(env) && self.children.is_empty() {
+                    return Some(E::Skip);
+                }
+                self.poll_gate(env, gates)
+            }
+            S::Preparing => match self.run.as_mut()?.poll_preparing(env)? {
+                Ok(()) => Some(E::Prepared),
+                Err(()) => Some(E::Ended),
+            },
+            S::Running => match self.run.as_mut()?.poll_running(env) {
+                Running::Pending => None,
+                Running::Asks => Some(E::Ask),
+                Running::Ended => Some(E::Ended),
+            },
+            S::AwaitOperator => match self.decision {
+                Some(id) => self.poll_decision(env, id),
+                None => match self.run.as_mut()?.poll_asking(env) {
+                    Running::Pending => None,
+                    Running::Asks => Some(E::Answered),
+                    Running::Ended => Some(E::Ended),
+                },
+            },
+            S::Verifying => {
+                if !self.run.as_mut()?.poll_verifying(env) {
+                    return None;
+                }
+                Some(self.verdict(env))
+            }
+            S::Retrying => {
+                let due = self.retry_at.is_none_or(|at| env.cx.now >= at);
+                due.then_some(E::Elapsed)
+            }
+            S::Advance => {
+                if self.condemned(env) {
+                    return Some(E::Skip);
+                }
+                let next = Cursor { at: self.cursor.at + 1, ..self.cursor };
+                Some(if env.unit.graph.item(next).is_some() { E::Next } else { E::Finish })
+            }
+            S::Reject => Some(E::Finish),
+            _ => None,
+        }
+    }
+
+    /// Another branch has condemned the unit, and this one is part of its body.
+    fn condemned(&self, env: &Env<'_, '_>) -> bool {
+        env.unit.condemned.is_some() && !env.unit.rejecting
+    }
+
+    fn poll_gate(&mut self, env: &mut Env<'_, '_>, gates: bool) -> Option<E> {
+        match env.unit.graph.item(self.cursor).cloned() {
+            None => Some(E::Joined),
+            Some(Item::Fork { id, branches }) => {
+                if !self.forked {
+                    if gates {
+                        self.forked = true;
+                        let parent = self.key.branch;
+                        let spawn = |(name, block)| Spawn { name, block, parent };
+                        env.spawns.extend(branches.into_iter().map(spawn));
+                        self.waits = Some(Waits::Branches(id));
+                    }
+                    return None;
+                }
+                join(&env.children)
+            }
+            Some(Item::Step(ix)) => {
+                if !gates {
+                    return None;
+                }
+                let needs = needs(env, ix);
+                match env.resources.acquire(self.key, &needs) {
+                    Ok(()) => Some(E::Open),
+                    Err(blocked) => {
+                        self.waits = Some(Waits::Turn(blocked));
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// What becomes of the attempt, by the step's policies. The outcome is durable.
+    fn verdict(&mut self, env: &Env<'_, '_>) -> E {
+        let Some(run) = &self.run else { return E::Bad };
+        let step = env.unit.plan.step(run.step);
+        let again = !run.irreversible_begun(&env.unit.plan);
+        // On the reject path there is nowhere further to reject to: a person decides.
+        let bad = if env.unit.rejecting { E::Unable } else { E::Bad };
+        match &run.end {
+            Some(StepEnd::Passed) => E::Passed,
+            Some(StepEnd::Failed(_)) => match step.on_fail {
+                OnFail::Retry { times, after }
+                    if again && self.fails < times && env.unit.reject_now.is_none() =>
+                {
+                    self.fails += 1;
+                    self.retry_after = after;
+                    E::Again
+                }
+                _ => bad,
+            },
+            _ => match step.on_fault {
+                OnFault::Reject => bad,
+                OnFault::Retry { times, after } if again && self.faults < times => {
+                    self.faults += 1;
+                    self.retry_after = after;
+                    E::Again
+                }
+                _ => E::Unable,
+            },
+        }
+    }
+
+    fn enter(&mut self, env: &mut Env<'_, '_>, from: S, to: S, event: E) {
+        match to {
+            S::Gate if from == S::Advance => {
+                self.cursor.at += 1;
+                (self.forked, self.attempt, self.fails, self.faults) = (false, 0, 0, 0);
+                self.children.clear();
+            }
+            S::Preparing if event == E::Open => {
+                self.waits = None;
+                if let Some(step) = self.step_ix(env.unit) {
+                    self.attempt = self.attempt.saturating_add(1);
+                    self.run = Some(StepRun::open(step, self.attempt, env));
+                }
+            }
+            S::AwaitOperator if event == E::Unable => self.ask_decision(env),
+            S::Retrying if event == E::Again => {
+                let at = env.cx.now + core::mem::take(&mut self.retry_after);
+                env.cx.wake_at(at);
+                self.retry_at = Some(at);
+            }
+            S::Advance if event != E::Resumed => {
+                self.run = None;
+                env.resources.release(self.key);
+            }
+            S::Reject if event == E::Bad => self.condemn(env),
+            S::Holding => {
+                if let Some(run) = &mut self.run {
+                    run.halt(env.cx);
+                }
+            }
+            S::Faulting => self.break_off(env, StepOutcome::Aborted, "aborted"),
+            S::Stopped => self.break_off(env, StepOutcome::Interrupted, "interrupted"),
+            S::Done => self.finish(env, from, event),
+            _ => {}
+        }
+    }
+
+    /// The unit is not good, because of this attempt or of a branch that was forked.
+    fn condemn(&mut self, env: &mut Env<'_, '_>) {
+        if let Some(run) = &self.run {
+            let cause = format!("{}/{}", env.unit.plan.step(run.step).id, run.cause());
+            env.unit.condemned.get_or_insert(cause);
+        }
+        self.run = None;
+        env.resources.release(self.key);
+    }
+
+    fn finish(&mut self, env: &mut Env<'_, '_>, from: S, event: E) {
+        env.resources.release(self.key);
+        self.end = Some(match (from, event) {
+            (S::Faulted, _) => BranchEnd::Aborted,
+            (S::Stopped, _) => BranchEnd::Stopped,
+            (_, E::RemovedByHand) => {
+                if let Some(run) = &self.run {
+                    let cause = format!("{}/{}", env.unit.plan.step(run.step).id, run.cause());
+                    env.unit.condemned.get_or_insert(cause);
+                }
+                BranchEnd::Removed
+            }
+            (S::Reject, _) => BranchEnd::Rejected,
+            (S::Gate, _) if env.children.contains(&Some(BranchEnd::Removed)) => BranchEnd::Removed,
+            (_, E::Skip) => BranchEnd::Skipped,
+            _ => BranchEnd::Passed,
+        });
+        self.run = None;
+    }
+
+    fn break_off(&mut self, env: &mut Env<'_, '_>, outcome: StepOutcome, cause: &str) {
+        if let Some(mut run) = self.run.take() {
+            run.break_off(env, outcome, cause);
+        }
+        if let Some(id) = self.decision.take() {
+            env.cx.withdraw(id);
+        }
+        env.resources.release(self.key);
+    }
+
+    fn stopped(&mut self, env: &mut Env<'_, '_>) -> bool {
+        self.run.as_mut().is_none_or(|run| run.poll_stopped(env))
+    }
+
+    fn robot_busy(&self, env: &Env<'_, '_>) -> bool {
+        self.run.as_ref().is_some_and(|run| run.robot_busy(env.cx))
+    }
+
+    /// By the step's policy: `finish` goes on until the attempt is over.
+    fn may_hold(&self, env: &Env<'_, '_>) -> bool {
+        let Some(run) = &self.run else { return true };
+        let step = env.unit.plan.step(run.step);
+        let finishing = match self.machine.state() {
+            S::Running | S::Verifying => true,
+            S::AwaitOperator => self.decision.is_none(),
+            _ => false,
+        };
+        !(finishing && step.on_hold == OnHold::Finish)
+    }
+
+    /// Hold has lasted this long: what waits for a time waits for it as much longer.
+    fn shift(&mut self, env: &mut Env<'_, '_>, by: DurationNs) {
+        if let Some(run) = &mut self.run {
+            run.shift(by, env.cx);
+        }
+        if let Some(at) = &mut self.retry_at {
+            *at = *at + by;
+            env.cx.wake_at(*at);
+        }
+    }
+
+    /// The machine could not: offers what the step permits.
+    fn ask_decision(&mut self, env: &mut Env<'_, '_>) {
+        let Some(run) = &self.run else { return };
+        let (ix, cause, plan) = (run.step, run.cause(), env.unit.plan.clone());
+        let step = plan.step(ix);
+        let mut answers = Vec::new();
+        if !run.irreversible_begun(&plan) {
+            answers.push(RETRY);
+        }
+        if !env.unit.rejecting {
+            answers.push(REJECT);
+        }
+        answers.extend([REMOVE, ABORT]);
+        env.demands.push(Demand::Alarm(fault(
+            FaultClass::Hold,
+            STEP_FAULT,
+            cause.clone(),
+            step.id.clone(),
+            "look what hinders the step, then answer what becomes of the unit",
+        )));
+        let (unit, serial) = (env.unit.id, env.unit.serial.clone());
+        self.decision = Some(env.cx.ask(|id| Question {
+            id,
+            kind: QuestionKind::Decision,
+            unit: Some(unit),
+            serial: Some(serial),
+            step: Some(ix),
+            prompt: format!("{}: {cause}. What becomes of the unit?", step.id),
+            answers: answers.into_iter().map(String::from).collect(),
+        }));
+    }
+
+    fn poll_decision(&mut self, env: &mut Env<'_, '_>, id: RequestId) -> Option<E> {
+        let Some(asked) = env.cx.ledger.questions.get(&id) else { return Some(E::Bad) };
+        let (answer, by) = asked.answer.clone()?;
+        env.cx.ledger.questions.remove(&id);
+        let place = self.step_ix(env.unit).map(|ix| env.unit.plan.step(ix).id.clone()).unwrap_or_default();
+        env.demands.push(Demand::ClearAlarm { code: STEP_FAULT, place });
+        if answer == ABORT {
+            env.demands.push(Demand::Command(CellCommand::Abort, by));
+            return None;
+        }
+        self.decision = None;
+        Some(match answer.as_str() {
+            RETRY => E::Again,
+            REMOVE => E::RemovedByHand,
+            _ => E::Bad,
+        })
+    }
+}
+
+/// Alarm of a step that the machine could not do.
+pub(crate) const STEP_FAULT: &str = "step-fault";
+/// Answers of a decision.
+pub const RETRY: &str = "retry";
+/// The unit takes its reject path.
+pub const REJECT: &str = "reject";
+/// A person has taken the unit out.
+pub const REMOVE: &str = "remove-by-hand";
+/// The whole cell aborts.
+pub const ABORT: &str = "abort";
+
+/// The end of a fork. `None`: not yet.
+fn join(children: &[Option<BranchEnd>]) -> Option<E> {
+    if children.iter().any(Option::is_none) {
+        return None;
+    }
+    let any = |end: BranchEnd| children.contains(&Some(end));
+    Some(if any(BranchEnd::Removed) {
+        E::Skip
+    } else if any(BranchEnd::Rejected) {
+        E::Bad
+    } else if any(BranchEnd::Skipped) {
+        E::Skip
+    } else {
+        E::Joined
+    })
+}
+
+/// Resources of a step, and how it needs the table: held still, or turned first.
+fn needs(env: &Env<'_, '_>, ix: StepIx) -> Needs {
+    let step: &Step = env.unit.plan.step(ix);
+    let mut exclusive: Vec<Resource> = step.resources.clone();
+    exclusive.sort_unstable();
+    exclusive.dedup();
+    let table = match (step.station, &env.cx.cell.table) {
+        (Some(station), Some(_)) if !step::stands_at(env.cx, env.unit.nest, station) => TableNeed::Turn,
+        (Some(_), Some(_)) => TableNeed::Still,
+        _ => TableNeed::None,
+    };
+    Needs { exclusive, table }
+}
+
+/// The answer of a person, for the record.
+pub(crate) fn answer_record(question: &Question, answer: &str, by: &crate::api::Source) -> Record {
+    Record::Answer {
+        unit: question.unit,
+        serial: question.serial.clone(),
+        step: question.step,
+        prompt: question.prompt.clone(),
+        answer: answer.into(),
+        by: by.clone(),
+    }
+}

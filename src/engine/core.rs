@@ -1,0 +1,505 @@
+//! The cell as a whole: commands and faults move the chart, the chart's intents begin acting states, units
+//! are opened and worked as the state permits.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cellwright_model::cell::Cell;
+use cellwright_model::job::UrgentWord;
+use cellwright_model::outcome::FaultClass;
+use cellwright_model::packml::{CellCommand, CellMode, CellState};
+use cellwright_model::{RequestId, UnitId};
+
+use crate::acting::{self, Acted, Acting, After, Homing};
+use crate::alarms::{self, Alarms};
+use crate::api::{Alarm, MachineFault, Order, Output, Source};
+use crate::branch::Flow;
+use crate::branch_chart::BranchState;
+use crate::cell_chart::{CellMachine, Intent, Trigger};
+use crate::ledger::Cx;
+use crate::parts::Parts;
+use crate::record::Record;
+use crate::resources::Resources;
+use crate::unit::{Demand, Shop, Unit};
+
+/// Rounds in which the units and the cell answer each other within one input; more is a program error.
+const ROUNDS_MAX: u32 = 1_000;
+
+/// An order under way.
+#[derive(Debug)]
+pub(crate) struct OpenOrder {
+    pub(crate) order: Order,
+    pub(crate) opened: u32,
+    pub(crate) closed: u32,
+}
+
+/// Everything of the engine but the book of what is under way.
+pub(crate) struct Core {
+    pub(crate) chart: CellMachine,
+    pub(crate) mode: CellMode,
+    pub(crate) parts: Parts,
+    pub(crate) resources: Resources,
+    pub(crate) alarms: Alarms,
+    acting: Acting,
+    flow: Flow,
+    hold_began: cellwright_model::TimeNs,
+    pub(crate) units: BTreeMap<UnitId, Unit>,
+    pub(crate) order: Option<OpenOrder>,
+    pub(crate) counter: u64,
+    pub(crate) last_unit: u32,
+    pub(crate) ng_in_row: u16,
+    pub(crate) reconcile: Option<RequestId>,
+    pub(crate) store_fault: Option<String>,
+    violated: BTreeSet<String>,
+    powered: bool,
+    /// Transitions that no table has, and rounds without an end: program errors.
+    pub(crate) program_errors: u32,
+}
+
+impl Core {
+    pub(crate) fn new(cell: &Cell, config: crate::engine::EngineConfig) -> Core {
+        Core {
+            chart: CellMachine::new(),
+            mode: CellMode::Production,
+            parts: Parts::new(cell, &config.trays, config.leftovers),
+            resources: Resources::default(),
+            alarms: Alarms::default(),
+            acting: Acting::Nothing,
+            flow: Flow::Run,
+            hold_began: cellwright_model::TimeNs(0),
+            units: BTreeMap::new(),
+            order: None,
+            counter: config.serial_counter,
+            last_unit: 0,
+            ng_in_row: 0,
+            reconcile: None,
+            store_fault: None,
+            violated: BTreeSet::new(),
+            powered: false,
+            program_errors: 0,
+        }
+    }
+
+    pub(crate) fn state(&self) -> CellState {
+        self.chart.state()
+    }
+
+    /// Power-up: the cycle refuses everything until Clear.
+    pub(crate) fn power_up(&mut self, cx: &mut Cx<'_>) {
+        if !core::mem::replace(&mut self.powered, true) {
+            cx.urgent(UrgentWord::Abort);
+        }
+    }
+
+    /// Hands a trigger to the chart. `false`: not taken, nothing has changed.
+    pub(crate) fn trigger(&mut self, cx: &mut Cx<'_>, trigger: Trigger, cause: &str) -> bool {
+        let Some(taken) = self.chart.handle(trigger) else { return false };
+        self.program_errors += u32::from(taken.off_table);
+        let (from, to, mode) = (taken.from, taken.to, self.mode);
+        cx.record(Record::CellState { from, to, mode, cause: cause.into() });
+        self.acting = Acting::Nothing;
+        for intent in taken.intents {
+            self.begin(cx, *intent);
+        }
+        crate::panel::show(cx, to, self.alarms.active());
+        true
+    }
+
+    fn begin(&mut self, cx: &mut Cx<'_>, intent: Intent) {
+        let held = cx.ledger.urgent.word == UrgentWord::Hold;
+        self.acting = match intent {
+            Intent::AbortUnits => {
+                self.flow = Flow::Abort { at_rest: false };
+                self.drop_reconcile(cx);
+                Acting::abort(cx)
+            }
+            Intent::StopUnits => {
+                self.flow = Flow::Stop { at_rest: false };
+                self.drop_reconcile(cx);
+                Acting::stop(cx)
+            }
+            Intent::Clear => Acting::clear(cx),
+            Intent::Home => Acting::Homing(Homing::new(cx.cell)),
+            Intent::CheckStart => Acting::start(cx),
+            Intent::Produce => {
+                self.flow = Flow::Run;
+                Acting::Nothing
+            }
+            Intent::HoldUnits => {
+                self.flow = Flow::Hold { at_rest: false };
+                self.hold_began = cx.now;
+                Acting::HoldingSteps
+            }
+            Intent::ResumeUnits => Acting::resume(cx, After::Execute),
+            Intent::EmptyCell if held => Acting::resume(cx, After::Emptying),
+            Intent::EmptyCell => {
+                self.flow = Flow::Run;
+                Acting::Emptying
+            }
+            Intent::CloseGates => {
+                self.flow = Flow::Gates;
+                Acting::ClosingGates
+            }
+            Intent::OpenGates => {
+                self.flow = Flow::Run;
+                Acting::OpeningGates
+            }
+        };
+    }
+
+    /// Raises the alarm and does what its class says.
+    pub(crate) fn react(&mut self, cx: &mut Cx<'_>, fault: &MachineFault) {
+        self.raise(cx, fault);
+        let cause = format!("{}: {}", fault.code, fault.cause);
+        let command = |c| Trigger::Command(c);
+        match fault.class {
+            FaultClass::Abort => {
+                self.trigger(cx, command(CellCommand::Abort), &cause);
+            }
+            FaultClass::Stop => {
+                let stopped = self.trigger(cx, command(CellCommand::Stop), &cause);
+                if !stopped && self.state() == CellState::Clearing {
+                    self.trigger(cx, command(CellCommand::Abort), &cause);
+                }
+            }
+            FaultClass::Hold => {
+                let held = self.trigger(cx, command(CellCommand::Hold), &cause);
+                // States that cannot be held are stopped; those that rest or end already stay.
+                let active = matches!(
+                    self.state(),
+                    CellState::Starting | CellState::Resetting | CellState::Completing
+                );
+                if !held && active {
+                    self.trigger(cx, command(CellCommand::Stop), &cause);
+                }
+            }
+            FaultClass::RejectPart => {
+                for unit in self.units.values_mut().filter(|u| !u.data.rejecting) {
+                    unit.data.reject_now = Some(fault.code.clone());
+                }
+            }
+        }
+    }
+
+    pub(crate) fn raise(&mut self, cx: &mut Cx<'_>, fault: &MachineFault) {
+        if let Some(alarm) = self.alarms.raise(cx.now, fault) {
+            tell(cx, alarm);
+            crate::panel::show(cx, self.state(), self.alarms.active());
+        }
+    }
+
+    pub(crate) fn clear_alarms(&mut self, cx: &mut Cx<'_>, which: impl Fn(&Alarm) -> bool) {
+        let cleared = self.alarms.clear(cx.now, which);
+        if cleared.is_empty() {
+            return;
+        }
+        for alarm in cleared {
+            tell(cx, alarm);
+        }
+        crate::panel::show(cx, self.state(), self.alarms.active());
+    }
+
+    /// Looks at what the machine says by itself: safety inputs, invariants.
+    pub(crate) fn watch(&mut self, cx: &mut Cx<'_>) {
+        let state = self.state();
+        // Clearing brings the segment up and looks at the safety inputs itself.
+        let guarded = !matches!(state, CellState::Aborting | CellState::Aborted)
+            && !matches!(self.acting, Acting::BringingUp { .. } | Acting::AwaitingSafety { .. });
+        if guarded && !cx.machine.rt.safety_ok {
+            let cause = acting::safety_cause(cx);
+            self.react(cx, &acting::safety_fault(cause));
+            return;
+        }
+        if cx.machine.fresh() {
+            self.watch_invariants(cx);
+        }
+    }
+
+    fn watch_invariants(&mut self, cx: &mut Cx<'_>) {
+        let (broken, mended) = self.look_at_invariants(cx);
+        for id in mended {
+            self.violated.remove(&id);
+            self.clear_alarms(cx, |a| a.code == "invariant" && a.place == id);
+        }
+        let watched = matches!(
+            self.state(),
+            CellState::Execute
+                | CellState::Suspending
+                | CellState::Suspended
+                | CellState::Unsuspending
+                | CellState::Unholding
+                | CellState::Completing
+        );
+        if !watched {
+            return;
+        }
+        for (id, class) in broken {
+            if self.violated.insert(id.clone()) {
+                let fault = alarms::fault(
+                    class,
+                    "invariant",
+                    format!("the invariant `{id}` of the recipe does not hold"),
+                    id,
+                    "see which signal it reads; then Unhold, or Reset",
+                );
+                self.react(cx, &fault);
+            }
+        }
+    }
+
+    /// (id and class of those that do not hold, ids of those that hold again).
+    fn look_at_invariants(&self, cx: &Cx<'_>) -> (Vec<(String, FaultClass)>, Vec<String>) {
+        let (mut broken, mut mended) = (Vec::new(), Vec::new());
+        let plans = self.units.values().map(|u| &u.data.plan);
+        for invariant in plans.flat_map(|p| &p.invariants) {
+            if cx.machine.holds(&invariant.check) == Some(true) {
+                mended.extend(self.violated.get(&invariant.id).cloned());
+            } else {
+                broken.push((invariant.id.clone(), invariant.otherwise));
+            }
+        }
+        (broken, mended)
+    }
+
+    /// The first invariant that does not hold now, for the reason of a rejected Unhold.
+    pub(crate) fn broken_invariant(&self, cx: &Cx<'_>) -> Option<String> {
+        self.look_at_invariants(cx).0.into_iter().map(|(id, _)| id).next()
+    }
+
+    /// Units, demands and acting states answer each other until nothing moves.
+    pub(crate) fn settle(&mut self, cx: &mut Cx<'_>) {
+        for _ in 0..ROUNDS_MAX {
+            let mut moved = self.poll_units(cx);
+            moved |= self.produce(cx);
+            moved |= self.poll_acting(cx);
+            if !moved {
+                return;
+            }
+        }
+        self.program_errors += 1;
+        let fault = alarms::fault(
+            FaultClass::Abort,
+            "program-error",
+            "the engine did not come to an end within one input",
+            "engine",
+            "keep the record and report it; then Clear and Reset",
+        );
+        self.react(cx, &fault);
+    }
+
+    fn poll_units(&mut self, cx: &mut Cx<'_>) -> bool {
+        let mut demands = Vec::new();
+        let mut moved = false;
+        let flow = self.flow;
+        for unit in self.units.values_mut() {
+            let mut shop =
+                Shop { cx, parts: &mut self.parts, resources: &mut self.resources, demands: &mut demands };
+            moved |= unit.poll(&mut shop, flow);
+            self.program_errors +=
+                unit.branches.values_mut().map(|b| core::mem::take(&mut b.off_table)).sum::<u32>();
+        }
+        moved |= !demands.is_empty();
+        for demand in demands {
+            match demand {
+                Demand::Fault(fault) => self.react(cx, &fault),
+                Demand::Alarm(fault) => self.raise(cx, &fault),
+                Demand::ClearAlarm { code, place } => {
+                    self.clear_alarms(cx, |a| a.code == code && a.place == place);
+                }
+                Demand::Command(command, by) => self.command(cx, command, &by),
+            }
+        }
+        moved
+    }
+
+    /// Whether every branch of every unit is in one of these.
+    fn branches(&self, all_in: impl Fn(BranchState, bool) -> bool) -> bool {
+        self.units
+            .values()
+            .flat_map(|u| u.branches.values())
+            .all(|b| all_in(b.machine.state(), b.end.is_some()))
+    }
+
+    fn poll_acting(&mut self, cx: &mut Cx<'_>) -> bool {
+        if matches!(self.acting, Acting::Nothing) {
+            return false;
+        }
+        if matches!(self.acting, Acting::Homing(_)) && !self.reconciled(cx) {
+            return false;
+        }
+        match self.acting.poll(cx) {
+            Acted::Fault(fault) => {
+                self.react(cx, &fault);
+                return true;
+            }
+            Acted::Next(Acting::Nothing) => {
+                self.acting = Acting::Nothing;
+                self.done(cx);
+                return true;
+            }
+            Acted::Next(next) => {
+                self.enter_acting(cx, &next);
+                self.acting = next;
+                return true;
+            }
+            Acted::Pending => {}
+        }
+        self.poll_units_part(cx)
+    }
+
+    fn enter_acting(&mut self, cx: &mut Cx<'_>, next: &Acting) {
+        match next {
+            Acting::AbortedUnits => {
+                let at_rest = cx.urgent_applied() && cx.machine.at_rest();
+                if !at_rest {
+                    self.raise(cx, &acting::not_at_rest(FaultClass::Abort));
+                }
+                cx.ledger.forget_all();
+                self.flow = Flow::Abort { at_rest: true };
+            }
+            Acting::HeldUnits => self.flow = Flow::Hold { at_rest: true },
+            Acting::ResumedUnits { .. } => {
+                self.flow = Flow::Resume { applied: true, held: cx.now.since(self.hold_began) };
+            }
+            Acting::StoppedUnits => self.flow = Flow::Stop { at_rest: true },
+            _ => {}
+        }
+    }
+
+    /// Acting states that wait for units.
+    fn poll_units_part(&mut self, cx: &mut Cx<'_>) -> bool {
+        use BranchState as S;
+        let done = match &self.acting {
+            Acting::HoldingSteps => {
+                if !self.branches(|s, ended| ended || matches!(s, S::Idle | S::Holding | S::Held)) {
+                    return false;
+                }
+                self.acting = Acting::hold_motion(cx);
+                return true;
+            }
+            Acting::HeldUnits => self.branches(|s, ended| ended || matches!(s, S::Idle | S::Held)),
+            Acting::ResumedUnits { then } => {
+                if !self.branches(|s, _| !matches!(s, S::Holding | S::Held | S::Resuming)) {
+                    return false;
+                }
+                if *then == After::Emptying {
+                    self.flow = Flow::Run;
+                    self.acting = Acting::Emptying;
+                    return true;
+                }
+                true
+            }
+            Acting::ClosingGates => {
+                self.branches(|s, ended| ended || matches!(s, S::Idle | S::Gate | S::AwaitOperator))
+            }
+            Acting::OpeningGates => true,
+            Acting::Emptying => self.units.is_empty(),
+            Acting::AbortedUnits | Acting::StoppedUnits => self.units.is_empty(),
+            _ => false,
+        };
+        if done {
+            self.acting = Acting::Nothing;
+            self.done(cx);
+        }
+        done
+    }
+
+    /// The acting state has done its work.
+    fn done(&mut self, cx: &mut Cx<'_>) {
+        match self.state() {
+            CellState::Clearing => self.clear_alarms(cx, |a| a.class == FaultClass::Abort),
+            CellState::Completing => self.order = None,
+            _ => {}
+        }
+        self.trigger(cx, Trigger::Done, "done");
+    }
+
+    pub(crate) fn flow(&self) -> Flow {
+        self.flow
+    }
+
+    fn drop_reconcile(&mut self, cx: &mut Cx<'_>) {
+        if let Some(id) = self.reconcile.take() {
+            cx.withdraw(id);
+        }
+    }
+}
+
+/// An alarm goes to people at once and into the record.
+pub(crate) fn tell(cx: &mut Cx<'_>, alarm: Alarm) {
+    cx.record(Record::Alarm(alarm.clone()));
+    cx.out.push(Output::Alarm(alarm));
+}
+
+impl Core {
+    /// A command that came from a person or from inside; answered and recorded either way.
+    pub(crate) fn command(&mut self, cx: &mut Cx<'_>, command: CellCommand, by: &Source) {
+        let from = self.state();
+        let cause = format!("{} by {} ({})", command.name(), by.who, by.from);
+        let result = self.permit(cx, command).and_then(|()| {
+            match self.trigger(cx, Trigger::Command(command), &cause) {
+                true => Ok(()),
+                false => Err(format!("{} is not taken in {}", command.name(), from.name())),
+            }
+        });
+        if result.is_ok() {
+            self.after(cx, command);
+        }
+        let ticket = cx.record(Record::Command { command, by: by.clone(), result: result.clone() });
+        let request = crate::api::Answered::Command(command);
+        cx.out.push(Output::Answered { request, by: by.clone(), result, ticket });
+    }
+
+    /// Alarms that a taken command answers.
+    fn after(&mut self, cx: &mut Cx<'_>, command: CellCommand) {
+        match command {
+            CellCommand::Unhold => {
+                self.ng_in_row = 0;
+                self.clear_alarms(cx, |a| a.class <= FaultClass::Hold && a.code != crate::branch::STEP_FAULT);
+            }
+            CellCommand::Reset => {
+                self.ng_in_row = 0;
+                self.violated.clear();
+                self.clear_alarms(cx, |a| a.class < FaultClass::Abort);
+            }
+            _ => {}
+        }
+    }
+
+    /// Conditions of commands beyond the chart. Errors: the reason for the record.
+    fn permit(&self, cx: &Cx<'_>, command: CellCommand) -> Result<(), String> {
+        let Some(to) = crate::cell_chart::next(self.state(), Trigger::Command(command)) else {
+            return Ok(());
+        };
+        if !mask(self.mode).contains(&to) {
+            return Err(format!("mode {} does not have the state {}", self.mode.name(), to.name()));
+        }
+        match command {
+            CellCommand::Clear if cx.machine.fresh() && !cx.machine.rt.safety_ok => {
+                Err(format!("safety inputs {}", acting::safety_cause(cx)))
+            }
+            CellCommand::Start | CellCommand::Unhold => {
+                if let Some(cause) = &self.store_fault {
+                    return Err(format!("the store cannot be written: {cause}"));
+                }
+                match self.broken_invariant(cx) {
+                    Some(id) if command == CellCommand::Unhold => {
+                        Err(format!("the invariant `{id}` does not hold"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// States that a mode has (ISA-TR88.00.02: each mode is a mask of states).
+pub fn mask(mode: CellMode) -> &'static [CellState] {
+    use CellState::*;
+    match mode {
+        CellMode::Production => CellState::ALL,
+        // Everything without making units.
+        CellMode::Maintenance => &[Aborting, Aborted, Clearing, Stopping, Stopped, Resetting, Idle],
+        CellMode::Manual => &[Aborting, Aborted, Clearing, Stopping, Stopped],
+    }
+}

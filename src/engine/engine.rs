@@ -1,0 +1,252 @@
+//! The engine's door: one call an input, outputs appended in the order in which they are meant.
+
+use std::sync::Arc;
+
+use cellwright_model::cell::{Cell, TrayKind};
+use cellwright_model::job::RtFault;
+use cellwright_model::outcome::FaultClass;
+use cellwright_model::packml::{CellMode, CellState};
+use cellwright_model::{JobId, RequestId, TimeNs, TrayId};
+
+use crate::alarms;
+use crate::api::{Answered, Input, Machine, Output, Source};
+use crate::branch::answer_record;
+use crate::core::{Core, tell};
+use crate::ledger::{Cx, Ledger, Reply};
+use crate::parts::{Leftover, TrayState};
+use crate::record::Record;
+
+/// What the engine is told at its birth; the rest it learns from inputs.
+#[derive(Debug, Clone, Default)]
+pub struct EngineConfig {
+    /// Last serial counter that was used: the next unit has this one more.
+    pub serial_counter: u64,
+    /// Trays as the journal left them; those not named begin at their first pocket without a lot.
+    pub trays: Vec<(TrayId, TrayState)>,
+    /// What the journal says is left in nests and grippers.
+    pub leftovers: Vec<Leftover>,
+}
+
+/// Why there is no engine for a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineError {
+    /// `units_in_flight_max` of the cell file.
+    UnitsInFlight(u16),
+}
+
+impl core::fmt::Display for EngineError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            EngineError::UnitsInFlight(n) => write!(
+                f,
+                "units_in_flight_max is {n}: this version works one unit at a time; set it to 1 in cell.yaml"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for EngineError {}
+
+/// See the module text of the crate.
+pub struct Engine {
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) core: Core,
+    pub(crate) ledger: Ledger,
+}
+
+impl Engine {
+    /// In Aborted, mode Production. Errors: a cell that it cannot work.
+    pub fn new(cell: Arc<Cell>, config: EngineConfig) -> Result<Engine, EngineError> {
+        if cell.units_in_flight_max != 1 {
+            return Err(EngineError::UnitsInFlight(cell.units_in_flight_max));
+        }
+        let core = Core::new(&cell, config);
+        Ok(Engine { cell, core, ledger: Ledger::default() })
+    }
+
+    /// Takes one input at `now` and appends what is to be done. `now` never goes back.
+    pub fn handle(&mut self, now: TimeNs, input: Input, machine: Machine<'_>, out: &mut Vec<Output>) {
+        let cell = self.cell.clone();
+        let mut cx = Cx { now, machine, cell: &cell, ledger: &mut self.ledger, out };
+        self.core.power_up(&mut cx);
+        self.core.take(&mut cx, input);
+        self.core.watch(&mut cx);
+        self.core.settle(&mut cx);
+        cx.flush();
+    }
+
+    /// `StateCurrent`.
+    pub fn state(&self) -> CellState {
+        self.core.state()
+    }
+
+    /// `UnitModeCurrent`.
+    pub fn mode(&self) -> CellMode {
+        self.core.mode
+    }
+
+    /// Transitions that no table has, and inputs that did not settle: 0, or the program is wrong.
+    pub fn program_errors(&self) -> u32 {
+        self.core.program_errors
+    }
+}
+
+impl Core {
+    fn take(&mut self, cx: &mut Cx<'_>, input: Input) {
+        match input {
+            Input::Command { command, by } => self.command(cx, command, &by),
+            Input::Mode { mode, by } => self.change_mode(cx, mode, &by),
+            Input::Order { order, by } => self.take_order(cx, order, &by),
+            Input::Rt(event) => {
+                if let Some(fault) = cx.ledger.on_rt(&event) {
+                    self.cycle_fault(cx, event.job, &fault);
+                }
+            }
+            Input::Curve { capture, curve } => cx.ledger.on_curve(capture, curve),
+            Input::Robot { id, reply } => cx.ledger.on_reply(id, Reply::Robot(reply)),
+            Input::Device { id, reply } => cx.ledger.on_reply(id, Reply::Device(reply)),
+            Input::Answer { id, answer, by } => self.answer(cx, id, answer, by),
+            Input::Persisted(ticket) => cx.ledger.on_persisted(ticket),
+            Input::Store { writable, cause } => self.store(cx, writable, cause),
+            Input::MachineFault(fault) => self.react(cx, &fault),
+            Input::MaterialLoaded { tray, part, lot, next, by } => {
+                self.material(cx, tray, part, lot, next, &by);
+            }
+            Input::Acknowledge { alarm, by } => self.acknowledge(cx, alarm, &by),
+            // Time and conditions are looked at after every input.
+            Input::Timer(_) | Input::Tick => {}
+        }
+    }
+
+    /// A fault of the cycle. One of a job that only concerns its step ends that step; the others concern
+    /// the cell.
+    fn cycle_fault(&mut self, cx: &mut Cx<'_>, job: JobId, fault: &RtFault) {
+        let of_step = job != JobId(0) && fault.class <= FaultClass::Hold;
+        if of_step && !self.units.is_empty() {
+            return;
+        }
+        let place = fault
+            .axis
+            .and_then(|a| cx.cell.axes.get(a.index()))
+            .map_or_else(|| "cycle".to_string(), |a| a.name.clone());
+        self.react(cx, &alarms::of_cycle(fault, place));
+    }
+
+    fn change_mode(&mut self, cx: &mut Cx<'_>, mode: CellMode, by: &Source) {
+        let result = match self.state() {
+            CellState::Stopped | CellState::Idle | CellState::Aborted
+                if crate::core::mask(mode).contains(&self.state()) =>
+            {
+                self.mode = mode;
+                Ok(())
+            }
+            state => Err(format!("the mode does not change to {} in {}", mode.name(), state.name())),
+        };
+        let ticket = cx.record(Record::Mode { mode, by: by.clone(), result: result.clone() });
+        cx.out.push(Output::Answered { request: Answered::Mode(mode), by: by.clone(), result, ticket });
+    }
+
+    fn answer(&mut self, cx: &mut Cx<'_>, id: RequestId, answer: String, by: Source) {
+        let result = match cx.ledger.questions.get_mut(&id) {
+            None => Err("there is no such question".to_string()),
+            Some(asked) if asked.answer.is_some() => Err("it is answered already".into()),
+            Some(asked) if !asked.question.answers.contains(&answer) => {
+                Err(format!("`{answer}` is none of: {}", asked.question.answers.join(", ")))
+            }
+            Some(asked) => {
+                asked.answer = Some((answer.clone(), by.clone()));
+                Ok(answer_record(&asked.question, &answer, &by))
+            }
+        };
+        let (result, record) = match result {
+            Ok(record) => (Ok(()), record),
+            Err(reason) => (Err(reason.clone()), refused_answer(cx, id, &answer, &reason, &by)),
+        };
+        let ticket = cx.record(record);
+        cx.out.push(Output::Answered { request: Answered::Question(id), by, result, ticket });
+    }
+
+    fn store(&mut self, cx: &mut Cx<'_>, writable: bool, cause: String) {
+        if writable {
+            self.store_fault = None;
+            self.clear_alarms(cx, |a| a.code == "store");
+            return;
+        }
+        self.store_fault = Some(cause.clone());
+        let fault = alarms::fault(
+            FaultClass::Hold,
+            "store",
+            cause,
+            "store",
+            "make room or restore access for the state directory; then Unhold",
+        );
+        self.react(cx, &fault);
+    }
+
+    fn material(
+        &mut self,
+        cx: &mut Cx<'_>,
+        tray: TrayId,
+        part: String,
+        lot: String,
+        next: Option<u32>,
+        by: &Source,
+    ) {
+        let described = cx.cell.trays.get(tray.index());
+        let state = self.parts.trays.get_mut(tray.index());
+        let result = match (described, state) {
+            (Some(described), Some(state)) => match &described.part {
+                Some(expected) if *expected != part => {
+                    Err(format!("{} takes {expected}, not {part}", described.name))
+                }
+                _ => {
+                    if matches!(described.kind, TrayKind::Source | TrayKind::Lane) {
+                        (state.part, state.lot) = (Some(part.clone()), Some(lot.clone()));
+                    }
+                    state.next = next.unwrap_or(state.next);
+                    Ok(())
+                }
+            },
+            _ => Err("there is no such tray".into()),
+        };
+        if result.is_ok() {
+            cx.record(Record::Material { tray, part, lot, by: by.clone() });
+            if let Some(next) = next {
+                cx.record(Record::TrayCursor { tray, next });
+            }
+        }
+        let ticket = cx.record(Record::Request {
+            what: format!("material of tray {}", tray.0),
+            by: by.clone(),
+            result: result.clone(),
+        });
+        let request = Answered::Material(tray);
+        cx.out.push(Output::Answered { request, by: by.clone(), result, ticket });
+    }
+
+    fn acknowledge(&mut self, cx: &mut Cx<'_>, id: u32, by: &Source) {
+        let result = match self.alarms.acknowledge(cx.now, id) {
+            Some(alarm) => {
+                tell(cx, alarm);
+                crate::panel::show(cx, self.state(), self.alarms.active());
+                Ok(())
+            }
+            None => Err(format!("there is no unacknowledged alarm {id}")),
+        };
+        let ticket = cx.record(Record::Request {
+            what: format!("acknowledge alarm {id}"),
+            by: by.clone(),
+            result: result.clone(),
+        });
+        cx.out.push(Output::Answered { request: Answered::Alarm(id), by: by.clone(), result, ticket });
+    }
+}
+
+fn refused_answer(cx: &Cx<'_>, id: RequestId, answer: &str, reason: &str, by: &Source) -> Record {
+    let prompt = cx.ledger.questions.get(&id).map(|a| a.question.prompt.clone()).unwrap_or_default();
+    Record::Request {
+        what: format!("answer `{answer}` to question {} {prompt}", id.0).trim_end().to_string(),
+        by: by.clone(),
+        result: Err(reason.to_string()),
+    }
+}

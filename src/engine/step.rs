@@ -1,0 +1,584 @@
+//! One attempt of one step: prepared, run, verified, recorded. The branch chart says which of these it is
+//! in; this module says when each is over.
+//!
+//! *Cleanup*: operations that end a step whatever its outcome (retract, vent), but not after an abort.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cellwright_model::cell::Table;
+use cellwright_model::curve::Curve;
+use cellwright_model::expr::{Expr, SignalView};
+use cellwright_model::job::RtOp;
+use cellwright_model::outcome::{FaultClass, StepOutcome};
+use cellwright_model::plan::{Place, Plan, Primitive};
+use cellwright_model::{AnalogId, DurationNs, InputId, JobId, StationId, StepIx, TimeNs};
+
+use crate::alarms::fault;
+use crate::api::{Machine, Ticket};
+use crate::judge::{self, Evidence};
+use crate::ledger::{Cx, JobEnded};
+use crate::ops::{self, Op, OpEnd, Poll};
+use crate::record::{Measured, NamedCurve, Record, StepResult};
+use crate::unit::{Demand, Env, UnitData};
+
+/// All of a step's cleanup; longer is a fault of the machine.
+const CLEANUP_WITHIN: DurationNs = DurationNs::from_millis(30_000);
+/// A curve follows its capture's end within this, or the step goes on without it.
+const CURVE_WITHIN: DurationNs = DurationNs::from_millis(1_000);
+/// The nest stands at a station when the table is this near to it (au).
+pub(crate) const AT_STATION_AU: f64 = 0.1;
+
+/// How the operations of an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StepEnd {
+    Passed,
+    Failed(String),
+    Faulted(String),
+    TimedOut,
+}
+
+/// What is done after the operations, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verify {
+    Captures { deadline: Option<TimeNs> },
+    Check { deadline: Option<TimeNs> },
+    Cleanup { deadline: Option<TimeNs> },
+    Recorded(Ticket),
+}
+
+/// One attempt.
+#[derive(Debug)]
+pub(crate) struct StepRun {
+    pub(crate) step: StepIx,
+    pub(crate) attempt: u16,
+    opened: TimeNs,
+    began: Option<TimeNs>,
+    deadline: TimeNs,
+    intent: Ticket,
+    /// Place in the list that is worked: operations, or cleanup.
+    pub(crate) at: usize,
+    cleaning: bool,
+    pub(crate) op: Option<Op>,
+    pub(crate) cancelling: Option<TimeNs>,
+    pub(crate) registers: BTreeMap<String, f64>,
+    pub(crate) values: BTreeMap<String, f64>,
+    curves: BTreeMap<String, Arc<Curve>>,
+    /// Captures that have begun and whose curve is not here yet.
+    pub(crate) captures: Vec<(String, JobId)>,
+    pub(crate) no_return: bool,
+    pub(crate) consumed: bool,
+    pub(crate) operator: Option<String>,
+    measured: Vec<Measured>,
+    /// Inputs that were on at any time since the operations began: a part that falls past a sensor
+    /// into a bin is seen for moments only. Used by steps that place into a bin.
+    seen: u64,
+    latches: bool,
+    pub(crate) end: Option<StepEnd>,
+    verify: Verify,
+}
+
+/// What a look at running operations says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Running {
+    Pending,
+    Asks,
+    Ended,
+}
+
+impl StepRun {
+    /// Records the intent.
+    pub(crate) fn open(step: StepIx, attempt: u16, env: &mut Env<'_, '_>) -> StepRun {
+        let plan = env.unit.plan.clone();
+        let deadline = env.cx.now + plan.step(step).timeout;
+        env.cx.wake_at(deadline);
+        let (unit, serial) = (env.unit.id, env.unit.serial.clone());
+        let intent = env.cx.record(Record::StepIntent { unit, serial, step, attempt });
+        let into_bin = |p: &Primitive| matches!(p, Primitive::PlacePart { to: Place::Bin(_), .. });
+        StepRun {
+            step,
+            attempt,
+            opened: env.cx.now,
+            began: None,
+            deadline,
+            intent,
+            at: 0,
+            cleaning: false,
+            op: None,
+            cancelling: None,
+            registers: BTreeMap::new(),
+            values: BTreeMap::new(),
+            curves: BTreeMap::new(),
+            captures: Vec::new(),
+            no_return: false,
+            consumed: false,
+            operator: None,
+            measured: Vec::new(),
+            seen: 0,
+            latches: plan.step(step).ops.iter().any(into_bin),
+            end: None,
+            verify: Verify::Captures { deadline: None },
+        }
+    }
+
+    /// The list that is worked.
+    pub(crate) fn list<'p>(&self, plan: &'p Plan) -> &'p [Primitive] {
+        let step = plan.step(self.step);
+        if self.cleaning { &step.cleanup } else { &step.ops }
+    }
+
+    /// Doing it again on the same part is out of the question.
+    pub(crate) fn irreversible_begun(&self, plan: &Plan) -> bool {
+        let step = plan.step(self.step);
+        let marked = step.ops.iter().any(|p| matches!(p, Primitive::PointOfNoReturn));
+        step.irreversible && if marked { self.no_return } else { self.began.is_some() }
+    }
+
+    /// `Some`: prepared, or ended before it began (see `end`).
+    pub(crate) fn poll_preparing(&mut self, env: &mut Env<'_, '_>) -> Option<Result<(), ()>> {
+        if self.end.is_none() && env.cx.now >= self.deadline {
+            self.end = Some(StepEnd::TimedOut);
+        }
+        if self.end.is_none() {
+            if !env.cx.ledger.is_persisted(self.intent) {
+                return None;
+            }
+            match self.poll_station(env) {
+                Ok(false) => return None,
+                Ok(true) => match self.check_before(env) {
+                    Some(true) => {
+                        self.began = Some(env.cx.now);
+                        return Some(Ok(()));
+                    }
+                    Some(false) => self.end = Some(StepEnd::Faulted("check".into())),
+                    None => return None,
+                },
+                Err(cause) => self.end = Some(StepEnd::Faulted(cause)),
+            }
+        }
+        self.cancelled(env).then_some(Err(()))
+    }
+
+    /// `check:` must hold now; stale inputs are waited out within the step's timeout.
+    fn check_before(&self, env: &Env<'_, '_>) -> Option<bool> {
+        let plan = env.unit.plan.clone();
+        match &plan.step(self.step).check_before {
+            None => Some(true),
+            Some(_) if !env.cx.machine.fresh() => None,
+            Some(check) => Some(env.cx.machine.holds(check) == Some(true)),
+        }
+    }
+
+    /// Brings the unit's nest to the step's station. `Ok(true)`: it stands there.
+    fn poll_station(&mut self, env: &mut Env<'_, '_>) -> Result<bool, String> {
+        let Some(station) = env.unit.plan.step(self.step).station else { return Ok(true) };
+        let Some(table) = env.cx.cell.table.as_ref() else {
+            env.unit.station = Some(station);
+            return Ok(true);
+        };
+        match self.op.take() {
+            None if stands_at(env.cx, env.unit.nest, station) => {
+                env.unit.station = Some(station);
+                env.resources.table_stands(env.key);
+                Ok(true)
+            }
+            None => {
+                if env.cx.machine.fresh() && clear(&env.cx.machine, table) {
+                    let target_au = table_target(env.cx, env.unit.nest, station).ok_or("table-travel")?;
+                    env.unit.station = None;
+                    let (axis, velocity_au_s) = (table.axis, table.velocity);
+                    let job = env.cx.job(RtOp::MoveTo { axis, target_au, velocity_au_s });
+                    self.op = Some(Op::Axis { job, axis });
+                }
+                Ok(false)
+            }
+            Some(Op::Axis { job, axis }) => match env.cx.ledger.take_job(job) {
+                None => {
+                    self.op = Some(Op::Axis { job, axis });
+                    Ok(false)
+                }
+                Some(JobEnded::Done(_)) => {
+                    if !stands_at(env.cx, env.unit.nest, station) && env.cx.machine.fresh() {
+                        return Err("table-position".into());
+                    }
+                    Ok(false)
+                }
+                Some(other) => match ops::not_done(other) {
+                    ops::Progress::Ended(OpEnd::Fault(c) | OpEnd::Fail(c)) => Err(format!("table: {c}")),
+                    _ => Ok(false),
+                },
+            },
+            Some(_) => Err("table".into()),
+        }
+    }
+
+    pub(crate) fn poll_running(&mut self, env: &mut Env<'_, '_>) -> Running {
+        self.look(&env.cx.machine);
+        if self.end.is_none() {
+            if env.cx.now >= self.deadline {
+                self.end = Some(StepEnd::TimedOut);
+            } else if let Some(cause) = env.unit.reject_now.clone() {
+                self.end = Some(StepEnd::Failed(cause));
+            } else {
+                match ops::poll_list(self, env) {
+                    Poll::Pending => return Running::Pending,
+                    Poll::Asking => return Running::Asks,
+                    Poll::Ended(end) => self.end = Some(end.into()),
+                }
+            }
+        }
+        if self.cancelled(env) { Running::Ended } else { Running::Pending }
+    }
+
+    /// A person is asked by an operation: answered, timed out, or the unit condemned meanwhile.
+    pub(crate) fn poll_asking(&mut self, env: &mut Env<'_, '_>) -> Running {
+        let Some(Op::Ask { id }) = self.op else { return Running::Asks };
+        let answered = env.cx.ledger.questions.get(&id).is_none_or(|a| a.answer.is_some());
+        if answered {
+            return Running::Asks;
+        }
+        if env.cx.now < self.deadline && env.unit.reject_now.is_none() {
+            return Running::Pending;
+        }
+        self.poll_running(env)
+    }
+
+    /// What was under way for an attempt that is over has ended too.
+    fn cancelled(&mut self, env: &mut Env<'_, '_>) -> bool {
+        match ops::cancel(self, env.cx) {
+            Ok(over) => over,
+            Err(()) => {
+                self.op = None;
+                let place = env.unit.plan.step(self.step).id.clone();
+                env.demands.push(Demand::Fault(fault(
+                    FaultClass::Abort,
+                    "no-rest",
+                    "what the step moves did not come to rest in time",
+                    place,
+                    "look what moves; then Clear and Reset",
+                )));
+                true
+            }
+        }
+    }
+
+    /// Captures ended, judged, checked, cleaned up, recorded; `true` once the outcome is durable.
+    pub(crate) fn poll_verifying(&mut self, env: &mut Env<'_, '_>) -> bool {
+        self.look(&env.cx.machine);
+        loop {
+            match self.verify {
+                Verify::Captures { deadline } => {
+                    if !self.poll_captures(env.cx, deadline) {
+                        return false;
+                    }
+                    self.conclude(env.unit);
+                    self.verify = Verify::Check { deadline: None };
+                }
+                Verify::Check { deadline } => match self.poll_check_after(env, deadline) {
+                    None => return false,
+                    Some(true) => self.verify = Verify::Cleanup { deadline: None },
+                    Some(false) => {
+                        self.end = Some(StepEnd::Faulted("not-verified".into()));
+                        self.verify = Verify::Cleanup { deadline: None };
+                    }
+                },
+                Verify::Cleanup { .. } => {
+                    if !self.poll_cleanup(env) {
+                        return false;
+                    }
+                    let (outcome, cause) = self.outcome();
+                    self.record(env, outcome, cause);
+                }
+                Verify::Recorded(ticket) => return env.cx.ledger.is_persisted(ticket),
+            }
+        }
+    }
+
+    /// Ends what is still being captured: the curve belongs to the record of a failed step too.
+    fn poll_captures(&mut self, cx: &mut Cx<'_>, deadline: Option<TimeNs>) -> bool {
+        let Some(&(_, capture)) = self.captures.first() else { return true };
+        if self.op.is_none() {
+            self.op = Some(ops::end_capture(cx, capture));
+        }
+        let deadline = deadline.unwrap_or_else(|| {
+            cx.wake_at(cx.now + CURVE_WITHIN);
+            cx.now + CURVE_WITHIN
+        });
+        self.verify = Verify::Captures { deadline: Some(deadline) };
+        let mut over = false;
+        if let Some(Op::CaptureEnd { job, capture }) = &mut self.op {
+            match ops::poll_capture_end(cx, job, *capture) {
+                None => {}
+                Some(Ok(curve)) => {
+                    let capture = *capture;
+                    self.keep_curve(capture, curve);
+                    over = true;
+                }
+                Some(Err(_)) => over = true,
+            }
+        }
+        if over || cx.now >= deadline {
+            self.op = None;
+            self.captures.retain(|(_, c)| *c != capture);
+            return self.captures.is_empty() || self.poll_captures(cx, None);
+        }
+        false
+    }
+
+    /// Judges what has not been judged; a step that passed without a measurement did not pass.
+    fn conclude(&mut self, unit: &UnitData) {
+        if self.began.is_none() {
+            return;
+        }
+        let cause = self.judge(unit);
+        if self.end != Some(StepEnd::Passed) {
+            return;
+        }
+        if let Some(cause) = cause {
+            self.end = Some(StepEnd::Failed(cause));
+        } else if let Some(name) = judge::missing(unit.plan.step(self.step), &self.measured) {
+            self.end = Some(StepEnd::Faulted(format!("not-measured: {name}")));
+        }
+    }
+
+    pub(crate) fn judge(&mut self, unit: &UnitData) -> Option<String> {
+        let evidence = Evidence { curves: &self.curves, registers: &self.registers, values: &self.values };
+        judge::judge(unit.plan.step(self.step), evidence, &mut self.measured)
+    }
+
+    /// `None`: not yet. A sensor may see the part a little later.
+    fn poll_check_after(&mut self, env: &mut Env<'_, '_>, deadline: Option<TimeNs>) -> Option<bool> {
+        let plan = env.unit.plan.clone();
+        let Some(check) = &plan.step(self.step).check_after else { return Some(true) };
+        if self.end != Some(StepEnd::Passed) || self.holds(&env.cx.machine, check) == Some(true) {
+            return Some(true);
+        }
+        let deadline = deadline.unwrap_or_else(|| {
+            let at = env.cx.now + ops::VERIFY_WITHIN;
+            env.cx.wake_at(at);
+            at
+        });
+        self.verify = Verify::Check { deadline: Some(deadline) };
+        if env.cx.now >= deadline { Some(false) } else { None }
+    }
+
+    /// Works the cleanup; its failure is the machine's.
+    fn poll_cleanup(&mut self, env: &mut Env<'_, '_>) -> bool {
+        let Verify::Cleanup { deadline } = self.verify else { return true };
+        if self.began.is_none() {
+            return true;
+        }
+        if !self.cleaning {
+            (self.cleaning, self.at, self.op, self.cancelling) = (true, 0, None, None);
+        }
+        let deadline = deadline.unwrap_or_else(|| {
+            env.cx.wake_at(env.cx.now + CLEANUP_WITHIN);
+            env.cx.now + CLEANUP_WITHIN
+        });
+        self.verify = Verify::Cleanup { deadline: Some(deadline) };
+        let cause = if env.cx.now >= deadline {
+            "timed-out".to_string()
+        } else {
+            match ops::poll_list(self, env) {
+                Poll::Pending | Poll::Asking => return false,
+                Poll::Ended(OpEnd::Ok) => return true,
+                Poll::Ended(OpEnd::Fail(cause) | OpEnd::Fault(cause)) => cause,
+            }
+        };
+        if !self.cancelled(env) {
+            return false;
+        }
+        self.cleanup_failed(env, cause);
+        true
+    }
+
+    fn cleanup_failed(&mut self, env: &mut Env<'_, '_>, cause: String) {
+        let place = env.unit.plan.step(self.step).id.clone();
+        if matches!(self.end, None | Some(StepEnd::Passed)) {
+            self.end = Some(StepEnd::Faulted(format!("cleanup: {cause}")));
+        }
+        env.demands.push(Demand::Fault(fault(
+            FaultClass::Hold,
+            "cleanup",
+            format!("the step could not be brought to its end: {cause}"),
+            place,
+            "look what hinders it; then Unhold, or Stop and Reset",
+        )));
+    }
+
+    /// After Stop, at rest: ends captures and works the cleanup. `true` once nothing is left to do.
+    pub(crate) fn poll_stopped(&mut self, env: &mut Env<'_, '_>) -> bool {
+        if matches!(self.verify, Verify::Recorded(_)) {
+            return true;
+        }
+        if !matches!(self.verify, Verify::Cleanup { .. }) {
+            if !self.cancelled(env) {
+                return false;
+            }
+            if let Verify::Captures { deadline } = self.verify
+                && !self.poll_captures(env.cx, deadline)
+            {
+                return false;
+            }
+            self.verify = Verify::Cleanup { deadline: None };
+        }
+        self.poll_cleanup(env)
+    }
+
+    /// The attempt was broken off: recorded as aborted or interrupted, unless it is recorded already.
+    pub(crate) fn break_off(&mut self, env: &mut Env<'_, '_>, outcome: StepOutcome, cause: &str) {
+        if let Some(Op::Ask { id } | Op::Device { id, .. }) = self.op {
+            env.cx.withdraw(id);
+        }
+        if !matches!(self.verify, Verify::Recorded(_)) {
+            self.record(env, outcome, Some(cause.to_string()));
+        }
+    }
+
+    fn outcome(&self) -> (StepOutcome, Option<String>) {
+        match &self.end {
+            Some(StepEnd::Passed) => (StepOutcome::Passed, None),
+            Some(StepEnd::Failed(cause)) => (StepOutcome::Failed, Some(cause.clone())),
+            Some(StepEnd::Faulted(cause)) => (StepOutcome::Faulted, Some(cause.clone())),
+            Some(StepEnd::TimedOut) => (StepOutcome::TimedOut, Some("timed-out".into())),
+            None => (StepOutcome::Interrupted, Some("interrupted".into())),
+        }
+    }
+
+    /// The cause of an attempt that did not pass.
+    pub(crate) fn cause(&self) -> String {
+        self.outcome().1.unwrap_or_default()
+    }
+
+    fn record(&mut self, env: &mut Env<'_, '_>, outcome: StepOutcome, cause: Option<String>) {
+        let unit = &mut *env.unit;
+        unit.attempts += 1;
+        unit.retested |= self.attempt > 1;
+        let curves = core::mem::take(&mut self.curves);
+        let result = StepResult {
+            unit: unit.id,
+            serial: unit.serial.clone(),
+            plan: unit.plan.clone(),
+            step: self.step,
+            attempt: self.attempt,
+            station: unit.station,
+            start: self.began.unwrap_or(self.opened),
+            end: env.cx.now,
+            outcome,
+            cause,
+            operator: self.operator.clone(),
+            measurements: core::mem::take(&mut self.measured),
+            curves: curves.into_iter().map(|(name, curve)| NamedCurve { name, curve }).collect(),
+            components: unit.components.clone(),
+            equipment: unit.plan.step(self.step).equipment.clone(),
+        };
+        let ticket = env.cx.record(Record::StepOutcome(Box::new(result)));
+        self.verify = Verify::Recorded(ticket);
+    }
+
+    pub(crate) fn keep_curve(&mut self, capture: JobId, curve: Arc<Curve>) {
+        if let Some(i) = self.captures.iter().position(|(_, c)| *c == capture) {
+            let (name, _) = self.captures.remove(i);
+            self.curves.insert(name, curve);
+        }
+    }
+
+    /// Hold has lasted this long.
+    pub(crate) fn shift(&mut self, by: DurationNs, cx: &mut Cx<'_>) {
+        self.deadline = self.deadline + by;
+        cx.wake_at(self.deadline);
+        if let Some(op) = &mut self.op {
+            op.shift(by, cx);
+        }
+        for deadline in [&mut self.cancelling] {
+            *deadline = deadline.map(|d| d + by);
+        }
+        if let Verify::Captures { deadline } | Verify::Check { deadline } | Verify::Cleanup { deadline } =
+            &mut self.verify
+        {
+            *deadline = deadline.map(|d| d + by);
+        }
+    }
+
+    /// Hold: a cobot under way is stopped, and asked again afterwards.
+    pub(crate) fn halt(&mut self, cx: &mut Cx<'_>) {
+        if let Some(Op::Robot { robot, id, moves: true, halted, .. }) = &mut self.op
+            && !*halted
+            && cx.ledger.awaits(*id)
+        {
+            *halted = true;
+            cx.stop_robot(*robot);
+        }
+    }
+
+    /// A cobot request is unanswered.
+    pub(crate) fn robot_busy(&self, cx: &Cx<'_>) -> bool {
+        matches!(&self.op, Some(Op::Robot { id, .. }) if cx.ledger.awaits(*id))
+    }
+
+    fn look(&mut self, machine: &Machine<'_>) {
+        if self.latches && self.began.is_some() && machine.fresh() {
+            self.seen |= machine.rt.inputs;
+        }
+    }
+
+    /// Whether a condition holds, for a step that places into a bin also by what was seen.
+    pub(crate) fn holds(&self, machine: &Machine<'_>, condition: &Expr) -> Option<bool> {
+        if self.latches && machine.fresh() {
+            return condition.eval(&Latched { machine, seen: self.seen });
+        }
+        machine.holds(condition)
+    }
+}
+
+impl From<OpEnd> for StepEnd {
+    fn from(end: OpEnd) -> StepEnd {
+        match end {
+            OpEnd::Ok => StepEnd::Passed,
+            OpEnd::Fail(cause) => StepEnd::Failed(cause),
+            OpEnd::Fault(cause) => StepEnd::Faulted(cause),
+        }
+    }
+}
+
+struct Latched<'a> {
+    machine: &'a Machine<'a>,
+    seen: u64,
+}
+
+impl SignalView for Latched<'_> {
+    fn input(&self, id: InputId) -> bool {
+        let seen = 1u64.checked_shl(u32::from(id.0)).is_some_and(|bit| self.seen & bit != 0);
+        seen || self.machine.input(id)
+    }
+    fn analog(&self, id: AnalogId) -> Option<f64> {
+        self.machine.analog(id)
+    }
+}
+
+/// Table angle that brings a nest to a station, within the table's travel. `None`: there is none.
+pub(crate) fn table_target(cx: &Cx<'_>, nest: u16, station: StationId) -> Option<f64> {
+    let table = cx.cell.table.as_ref()?;
+    let axis = cx.cell.axes.get(table.axis.index())?;
+    let pitch = 360.0 / f64::from(table.nests.max(1));
+    let wanted = cx.cell.stations.get(station.index())?.table_au - f64::from(nest) * pitch;
+    let inside = |au: &f64| *au >= axis.travel_lo_au && *au <= axis.travel_hi_au;
+    [wanted, wanted + 360.0, wanted - 360.0].into_iter().find(inside)
+}
+
+/// The nest stands at the station now.
+pub(crate) fn stands_at(cx: &Cx<'_>, nest: u16, station: StationId) -> bool {
+    let (Some(table), Some(target)) = (cx.cell.table.as_ref(), table_target(cx, nest, station)) else {
+        return cx.cell.table.is_none();
+    };
+    let axis = cx.machine.rt.axes.get(table.axis.index());
+    cx.machine.fresh() && axis.is_some_and(|a| !a.moving && (a.actual_au - target).abs() <= AT_STATION_AU)
+}
+
+/// What stands in the table's way is out of it.
+fn clear(machine: &Machine<'_>, table: &Table) -> bool {
+    table.clear_when.iter().all(|c| {
+        let axis = machine.rt.axes.get(c.axis.index());
+        axis.is_some_and(|a| a.actual_au >= c.lo_au && a.actual_au <= c.hi_au)
+    })
+}

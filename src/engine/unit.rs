@@ -1,0 +1,358 @@
+//! One unit in work: what it is, what is in it, where it is; and its branches.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use cellwright_model::outcome::UnitResult;
+use cellwright_model::packml::CellCommand;
+use cellwright_model::plan::{Place, PlaceWhat, Plan};
+use cellwright_model::{StationId, UnitId};
+
+use crate::api::{MachineFault, Source, Ticket};
+use crate::branch::{Branch, BranchEnd, Flow};
+use crate::ledger::Cx;
+use crate::ops::OpEnd;
+use crate::parts::{Leftover, Parts};
+use crate::record::{ComponentUse, Location, PartRef, Record, UnitSummary};
+use crate::resources::{BranchKey, Resources};
+use crate::sequencer::{BlockIx, Cursor, Graph};
+
+/// What a branch asks of the cell.
+#[derive(Debug, Clone)]
+pub(crate) enum Demand {
+    /// The cell reacts by its class.
+    Fault(MachineFault),
+    /// Raised only: the branch itself waits for a person.
+    Alarm(MachineFault),
+    Command(CellCommand, Source),
+    /// The question of this step is answered: its alarm is over.
+    ClearAlarm {
+        code: &'static str,
+        place: String,
+    },
+}
+
+/// A branch that a fork begins.
+#[derive(Debug)]
+pub(crate) struct Spawn {
+    pub(crate) name: String,
+    pub(crate) block: BlockIx,
+    pub(crate) parent: u32,
+}
+
+/// Everything a branch works with.
+pub(crate) struct Env<'a, 'b> {
+    pub(crate) cx: &'a mut Cx<'b>,
+    pub(crate) unit: &'a mut UnitData,
+    pub(crate) parts: &'a mut Parts,
+    pub(crate) resources: &'a mut Resources,
+    pub(crate) demands: &'a mut Vec<Demand>,
+    pub(crate) spawns: &'a mut Vec<Spawn>,
+    pub(crate) key: BranchKey,
+    /// Ends of the branches that this one has forked; `None` while one is active.
+    pub(crate) children: Vec<Option<BranchEnd>>,
+}
+
+/// The unit itself.
+#[derive(Debug)]
+pub(crate) struct UnitData {
+    pub(crate) id: UnitId,
+    pub(crate) serial: String,
+    pub(crate) order: String,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) graph: Graph,
+    /// The nest that travels with it.
+    pub(crate) nest: u16,
+    /// Station at which the nest stands; `None` while the table turns or before the first.
+    pub(crate) station: Option<StationId>,
+    pub(crate) components: Vec<ComponentUse>,
+    places: BTreeMap<String, Location>,
+    /// Where it is, once something lies in its nest.
+    location: Option<Location>,
+    pub(crate) attempts: u32,
+    pub(crate) retested: bool,
+    /// On its reject path.
+    pub(crate) rejecting: bool,
+    /// Why it is not good: `<step>/<measurement or cause>`. Branches that have not begun end.
+    pub(crate) condemned: Option<String>,
+    /// An invariant of class reject-part is violated: running steps fail with this cause.
+    pub(crate) reject_now: Option<String>,
+}
+
+impl UnitData {
+    /// The component in the list of those used, entered if it is new.
+    pub(crate) fn component(&mut self, name: &str, part: &str) -> &mut ComponentUse {
+        let at = match self.components.iter().position(|c| c.name == name) {
+            Some(at) => at,
+            None => {
+                self.components.push(ComponentUse {
+                    name: name.into(),
+                    part: part.into(),
+                    lot: None,
+                    serial: None,
+                });
+                self.components.len() - 1
+            }
+        };
+        &mut self.components[at]
+    }
+
+    pub(crate) fn locate(&mut self, component: &str, at: Location) {
+        self.places.insert(component.into(), at);
+    }
+
+    /// Something of it has left its source: it has to be taken to somewhere.
+    pub(crate) fn loaded(&self) -> bool {
+        !self.places.is_empty() || self.location.is_some()
+    }
+
+    /// A part or the unit is somewhere else now.
+    pub(crate) fn place(
+        &mut self,
+        parts: &mut Parts,
+        cx: &mut Cx<'_>,
+        what: &PlaceWhat,
+        to: Place,
+        verified: bool,
+    ) -> OpEnd {
+        let to = match to {
+            Place::Nest => Location::Nest(self.nest),
+            Place::Gripper(robot) => Location::Gripper(robot),
+            Place::Bin(tray) => Location::Bin(tray),
+            Place::TrayNext(tray) => {
+                let Some(pocket) = parts.pocket(cx.cell, tray) else {
+                    return OpEnd::Fault("tray-full".into());
+                };
+                let next = parts.advance(tray);
+                cx.record(Record::TrayCursor { tray, next });
+                Location::Tray { tray, pocket }
+            }
+        };
+        let (part, from) = match what {
+            // One without a known source was put in by hand.
+            PlaceWhat::Component(name) => {
+                if to == Location::Nest(self.nest) {
+                    self.location.get_or_insert(to);
+                }
+                let from = self.places.insert(name.clone(), to).unwrap_or(Location::Hand);
+                (PartRef::Component(name.clone()), from)
+            }
+            PlaceWhat::Unit => match self.location.replace(to) {
+                Some(from) => (PartRef::Unit, from),
+                None => {
+                    self.location = None;
+                    return OpEnd::Fault("unit-nowhere".into());
+                }
+            },
+        };
+        let (unit, serial) = (self.id, self.serial.clone());
+        cx.record(Record::PartMoved { unit: Some(unit), serial, part, from, to, verified });
+        OpEnd::Ok
+    }
+
+    /// A person has taken everything of it out.
+    pub(crate) fn remove_by_hand(&mut self, cx: &mut Cx<'_>) {
+        for left in self.leftovers() {
+            cx.record(Record::PartMoved {
+                unit: Some(self.id),
+                serial: self.serial.clone(),
+                part: left.part,
+                from: left.at,
+                to: Location::Hand,
+                verified: false,
+            });
+        }
+        self.places.clear();
+        self.location = None;
+    }
+
+    /// What of it still lies where the next unit would meet it.
+    pub(crate) fn leftovers(&self) -> Vec<Leftover> {
+        let in_the_way = |at: &Location| matches!(at, Location::Nest(_) | Location::Gripper(_));
+        let left = |part, at| Leftover { serial: self.serial.clone(), part, at };
+        let unit = self.location.filter(in_the_way).map(|at| left(PartRef::Unit, at));
+        let parts = self
+            .places
+            .iter()
+            .filter(|(_, at)| matches!(at, Location::Gripper(_)))
+            .map(|(name, at)| left(PartRef::Component(name.clone()), *at));
+        unit.into_iter().chain(parts).collect()
+    }
+}
+
+/// Where a unit is in its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Life {
+    Opening(Ticket),
+    Working,
+    Rejecting,
+    Closing(Ticket),
+}
+
+/// A unit with its branches.
+pub(crate) struct Unit {
+    pub(crate) data: UnitData,
+    pub(crate) branches: BTreeMap<u32, Branch>,
+    next_branch: u32,
+    life: Life,
+    pub(crate) result: Option<UnitResult>,
+}
+
+/// What the unit works with besides its own.
+pub(crate) struct Shop<'a, 'b> {
+    pub(crate) cx: &'a mut Cx<'b>,
+    pub(crate) parts: &'a mut Parts,
+    pub(crate) resources: &'a mut Resources,
+    pub(crate) demands: &'a mut Vec<Demand>,
+}
+
+const ROOT: u32 = 1;
+
+impl Unit {
+    /// Takes the next serial; recorded, and not begun before that is durable.
+    pub(crate) fn open(cx: &mut Cx<'_>, id: UnitId, counter: u64, order: &str, plan: &Arc<Plan>) -> Unit {
+        let serial = format!("{}{counter:06}", cx.cell.serial_prefix);
+        let ticket = cx.record(Record::UnitOpened {
+            unit: id,
+            serial: serial.clone(),
+            counter,
+            order: order.into(),
+            plan: plan.clone(),
+        });
+        let data = UnitData {
+            id,
+            serial,
+            order: order.into(),
+            graph: Graph::of(plan),
+            plan: plan.clone(),
+            nest: 0,
+            station: None,
+            components: Vec::new(),
+            places: BTreeMap::new(),
+            location: None,
+            attempts: 0,
+            retested: false,
+            rejecting: false,
+            condemned: None,
+            reject_now: None,
+        };
+        Unit { data, branches: BTreeMap::new(), next_branch: ROOT, life: Life::Opening(ticket), result: None }
+    }
+
+    fn spawn(&mut self, name: String, block: BlockIx, parent: Option<u32>) {
+        let key = BranchKey { unit: self.data.id, branch: self.next_branch };
+        self.branches.insert(self.next_branch, Branch::new(key, name, Cursor::start(block), parent));
+        self.next_branch += 1;
+    }
+
+    /// Every branch has ended.
+    fn quiet(&self) -> bool {
+        self.branches.values().all(|b| b.end.is_some())
+    }
+
+    /// Goes on as far as it can; `true` if anything happened.
+    pub(crate) fn poll(&mut self, shop: &mut Shop<'_, '_>, flow: Flow) -> bool {
+        match self.life {
+            Life::Opening(_) if flow.ends() => {
+                self.close(shop.cx, UnitResult::Interrupted, Some("interrupted".into()));
+                true
+            }
+            Life::Opening(ticket) => {
+                if flow != Flow::Run || !shop.cx.ledger.is_persisted(ticket) {
+                    return false;
+                }
+                self.life = Life::Working;
+                self.spawn("body".into(), self.data.graph.body, None);
+                true
+            }
+            Life::Closing(_) => false,
+            Life::Working | Life::Rejecting => {
+                let moved = self.poll_branches(shop, flow);
+                if self.quiet() {
+                    self.wind_up(shop.cx);
+                    return true;
+                }
+                moved
+            }
+        }
+    }
+
+    fn poll_branches(&mut self, shop: &mut Shop<'_, '_>, flow: Flow) -> bool {
+        let mut moved = false;
+        let keys: Vec<u32> = self.branches.keys().copied().collect();
+        for key in keys {
+            let Some(mut branch) = self.branches.remove(&key) else { continue };
+            let children =
+                branch.children.iter().map(|c| self.branches.get(c).and_then(|b| b.end.clone())).collect();
+            let mut spawns = Vec::new();
+            let mut env = Env {
+                cx: shop.cx,
+                unit: &mut self.data,
+                parts: shop.parts,
+                resources: shop.resources,
+                demands: shop.demands,
+                spawns: &mut spawns,
+                key: branch.key,
+                children,
+            };
+            moved |= branch.poll(&mut env, flow);
+            for spawn in spawns {
+                branch.children.push(self.next_branch);
+                self.spawn(spawn.name, spawn.block, Some(spawn.parent));
+                moved = true;
+            }
+            self.branches.insert(key, branch);
+        }
+        moved
+    }
+
+    /// All branches have ended: the reject path, or the last word.
+    fn wind_up(&mut self, cx: &mut Cx<'_>) {
+        // The root of what ran last; every other branch has ended into it.
+        let root = self.branches.values().rev().find(|b| b.parent.is_none());
+        let end = root.and_then(|b| b.end.clone()).unwrap_or(BranchEnd::Stopped);
+        let condemned = self.data.condemned.clone();
+        self.branches.clear();
+        match (end, &self.life) {
+            (BranchEnd::Passed, Life::Working) => self.close(cx, UnitResult::Good, None),
+            (BranchEnd::Rejected, Life::Working)
+                if self.data.loaded() && !self.data.graph.is_empty(self.data.graph.on_reject) =>
+            {
+                self.life = Life::Rejecting;
+                self.data.rejecting = true;
+                self.data.reject_now = None;
+                self.spawn("on_reject".into(), self.data.graph.on_reject, None);
+            }
+            (BranchEnd::Removed, _) => {
+                self.data.remove_by_hand(cx);
+                self.close(cx, UnitResult::Ng, condemned);
+            }
+            (BranchEnd::Stopped | BranchEnd::Aborted, _) => {
+                let cause = condemned.or_else(|| Some("interrupted".into()));
+                self.close(cx, UnitResult::Interrupted, cause);
+            }
+            _ => self.close(cx, UnitResult::Ng, condemned),
+        }
+    }
+
+    fn close(&mut self, cx: &mut Cx<'_>, result: UnitResult, cause: Option<String>) {
+        let ticket = cx.record(Record::UnitClosed(Box::new(UnitSummary {
+            unit: self.data.id,
+            serial: self.data.serial.clone(),
+            order: self.data.order.clone(),
+            result,
+            cause,
+            retested: self.data.retested,
+            components: self.data.components.clone(),
+            attempts: self.data.attempts,
+        })));
+        self.result = Some(result);
+        self.life = Life::Closing(ticket);
+    }
+
+    /// Its last word is durable. After Stop and Abort that is not waited for: the cell may have stopped
+    /// because the store does not work.
+    pub(crate) fn closed(&self, cx: &Cx<'_>, wait: bool) -> bool {
+        matches!(self.life, Life::Closing(ticket) if !wait || cx.ledger.is_persisted(ticket))
+    }
+}
