@@ -51,6 +51,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 const TEST_ARROWS: &[(&str, &[&str])] = &[
     // Bring-up is tested against the twin's segment.
     ("bus", &["analog-in", "digital-io", "driver-api", "servo-cia402", "twin"]),
+    // The cycle is tested with the real drivers.
+    ("rt", &["analog-in", "digital-io", "servo-cia402"]),
     // A recipe is compiled with the real step kinds.
     ("recipe", &["steps"]),
     // A Plan of the real recipe runs in the controller's and the engine's tests.
