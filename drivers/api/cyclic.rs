@@ -10,7 +10,7 @@
 //! Slices shorter than the driver's process data leave inputs invalid and outputs untouched. A driver
 //! is called only with inputs that a valid exchange brought.
 
-use cellwright_model::TimeNs;
+use cellwright_model::{DurationNs, TimeNs};
 
 /// PDS states (CiA 402-2, 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -60,9 +60,9 @@ pub struct AxisInput {
     pub error_code: u16,
     /// Torque is removed by the safety controller (STO).
     pub sto: bool,
-    /// The drive has not done what its driver asked for within its time-out; stays until the request
+    /// The drive has not done what its driver asked for within this time-out; stays until the request
     /// changes or the drive does it.
-    pub overdue: bool,
+    pub overdue: Option<DurationNs>,
 }
 
 impl AxisInput {

@@ -102,7 +102,7 @@ impl AxisDriver for ServoDriver {
             following_error_au: f64::from(tx.following_error) * au,
             error_code: tx.error_code,
             sto: sequence::sto(tx.statusword),
-            overdue: false,
+            overdue: None,
         };
         self.sequence.saw(&self.input);
         self.input.overdue = self.sequence.overdue();

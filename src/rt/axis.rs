@@ -173,8 +173,9 @@ impl Servo {
         if !self.input.enabled() || self.strayed {
             return fault(RtFaultKind::DriveDisabled, f64::from(self.input.state as u8));
         }
-        if self.input.overdue {
-            return fault(RtFaultKind::DriveTimeout, 0.0);
+        if let Some(timeout) = self.input.overdue {
+            let state = f64::from(self.input.state as u8);
+            return Some(abort_fault(RtFaultKind::DriveTimeout, self.id, state, timeout.as_secs_f64()));
         }
         // The setpoint still standing is the one that the last exchange carried.
         let deviation = self.following.then(|| self.output.position_au - self.input.position_au);
@@ -212,7 +213,7 @@ impl Servo {
     /// following error permits: what a drive that got nothing meanwhile is given next is no jump.
     fn check_lead(&self, m: &Moment, p: f64) -> Result<(), RtFault> {
         let lead = (p - self.input.position_au).abs();
-        if self.motion.at_rest() || lead <= self.own.lead_max(&self.limits, m.dt) {
+        if self.motion.brakes() || lead <= self.own.lead_max(&self.limits, m.dt) {
             return Ok(());
         }
         let kind = RtFaultKind::StaleInput;

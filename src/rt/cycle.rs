@@ -222,13 +222,10 @@ impl Cycle {
             }
             _ if stale > self.stale_cycles_max && !self.bus_down => {
                 self.bus_down = true;
-                self.fail(RtFault {
-                    kind: RtFaultKind::StaleInput,
-                    axis: None,
-                    value: f64::from(stale),
-                    limit: f64::from(self.stale_cycles_max),
-                    class: FaultClass::Abort,
-                });
+                // An abort that has begun has told its cause.
+                if !self.aborted {
+                    self.fail(stale_fault(stale, self.stale_cycles_max));
+                }
             }
             _ => {}
         }
@@ -388,5 +385,15 @@ impl Cycle {
             }
         }
         Ok(())
+    }
+}
+
+fn stale_fault(cycles: u32, bridged: u32) -> RtFault {
+    RtFault {
+        kind: RtFaultKind::StaleInput,
+        axis: None,
+        value: f64::from(cycles),
+        limit: f64::from(bridged),
+        class: FaultClass::Abort,
     }
 }

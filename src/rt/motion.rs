@@ -109,6 +109,11 @@ impl Motion {
         self.course == Course::Rest
     }
 
+    /// At rest, or on the shortest way there.
+    pub(crate) fn brakes(&self) -> bool {
+        matches!(self.course, Course::Rest | Course::Brake(_))
+    }
+
     /// At rest at `p`, from now on.
     pub(crate) fn seed(&mut self, p: f64) {
         self.course = Course::Rest;

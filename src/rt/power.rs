@@ -83,7 +83,7 @@ impl PowerJobs {
 impl PowerJob {
     fn enabled(&self, axes: &mut [Axis]) -> Option<RtEventKind> {
         let overdue = masked(axes, self.axes)
-            .find(|a| a.servo.power == Power::Enabling && a.servo.input.overdue)
+            .find(|a| a.servo.power == Power::Enabling && a.servo.input.overdue.is_some())
             .map(|a| power_fault(&a.servo.input, a.servo.id));
         if let Some(fault) = overdue {
             masked(axes, self.axes)
@@ -114,7 +114,7 @@ impl PowerJob {
                 all_off = false;
             } else if axis.servo.input.enabled() {
                 all_off = false;
-                if axis.servo.input.overdue {
+                if axis.servo.input.overdue.is_some() {
                     let fault = power_fault(&axis.servo.input, axis.servo.id);
                     return Some(RtEventKind::Fault(fault));
                 }
@@ -126,10 +126,11 @@ impl PowerJob {
 
 /// A drive that does not do what it was asked: its own fault, or the time-out.
 fn power_fault(input: &cellwright_driver_api::cyclic::AxisInput, axis: AxisId) -> RtFault {
-    let (kind, value) = if input.faulted() {
-        (RtFaultKind::Drive, f64::from(input.error_code))
+    let (kind, value, limit) = if input.faulted() {
+        (RtFaultKind::Drive, f64::from(input.error_code), 0.0)
     } else {
-        (RtFaultKind::DriveTimeout, f64::from(input.state as u8))
+        let timeout = input.overdue.unwrap_or_default().as_secs_f64();
+        (RtFaultKind::DriveTimeout, f64::from(input.state as u8), timeout)
     };
-    RtFault { kind, axis: Some(axis), value, limit: 0.0, class: FaultClass::Stop }
+    RtFault { kind, axis: Some(axis), value, limit, class: FaultClass::Stop }
 }

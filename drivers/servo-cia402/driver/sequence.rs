@@ -69,8 +69,9 @@ impl Sequence {
         }
     }
 
-    pub(super) fn overdue(&self) -> bool {
-        self.overdue
+    /// The time-out, once it is exceeded.
+    pub(super) fn overdue(&self) -> Option<DurationNs> {
+        self.overdue.then_some(self.timeout)
     }
 
     /// Takes note of new inputs.

@@ -183,6 +183,10 @@ impl Drive {
         self.state == ENABLED
     }
 
+    pub fn follows_positions(&self) -> bool {
+        self.state == ENABLED && self.mode == 8
+    }
+
     fn outputs(&mut self, b: &[u8]) {
         let control = u16::from_le_bytes([b[0], b[1]]);
         let target = i32::from_le_bytes([b[4], b[5], b[6], b[7]]);
@@ -261,6 +265,7 @@ pub enum Wire {
     Lost,
     /// SubDevice left OP, with this AL status code.
     SafeOp(u16, u16),
+    /// A program error, once.
     Panic,
 }
 
@@ -358,7 +363,10 @@ impl Bus for MockBus {
     fn exchange(&mut self, _cycle: u64, image: &mut ProcessImage, _deadline: TimeNs) -> Exchange {
         self.counters.cycles += 1;
         let status = match self.wire {
-            Wire::Panic => panic!("a program error below the cycle"),
+            Wire::Panic => {
+                self.wire = Wire::Good;
+                panic!("a program error below the cycle");
+            }
             Wire::Lost => ExchangeStatus::Lost,
             Wire::SafeOp(position, code) => {
                 ExchangeStatus::AlState { position, state: AlState::SafeOp, code }

@@ -1,0 +1,141 @@
+//! The loop around the cycle: periods, overruns, ordered end, program errors.
+
+mod common;
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use cellwright_model::job::{RtCommand, RtEventKind, RtFaultKind, RtOp};
+use cellwright_model::{AxisId, DurationNs, JobId, TimeNs};
+use cellwright_rt::clock::{Clock, MonotonicClock, VirtualClock};
+use cellwright_rt::{ControllerEnds, Cycle, LoopEnd, Runner, StopRequest, link};
+use common::{MockBus, Wire, cell, drivers};
+
+fn parts() -> (Cycle, MockBus, ControllerEnds) {
+    let cell = cell();
+    let (rt, ends) = link();
+    (Cycle::new(&cell, drivers(&cell), rt).unwrap(), MockBus::default(), ends)
+}
+
+fn events(ends: &mut ControllerEnds) -> Vec<(JobId, RtEventKind)> {
+    core::iter::from_fn(|| ends.next_event()).map(|e| (e.job, e.kind)).collect()
+}
+
+/// Wakes up late by what the test says, once.
+#[derive(Clone, Default)]
+struct LateClock {
+    clock: VirtualClock,
+    late: Rc<Cell<u64>>,
+    woken: Rc<RefCell<Vec<TimeNs>>>,
+}
+
+impl Clock for LateClock {
+    fn now(&self) -> TimeNs {
+        self.clock.now()
+    }
+    fn sleep_until(&self, instant: TimeNs) {
+        self.clock.sleep_until(instant + DurationNs(self.late.take()));
+        self.woken.borrow_mut().push(self.clock.now());
+    }
+    fn advance(&self, by: DurationNs) {
+        self.clock.advance(by);
+    }
+    fn is_virtual(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn skipped_periods_are_counted_and_never_made_up_for() {
+    let (cycle, mut bus, mut ends) = parts();
+    let clock = LateClock::default();
+    let mut runner = Runner::new(cycle, &mut bus, clock.clone());
+    runner.bring_up().unwrap();
+    clock.woken.borrow_mut().clear();
+    let exchanges = runner.bus().counters.cycles;
+    for late_us in [0, 200, 3_500, 0, 0] {
+        clock.late.set(late_us * 1000);
+        runner.tick().unwrap();
+    }
+    let woken: Vec<u64> = clock.woken.borrow().iter().map(|t| t.0 / 1000).collect();
+    let first = woken[0];
+    let offsets: Vec<u64> = woken.iter().map(|t| t - first).collect();
+    assert_eq!(offsets, [0, 1_200, 5_500, 6_000, 7_000], "back on the grid of periods");
+    assert_eq!(runner.statistics().missed(), 3);
+    assert_eq!(runner.bus().counters.cycles - exchanges, 5);
+    let s = *ends.status();
+    assert_eq!(s.bus.missed_cycles, 3);
+    assert_eq!(s.cycle, runner.cycle().number());
+}
+
+#[test]
+fn an_ordered_stop_comes_to_rest_then_disables_then_takes_the_bus_down() {
+    let (cycle, mut bus, mut ends) = parts();
+    let mut runner = Runner::new(cycle, &mut bus, VirtualClock::starting_at(TimeNs(0)));
+    runner.bring_up().unwrap();
+    ends.send(RtCommand { job: JobId(1), op: RtOp::Enable { axes: 0b1111 } }).unwrap();
+    (0..20).for_each(|_| runner.tick().unwrap());
+    let op = RtOp::MoveTo { axis: AxisId(0), target_au: 60.0, velocity_au_s: 100.0 };
+    ends.send(RtCommand { job: JobId(2), op }).unwrap();
+    (0..200).for_each(|_| runner.tick().unwrap());
+    let stop = StopRequest::default();
+    stop.stop();
+    let report = runner.run(&stop);
+    assert_eq!((report.end, report.shutdown), (LoopEnd::Stopped, Ok(())));
+    let stopped = events(&mut ends);
+    assert!(stopped.iter().any(|(job, k)| *job == JobId(2) && matches!(k, RtEventKind::Stopped { .. })));
+    assert!(bus.drives.iter().all(|d| !d.enabled() && d.received.0 == 0));
+    assert_eq!((bus.do_, bus.shutdowns), (0x0100, 1));
+}
+
+#[test]
+fn a_program_error_puts_outputs_off_and_is_told() {
+    let (cycle, mut bus, mut ends) = parts();
+    let mut runner = Runner::new(cycle, &mut bus, VirtualClock::starting_at(TimeNs(0)));
+    runner.bring_up().unwrap();
+    ends.send(RtCommand { job: JobId(1), op: RtOp::Enable { axes: 0b1111 } }).unwrap();
+    ends.send(RtCommand { job: JobId(2), op: RtOp::SetOutputs { mask: 7, value: 7 } }).unwrap();
+    (0..20).for_each(|_| runner.tick().unwrap());
+    assert!(runner.bus().drives[0].enabled());
+    runner.bus().wire = Wire::Panic;
+    let report = runner.run(&StopRequest::default());
+    let LoopEnd::ProgramError { message } = report.end else { panic!("{:?}", report.end) };
+    assert_eq!(message, "a program error below the cycle");
+    let last = events(&mut ends).pop();
+    assert!(matches!(last, Some((JobId(0), RtEventKind::Fault(f))) if f.kind == RtFaultKind::ProgramError));
+    assert!(bus.drives.iter().all(|d| !d.enabled()));
+    assert_eq!((bus.do_, bus.shutdowns), (0x0100, 1));
+}
+
+#[test]
+fn the_controller_can_ask_for_a_bring_up() {
+    let (cycle, mut bus, mut ends) = parts();
+    bus.refuse_bring_up = true;
+    let mut runner = Runner::new(cycle, &mut bus, VirtualClock::starting_at(TimeNs(0)));
+    assert!(runner.bring_up().is_err());
+    assert!(ends.pop_bring_up_fault().is_some());
+    runner.tick().unwrap();
+    assert!(!ends.status().bus.operational);
+    ends.request_bring_up();
+    runner.tick().unwrap();
+    assert!(ends.pop_bring_up_fault().is_some(), "still refused, and told again");
+    runner.bus().refuse_bring_up = false;
+    ends.request_bring_up();
+    runner.tick().unwrap();
+    runner.tick().unwrap();
+    assert!(ends.status().bus.operational);
+    assert_eq!(bus.bring_ups, 3);
+}
+
+#[test]
+fn on_the_real_clock_the_histograms_fill() {
+    let (cycle, mut bus, _ends) = parts();
+    let mut runner = Runner::new(cycle, &mut bus, MonotonicClock);
+    runner.bring_up().unwrap();
+    (0..50).for_each(|_| runner.tick().unwrap());
+    let stop = StopRequest::default();
+    stop.stop();
+    let report = runner.run(&stop);
+    assert!(report.cycles >= 50 && report.wake_ns.count >= 50 && report.exec_ns.p50 > 0);
+    assert_eq!(report.round_trip_ns.max, 1000);
+}
