@@ -40,9 +40,6 @@ struct Compiler<'a> {
     /// Sub-recipes by name, in the order of their first use in `order`.
     parsed: BTreeMap<String, std::rc::Rc<Parsed>>,
     order: Vec<(String, FileId)>,
-    /// Parameters that something used, by place of declaration; over all variants.
-    used: std::collections::BTreeSet<Span>,
-    declared: BTreeMap<Span, String>,
 }
 
 /// Compiles the recipe at `path` for a cell. `variant`: a row of `variants:`, or the defaults.
@@ -84,8 +81,6 @@ fn compile_into(
         parsed: BTreeMap::new(),
         order: vec![(path[directory.len()..].to_string(), file)],
         directory,
-        used: Default::default(),
-        declared: BTreeMap::new(),
     };
     compiler.rows(&root, variant, sink)
 }
@@ -99,19 +94,16 @@ impl Compiler<'_> {
             let span = Span { end: root.span.start, ..root.span };
             sink.error(Code::UnknownVariant, span, format!("there is no variant `{name}`"), help);
         }
-        for decl in &decls {
-            self.declared.insert(decl.name_span, decl.name.clone());
-        }
+        params::warn_unused(&decls, root, sink);
         let mut chosen = None;
         for row in core::iter::once(None).chain(variants.iter().map(Some)) {
+            sink.begin_row();
             let scope = params::scope(&decls, row);
             let plan = self.recipe(root, &scope, row.map(|v| v.name.clone()), sink);
-            self.note_used(&scope);
             if row.map(|v| v.name.as_str()) == wanted {
                 chosen = plan;
             }
         }
-        self.warn_unused(sink);
         let mut plan = chosen?;
         plan.recipe_hash = self.recipe_hash();
         Some(plan)
@@ -146,7 +138,7 @@ impl Compiler<'_> {
         flow::check(&mut d, &head, &walked, root);
         let identity = head.identity?;
         let mut parameters: Vec<_> =
-            scope.params().iter().map(|p| (p.name.clone(), p.text.clone())).collect();
+            scope.values().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         parameters.extend(walked.arguments);
         Some(Plan {
             format: PLAN_FORMAT,
@@ -189,23 +181,6 @@ impl Compiler<'_> {
         let parsed = std::rc::Rc::new(parsed);
         self.parsed.insert(name.to_string(), parsed.clone());
         parsed
-    }
-
-    fn note_used(&mut self, scope: &Scope) {
-        let unused: Vec<_> = scope.unused().map(|p| p.declared).collect();
-        self.used.extend(scope.params().iter().map(|p| p.declared).filter(|s| !unused.contains(s)));
-    }
-
-    fn warn_unused(&self, sink: &mut Sink) {
-        for (span, name) in self.declared.iter().filter(|(span, _)| !self.used.contains(span)) {
-            let message = format!("nothing uses the parameter `{name}`");
-            sink.warning(
-                Code::UnusedParam,
-                *span,
-                message,
-                format!("write `${name}` where it belongs, or take it out"),
-            );
-        }
     }
 
     /// SHA-256 over one line `path SP sha256 LF` for each file, the recipe first, then its sub-recipes

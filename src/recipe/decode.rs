@@ -7,7 +7,7 @@ use cellwright_model::{Dimension, DurationNs, Quantity, QuantityError, QuantityR
 
 use crate::code::Code;
 use crate::diagnostic::Sink;
-use crate::scope::Scope;
+use crate::scope::{Scope, next_reference};
 use crate::source::Span;
 use crate::suggest;
 use crate::tree::{Entry, Mapping, Node, Value};
@@ -61,14 +61,12 @@ impl Decoder<'_> {
     fn substitute(&mut self, written: Text) -> Option<Text> {
         let (mut out, mut origin, mut right) = (String::new(), None, true);
         let mut rest = written.text.as_str();
-        while let Some(at) = rest.find('$') {
+        while let Some((at, name)) = next_reference(rest) {
             out.push_str(&rest[..at]);
-            let after = &rest[at + 1..];
-            let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
-            let name = &after[..end];
             match self.scope.get(name) {
                 Some(param) => {
-                    out.push_str(&param.text);
+                    right &= param.text.is_some();
+                    out.push_str(param.text.as_deref().unwrap_or_default());
                     origin = Some(param.span);
                 }
                 None => {
@@ -78,7 +76,7 @@ impl Decoder<'_> {
                     self.sink.error(Code::UnknownParam, written.span, message, help);
                 }
             }
-            rest = &after[end..];
+            rest = &rest[at + 1 + name.len()..];
         }
         out.push_str(rest);
         right.then_some(Text { text: out, origin, verbatim: false, span: written.span })
@@ -103,6 +101,11 @@ impl Decoder<'_> {
     /// Entries of a mapping whose keys are names given by the author, each an identifier.
     pub fn named<'n>(&mut self, node: &'n Node) -> Option<&'n [Entry]> {
         self.fields(node).map(|f| f.map.entries.as_slice())
+    }
+
+    /// Whether a key of a mapping was refused.
+    pub fn is_incomplete(&self, node: &Node) -> bool {
+        matches!(&node.value, Value::Mapping(map) if map.incomplete)
     }
 
     /// Elements of a list.

@@ -45,6 +45,8 @@ pub struct Sink {
     list: Vec<Diagnostic>,
     dropped: usize,
     errors: usize,
+    /// Diagnostics of the rows before this one.
+    earlier: usize,
 }
 
 impl Sink {
@@ -52,18 +54,25 @@ impl Sink {
     pub fn new() -> Sink {
         Sink::default()
     }
-    /// Keeps a diagnostic; one with the same code at the same place and the same cause is not repeated
-    /// (a mistake in a shared line shows up again in each variant).
+    /// From here on another variant is compiled: what was said at a place is not said there again.
+    pub fn begin_row(&mut self) {
+        self.earlier = self.list.len();
+    }
+    /// Keeps a diagnostic; one with the same code at the same place is not repeated for the same cause, nor
+    /// for another variant (whose numbers may differ).
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        let same = |d: &Diagnostic| {
-            d.code == diagnostic.code && d.span == diagnostic.span && d.message == diagnostic.message
+        let same = |(i, d): (usize, &Diagnostic)| {
+            d.code == diagnostic.code
+                && d.span == diagnostic.span
+                && (i < self.earlier || d.message == diagnostic.message)
         };
         if self.list.len() == DIAGNOSTICS_MAX {
             self.dropped += 1;
             self.errors += 1;
             return;
         }
-        if !self.list.iter().any(same) {
+        let known = self.list.iter().enumerate().any(same);
+        if !known {
             self.errors += usize::from(diagnostic.severity == Severity::Error);
             self.list.push(diagnostic);
         }

@@ -3,11 +3,14 @@
 //! The kind of a parameter (quantity of a dimension, range, whole number, boolean, word) follows from its
 //! default; every other value it is given must be of the same kind and within `min` .. `max`.
 
+use std::collections::BTreeSet;
+
 use cellwright_model::{Dimension, Quantity, QuantityRange};
 
 use crate::code::Code;
 use crate::decode::{Decoder, Fields, Text, is_identifier};
-use crate::scope::Scope;
+use crate::diagnostic::Sink;
+use crate::scope::{Param, Scope, references};
 use crate::source::Span;
 use crate::suggest;
 use crate::tree::{Entry, Node};
@@ -17,7 +20,9 @@ use crate::tree::{Entry, Node};
 pub(crate) struct ParamDecl {
     pub(crate) name: String,
     pub(crate) name_span: Span,
-    /// `None`: the sub-recipe wants an argument.
+    /// A sub-recipe's parameter without one wants an argument.
+    has_default: bool,
+    /// Its default, if it can be used.
     default: Option<Text>,
     kind: Option<Kind>,
     min: Option<f64>,
@@ -94,11 +99,19 @@ fn declaration(d: &mut Decoder<'_>, entry: &Entry, operation: bool) -> ParamDecl
             "letters, digits and `_`: it is written `$name`",
         );
     }
-    let mut decl =
-        ParamDecl { name, name_span: entry.key_span, default: None, kind: None, min: None, max: None };
+    let mut decl = ParamDecl {
+        name,
+        name_span: entry.key_span,
+        has_default: false,
+        default: None,
+        kind: None,
+        min: None,
+        max: None,
+    };
     let Some(mut f) = d.fields(&entry.node) else { return decl };
     let read = |d: &mut Decoder<'_>, n: &Node| value(d, n);
     decl.default = if operation { f.opt("default", d, read) } else { f.req("default", d, read) };
+    decl.has_default = f.entry("default").is_some();
     let extent = decl.default.as_ref().map(|t| classify(&t.text));
     decl.kind = extent.map(|(kind, _)| kind);
     decl.min = f.opt("min", d, |d, n| bound(d, n, decl.kind));
@@ -110,9 +123,7 @@ fn declaration(d: &mut Decoder<'_>, entry: &Entry, operation: bool) -> ParamDecl
         let message = format!("the range of `{}` is empty", decl.name);
         d.sink.error(Code::Reversed, entry.key_span, message, "`min` is not above `max`");
     }
-    if let Some(text) = decl.default.clone() {
-        check(d, &decl, &text);
-    }
+    decl.default = decl.default.take().filter(|text| check(d, &decl, text));
     decl
 }
 
@@ -155,18 +166,18 @@ fn bound(d: &mut Decoder<'_>, node: &Node, kind: Option<Kind>) -> Option<f64> {
     }
 }
 
-/// Refuses a value of another kind or outside the bounds.
-fn check(d: &mut Decoder<'_>, decl: &ParamDecl, value: &Text) {
-    let Some(expected) = decl.kind else { return };
+/// Whether a value is of the parameter's kind and within its bounds; says so if not.
+fn check(d: &mut Decoder<'_>, decl: &ParamDecl, value: &Text) -> bool {
+    let Some(expected) = decl.kind else { return true };
     let (kind, extent) = classify(&value.text);
     let declared = (decl.name_span, "declared here".to_string());
     if kind != expected {
         let message = format!("`{}` is {}, `{}` is {}", decl.name, expected.name(), value.text, kind.name());
         let help = format!("write {}", expected.name());
         d.sink.error_with(Code::ParamKind, value.span, message, help, vec![declared]);
-        return;
+        return false;
     }
-    let Some((lo, hi)) = extent else { return };
+    let Some((lo, hi)) = extent else { return true };
     let below = decl.min.filter(|min| lo < *min);
     let above = decl.max.filter(|max| hi > *max);
     let unit = expected.unit();
@@ -189,6 +200,7 @@ fn check(d: &mut Decoder<'_>, decl: &ParamDecl, value: &Text) {
             vec![declared],
         );
     }
+    below.is_none() && above.is_none()
 }
 
 /// Reads `variants:`: each a value for every parameter.
@@ -219,9 +231,7 @@ fn row_values(d: &mut Decoder<'_>, row: &[Entry], decls: &[ParamDecl]) -> Vec<Op
         .iter()
         .map(|decl| {
             let entry = row.iter().find(|e| e.key == decl.name)?;
-            let text = value(d, &entry.node)?;
-            check(d, decl, &text);
-            Some(text)
+            value(d, &entry.node).filter(|text| check(d, decl, text))
         })
         .collect()
 }
@@ -237,36 +247,46 @@ fn unknown(d: &mut Decoder<'_>, row: &[Entry], decls: &[ParamDecl], code: Code, 
 pub(crate) fn scope(decls: &[ParamDecl], variant: Option<&Variant>) -> Scope {
     let mut scope = Scope::empty();
     for (i, decl) in decls.iter().enumerate() {
-        let given = variant.and_then(|v| v.values.get(i)?.as_ref());
-        if let Some(text) = given.or(decl.default.as_ref()) {
-            scope.add(&decl.name, &text.text, text.span, decl.name_span);
-        }
+        let value = match variant {
+            Some(v) => v.values.get(i).and_then(Option::as_ref),
+            None => decl.default.as_ref(),
+        };
+        add(&mut scope, decl, value);
     }
     scope
 }
 
+fn add(scope: &mut Scope, decl: &ParamDecl, value: Option<&Text>) {
+    let span = value.map_or(decl.name_span, |t| t.span);
+    scope.add(Param { name: decl.name.clone(), text: value.map(|t| t.text.clone()), span });
+}
+
 /// The scope of a sub-recipe: its arguments, read in the scope of its user, over its defaults.
-pub(crate) fn arguments(
-    d: &mut Decoder<'_>,
-    with: Option<&Node>,
-    at: Span,
-    decls: &[ParamDecl],
-) -> Option<Scope> {
-    let before = d.sink.errors();
-    let row = match with {
-        Some(node) => d.named(node)?,
-        None => &[],
-    };
+pub(crate) fn arguments(d: &mut Decoder<'_>, with: Option<&Node>, at: Span, decls: &[ParamDecl]) -> Scope {
+    let row = with.and_then(|node| d.named(node)).unwrap_or_default();
     unknown(d, row, decls, Code::UseArgument, "parameter of the sub-recipe");
     let values = row_values(d, row, decls);
+    let mut scope = Scope::empty();
     for (decl, value) in decls.iter().zip(&values) {
         let given = row.iter().any(|e| e.key == decl.name);
-        if value.is_none() && decl.default.is_none() && !given {
+        if !given && !decl.has_default {
             let labels = vec![(decl.name_span, "declared here, without a default".to_string())];
             let message = format!("the sub-recipe wants `{}`", decl.name);
             let help = format!("add `{}: …` under `with:`", decl.name);
             d.sink.error_with(Code::UseMissing, at, message, help, labels);
         }
+        add(&mut scope, decl, if given { value.as_ref() } else { decl.default.as_ref() });
     }
-    (d.sink.errors() == before).then(|| scope(decls, Some(&Variant { name: String::new(), values })))
+    scope
+}
+
+/// Warns of parameters that nothing in the file names.
+pub(crate) fn warn_unused(decls: &[ParamDecl], root: &Node, sink: &mut Sink) {
+    let mut used = BTreeSet::new();
+    references(root, &mut used);
+    for decl in decls.iter().filter(|decl| !used.contains(&decl.name)) {
+        let message = format!("nothing uses the parameter `{}`", decl.name);
+        let help = format!("write `${}` where it belongs, or take it out", decl.name);
+        sink.warning(Code::UnusedParam, decl.name_span, message, help);
+    }
 }

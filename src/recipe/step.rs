@@ -108,6 +108,8 @@ impl<'a> Context<'a, '_> {
         let components = self.components;
         let found = match named {
             Some(entry) => self.component(&entry.node)?,
+            // A part number that could not be read might have been the one.
+            None if components.iter().any(|c| c.component.part.is_empty()) => return None,
             None => {
                 let sourced: Vec<_> =
                     components.iter().filter(|c| c.component.source == Some(tray)).collect();
@@ -150,7 +152,7 @@ impl<'a> Context<'a, '_> {
             return None;
         }
         match &holds.part {
-            Some(part) if *part != decl.component.part => {
+            Some(part) if *part != decl.component.part && !decl.component.part.is_empty() => {
                 let message = format!(
                     "`{}` holds {part}, `{}` is {}",
                     holds.name, decl.component.name, decl.component.part

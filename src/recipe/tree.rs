@@ -211,9 +211,18 @@ impl<'a> Builder<'a> {
         let width =
             self.text[start as usize..].chars().next().filter(|c| *c != '\n').map_or(0, char::len_utf8);
         let span = Span { file: self.file, start, end: start + width as u32 };
+        if info.contains("recursion limit") {
+            self.too_deep(span);
+            return Stopped::Syntax;
+        }
         let help = "check indentation, quotes, brackets and the space after `:`";
         self.sink.error(Code::YamlSyntax, span, format!("not YAML: {info}"), help);
         Stopped::Syntax
+    }
+
+    fn too_deep(&mut self, span: Span) {
+        let help = format!("at most {DEPTH_MAX} mappings and lists stand inside each other");
+        self.sink.error(Code::TooDeep, span, "nested too deeply", help);
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stopped> {
@@ -307,8 +316,7 @@ impl<'a> Builder<'a> {
 
     fn open(&mut self, span: Span, anchor: usize, tag: Option<&Tag>, body: Body) -> Result<(), Stopped> {
         if self.stack.len() >= DEPTH_MAX {
-            let help = format!("at most {DEPTH_MAX} mappings and lists stand inside each other");
-            self.sink.error(Code::TooDeep, span, "nested too deeply", help);
+            self.too_deep(span);
             return Err(Stopped::Syntax);
         }
         let refused = self.refuse_properties(span, anchor, tag);

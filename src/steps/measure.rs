@@ -53,11 +53,7 @@ pub(crate) fn measurements(
     let head = f.head();
     let given = f.entry("measure");
     let entries = given.and_then(|e| cx.d.named(&e.node)).unwrap_or_default();
-    if given.is_none()
-        || given.is_some_and(
-            |e| matches!(&e.node.value, cellwright_recipe::Value::Mapping(m) if m.entries.is_empty()),
-        )
-    {
+    if given.is_none_or(|e| matches!(&e.node.value, Value::Mapping(m) if m.entries.is_empty())) {
         let all: Vec<_> = offers.iter().map(|o| format!("`{}`", o.of)).collect();
         let help = format!("add `measure:` with limits; this step measures {}", all.join(", "));
         cx.d.sink.warning(Code::NothingJudged, head, "this step judges nothing", help);
@@ -80,7 +76,9 @@ fn measurement(cx: &mut Context<'_, '_>, entry: &Entry, offers: &[Offer]) -> Opt
     };
     let Some(offer) = offer else {
         // The limits' unit is not known: their names are, so that they are not called unknown.
-        ["limits", "warn", "spec", "spc"].into_iter().for_each(|name| drop(f.entry(name)));
+        for name in ["limits", "warn", "spec", "spc"] {
+            f.entry(name);
+        }
         f.finish(cx.d);
         return None;
     };

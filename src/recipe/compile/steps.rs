@@ -112,6 +112,9 @@ impl Walk<'_, '_> {
     fn node(&mut self, d: &mut Decoder<'_>, node: &Node, here: &mut Here, out: &mut Vec<PlanNode>) {
         let Some(entries) = d.named(node) else { return };
         let [entry] = entries else {
+            if d.is_incomplete(node) {
+                return;
+            }
             let message = format!("a step has one key, its kind; here are {}", entries.len());
             let help = "write `- kind: { fields }`, and indent the fields deeper than the kind";
             d.sink.error(Code::WrongKind, entries.get(1).map_or(node.span, |e| e.key_span), message, help);
@@ -244,17 +247,14 @@ impl Walk<'_, '_> {
         let steps = f.req("steps", &mut own, |_, n| Some(n));
         f.finish(&mut own);
         self.check_identity(own.sink, identity, name, major, at);
-        for decl in &decls {
-            self.compiler.declared.insert(decl.name_span, decl.name.clone());
-        }
-        let Some(scope) = params::arguments(d, with, at, &decls) else { return Vec::new() };
-        let arguments = scope.params().iter().map(|p| (format!("{}{}", here.prefix, p.name), p.text.clone()));
+        params::warn_unused(&decls, root, d.sink);
+        let scope = params::arguments(d, with, at, &decls);
+        let arguments =
+            scope.values().map(|(name, value)| (format!("{}{name}", here.prefix), value.to_string()));
         self.out.arguments.extend(arguments);
         let Some(steps) = steps else { return Vec::new() };
         let mut inner = Decoder { sink: &mut *d.sink, scope: &scope };
-        let out = self.list(&mut inner, steps, here);
-        self.compiler.note_used(&scope);
-        out
+        self.list(&mut inner, steps, here)
     }
 
     /// A component that a sub-recipe handles must be one of the recipe's.

@@ -9,10 +9,10 @@ use cellwright_recipe::{Diagnostic, FileSource, Sources, load_cell};
 
 /// Texts by path; what is not here is read from the repository.
 #[derive(Default)]
-pub struct Files(pub BTreeMap<String, Vec<u8>>);
+pub(crate) struct Files(pub(crate) BTreeMap<String, Vec<u8>>);
 
 impl Files {
-    pub fn with(path: &str, text: impl Into<Vec<u8>>) -> Files {
+    pub(crate) fn with(path: &str, text: impl Into<Vec<u8>>) -> Files {
         Files(BTreeMap::from([(path.to_string(), text.into())]))
     }
 }
@@ -27,14 +27,14 @@ impl FileSource for Files {
     }
 }
 
-pub const CELL: &str = "cells/cannula-cell/cell.yaml";
+pub(crate) const CELL: &str = "cells/cannula-cell/cell.yaml";
 
-pub fn repository(path: &str) -> String {
+pub(crate) fn repository(path: &str) -> String {
     String::from_utf8(Files::default().read(path).expect(path)).expect("UTF-8")
 }
 
 /// The embedded cell.
-pub fn cell() -> Cell {
+pub(crate) fn cell() -> Cell {
     let mut sources = Sources::default();
     match load_cell(&Files::default(), CELL, None, &mut sources) {
         Ok((cell, warnings)) => {
@@ -46,7 +46,7 @@ pub fn cell() -> Cell {
 }
 
 /// `R0123 line:column` of each diagnostic.
-pub fn rows(list: &[Diagnostic], sources: &Sources) -> Vec<String> {
+pub(crate) fn rows(list: &[Diagnostic], sources: &Sources) -> Vec<String> {
     let row = |d: &Diagnostic| {
         let (start, _) = sources.places(d.span);
         format!("{} {}:{} {}", d.code.as_str(), start.line, start.column, d.message)
@@ -55,6 +55,20 @@ pub fn rows(list: &[Diagnostic], sources: &Sources) -> Vec<String> {
 }
 
 /// The same without the message.
-pub fn places(list: &[Diagnostic], sources: &Sources) -> Vec<String> {
+pub(crate) fn places(list: &[Diagnostic], sources: &Sources) -> Vec<String> {
     rows(list, sources).into_iter().map(|r| r.splitn(3, ' ').take(2).collect::<Vec<_>>().join(" ")).collect()
+}
+
+/// Takes the marks `«` out of a text and gives the places they stood at, `line:column` each.
+pub(crate) fn marked(text: &str) -> (String, Vec<String>) {
+    let (mut out, mut places, mut line, mut column) = (String::new(), Vec::new(), 1, 1);
+    for c in text.chars() {
+        if c == '«' {
+            places.push(format!("{line}:{column}"));
+            continue;
+        }
+        out.push(c);
+        (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
+    }
+    (out, places)
 }

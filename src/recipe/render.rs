@@ -1,0 +1,154 @@
+//! Diagnostics drawn over their text, by miette; a summary line at the end.
+
+use core::fmt;
+
+use miette::{
+    GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents, SourceCode,
+    SourceSpan, SpanContents,
+};
+
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::source::{SourceFile, Sources, Span};
+
+/// Columns of the drawing: a terminal's half, and what a mail still shows.
+const WIDTH: usize = 100;
+
+/// Draws all of them; `colour` for a terminal.
+pub fn render(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) -> String {
+    let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(WIDTH);
+    let mut out = String::new();
+    for diagnostic in diagnostics {
+        let file = Named(sources.file(diagnostic.span.file));
+        let view = View { diagnostic, sources, file };
+        if handler.render_report(&mut out, &view).is_err() {
+            // Only a span outside its text could lead here; the words are still worth having.
+            out.push_str(&format!("{}: {view}\n", sources.at(diagnostic.span)));
+        }
+        out.push('\n');
+    }
+    out.push_str(&summary(diagnostics));
+    out
+}
+
+/// `2 errors, 1 warning`.
+fn summary(diagnostics: &[Diagnostic]) -> String {
+    let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
+    let words = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
+    format!("{}, {}\n", words(count(Severity::Error), "error"), words(count(Severity::Warning), "warning"))
+}
+
+/// A file under its path.
+struct Named<'a>(&'a SourceFile);
+
+impl SourceCode for Named<'_> {
+    fn read_span<'s>(
+        &'s self,
+        span: &SourceSpan,
+        before: usize,
+        after: usize,
+    ) -> Result<Box<dyn SpanContents<'s> + 's>, MietteError> {
+        let inner = self.0.text.as_str().read_span(span, before, after)?;
+        Ok(Box::new(MietteSpanContents::new_named(
+            self.0.path.clone(),
+            inner.data(),
+            *inner.span(),
+            inner.line(),
+            inner.column(),
+            inner.line_count(),
+        )))
+    }
+}
+
+/// One diagnostic as miette sees it.
+struct View<'a> {
+    diagnostic: &'a Diagnostic,
+    sources: &'a Sources,
+    file: Named<'a>,
+}
+
+impl fmt::Display for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.diagnostic.message)
+    }
+}
+
+impl fmt::Debug for View<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.diagnostic.code.as_str())
+    }
+}
+
+impl std::error::Error for View<'_> {}
+
+impl View<'_> {
+    fn label(&self, span: Span, text: String, primary: bool) -> LabeledSpan {
+        let range = (span.start as usize, (span.end - span.start) as usize);
+        if primary {
+            LabeledSpan::new_primary_with_span(Some(text), range)
+        } else {
+            LabeledSpan::new_with_span(Some(text), range)
+        }
+    }
+}
+
+impl miette::Diagnostic for View<'_> {
+    fn code<'s>(&'s self) -> Option<Box<dyn fmt::Display + 's>> {
+        Some(Box::new(self.diagnostic.code.as_str()))
+    }
+    fn severity(&self) -> Option<miette::Severity> {
+        Some(match self.diagnostic.severity {
+            Severity::Error => miette::Severity::Error,
+            Severity::Warning => miette::Severity::Warning,
+        })
+    }
+    /// The remedy, and the places in other files, which one drawing cannot show.
+    fn help<'s>(&'s self) -> Option<Box<dyn fmt::Display + 's>> {
+        let elsewhere = self.diagnostic.labels.iter().filter(|(s, _)| s.file != self.diagnostic.span.file);
+        let lines = elsewhere.map(|(span, text)| format!("\n{}: {text}", self.sources.at(*span)));
+        Some(Box::new(format!("{}{}", self.diagnostic.help, lines.collect::<String>())))
+    }
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        Some(&self.file)
+    }
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        let d = self.diagnostic;
+        let own = self.label(d.span, d.code.title().to_string(), true);
+        let others = d.labels.iter().filter(|(span, _)| span.file == d.span.file);
+        Some(Box::new(
+            core::iter::once(own).chain(others.map(|(s, text)| self.label(*s, text.clone(), false))),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::Code;
+    use crate::diagnostic::Sink;
+
+    #[test]
+    fn draws_place_cause_and_remedy() {
+        let mut sources = Sources::default();
+        let file = sources.add("r.yaml", "a: 1\nprss: µ\n".as_bytes());
+        let other = sources.add("cell.yaml", b"x: 1\n");
+        let mut sink = Sink::new();
+        let label = |file, start| Span { file, start, end: start + 1 };
+        let labels =
+            vec![(label(other, 3), "declared here".to_string()), (label(file, 0), "first".to_string())];
+        let span = Span { file, start: 5, end: 9 };
+        sink.error_with(Code::UnknownStep, span, "there is no step `prss`", "did you mean `press`?", labels);
+        let text = render(&sink.finish(), &sources, false);
+        for part in [
+            "R0313",
+            "there is no step `prss`",
+            "r.yaml:2:1",
+            "did you mean `press`?",
+            "cell.yaml:1:4: declared here",
+            "first",
+            "1 error, 0 warnings",
+        ] {
+            assert!(text.contains(part), "{part} in\n{text}");
+        }
+    }
+}
