@@ -178,7 +178,7 @@ impl Servo {
             return Some(abort_fault(RtFaultKind::DriveTimeout, self.id, state, timeout.as_secs_f64()));
         }
         // The setpoint still standing is the one that the last exchange carried.
-        let deviation = self.following.then(|| self.output.position_au - self.input.position_au);
+        let deviation = self.following.then_some(self.output.position_au - self.input.position_au);
         self.input_guard.check(self.id, (&self.limits, &self.own), &self.input, deviation, (m.now, m.dt))
     }
 

@@ -96,7 +96,7 @@ impl Tightening {
             Phase::Release => self.lower(m),
             // With stale inputs nothing else is decided, and nothing rises.
             _ if !m.fresh => {}
-            Phase::ToCst => self.to_cst(servo),
+            Phase::ToCst => self.await_cst(servo),
             Phase::Ramp { .. } | Phase::Hold { .. } => return self.turn(servo, m),
             Phase::Coast { since } if servo.slow() || m.now.since(since) >= COAST_MAX => {
                 self.phase = Phase::ToCsp { since: m.now };
@@ -109,7 +109,7 @@ impl Tightening {
         Torque::Running
     }
 
-    fn to_cst(&mut self, servo: &Servo) {
+    fn await_cst(&mut self, servo: &Servo) {
         if servo.input.follows(DriveMode::Cst) {
             self.start_au.get_or_insert(servo.input.position_au);
             self.phase = Phase::Ramp { at_max_since: None };
