@@ -17,7 +17,7 @@ pub struct PlantIx(pub u32);
 /// The simulated machine as a device sees it: numbers by index.
 ///
 /// Names in use: `axis.<axis>.position|velocity` (au, au/s, read by a drive), `axis.<axis>.torque`
-/// (effort of the drive in N or N·m, set by it), `di.<name>` and `do.<name>` (0 or 1), `ai.<name>`
+/// (N·m at the motor, set by the drive), `axis.<axis>.brake` (1 while the drive does not hold the axis), `di.<name>` and `do.<name>` (0 or 1), `ai.<name>`
 /// (physical value in the channel's unit), `sto` or `sto.<axis>` (0 while torque is removed).
 pub trait PlantPort {
     /// Finds a quantity by name; for set-up only.
@@ -94,8 +94,7 @@ pub struct Identity {
     pub serial: u32,
 }
 
-/// Vendor ID of every twin. ETG assigns none above 0xF000_0000 to a manufacturer, so a twin can
-/// never be taken for somebody's product.
+/// Vendor ID of a twin that is not told to stand for somebody's product.
 pub const TWIN_VENDOR: u32 = 0xF000_0CE1;
 
 /// Sizes of the standard mailbox in bytes; a SubDevice that has one speaks CoE.

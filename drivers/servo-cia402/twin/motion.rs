@@ -149,7 +149,9 @@ impl Motion {
     }
 
     fn cascade(&mut self, dt: f64, velocity_before: f64, actual: &Actual, limits: &Limits) {
-        let acceleration = (self.demand_velocity - velocity_before) / dt;
+        // A jump of the demand asks for more than the motor can do: feed no more than that forward.
+        let possible = limits.torque / self.inertia;
+        let acceleration = ((self.demand_velocity - velocity_before) / dt).clamp(-possible, possible);
         self.acceleration += (acceleration - self.acceleration) * share(dt, ACCELERATION_FILTER_S);
         let wanted = self.demand_velocity + self.gains.position * self.following_error(actual);
         let velocity = wanted.clamp(-limits.velocity, limits.velocity);

@@ -183,8 +183,8 @@ impl SubDevice {
 
     /// Writes AL status (0x0130) and AL status code (0x0134).
     pub(super) fn publish_al(&mut self) {
-        let status = self.al.state as u16 | u16::from(self.al.error) * u16::from(ERROR);
-        self.esc.put_u16(reg::AL_STATUS, status);
+        let error = if self.al.error { u16::from(ERROR) } else { 0 };
+        self.esc.put_u16(reg::AL_STATUS, self.al.state as u16 | error);
         self.esc.put_u16(reg::AL_STATUS_CODE, self.al.code);
         self.esc.raise_event(EVENT_AL_STATUS);
     }

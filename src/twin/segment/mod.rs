@@ -213,10 +213,10 @@ impl Segment {
     /// Brings reach and the link bits of every ESC in line with what has power.
     fn rewire(&mut self) {
         self.reachable = self.devices.iter().take_while(|d| d.powered).count();
-        let powered: Vec<bool> = self.devices.iter().map(|d| d.powered).collect();
-        for (i, device) in self.devices.iter_mut().enumerate() {
-            let link_in = i == 0 || powered[i - 1];
-            let link_out = powered.get(i + 1).copied().unwrap_or(false);
+        for i in 0..self.devices.len() {
+            let link_in = i == 0 || self.devices[i - 1].powered;
+            let link_out = self.devices.get(i + 1).is_some_and(|next| next.powered);
+            let device = &mut self.devices[i];
             device.set_links(link_in, link_out);
             device.set_line(i, self.reachable, self.hop_delay_ns);
         }

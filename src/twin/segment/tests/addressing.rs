@@ -27,6 +27,8 @@ fn configured_addresses_and_the_alias() {
     let p = main.one(Pdu::new(FPRD, 0x1002, 0x0010, &[0; 2]));
     assert_eq!((p.data, p.adp, p.wkc), (vec![0x02, 0x10], 0x1002, 1));
     assert_eq!(main.one(Pdu::new(FPRD, 0x2000, 0x0010, &[0; 2])).wkc, 0);
+    assert_eq!(main.one(Pdu::new(FPWR, 0x1003, 0x0F80, &[0x5A])).wkc, 1);
+    assert_eq!((0..3).map(|p| main.read(p, 0x0F80, 1).0[0]).collect::<Vec<_>>(), [0, 0, 0x5A]);
     // Alias 0 answers only when DL control says so.
     assert_eq!(main.one(Pdu::new(FPRD, 0, 0x0010, &[0; 2])).wkc, 0);
     assert_eq!(main.write(1, 0x0103, &[1]), 1);
