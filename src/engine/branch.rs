@@ -378,7 +378,9 @@ impl Branch {
         let Some(run) = &self.run else { return true };
         let step = env.unit.plan.step(run.step);
         let finishing = match self.machine.state() {
-            S::Running | S::Verifying => true,
+            S::Running => true,
+            // Recorded: nothing of it is done any more, it only waits for the commit.
+            S::Verifying => !run.recorded(),
             S::AwaitOperator => self.decision.is_none(),
             _ => false,
         };

@@ -174,7 +174,7 @@ impl Core {
             }
             FaultClass::RejectPart => {
                 for unit in self.units.values_mut().filter(|u| !u.data.rejecting) {
-                    unit.data.reject_now = Some(fault.code.clone());
+                    unit.data.reject_now = Some(format!("{} {}", fault.code, fault.place));
                 }
             }
         }

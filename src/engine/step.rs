@@ -408,7 +408,7 @@ impl StepRun {
 
     /// After Stop, at rest: ends captures and works the cleanup. `true` once nothing is left to do.
     pub(crate) fn poll_stopped(&mut self, env: &mut Env<'_, '_>) -> bool {
-        if matches!(self.verify, Verify::Recorded(_)) {
+        if self.recorded() {
             return true;
         }
         if !matches!(self.verify, Verify::Cleanup { .. }) {
@@ -430,7 +430,7 @@ impl StepRun {
         if let Some(Op::Ask { id } | Op::Device { id, .. }) = self.op {
             env.cx.withdraw(id);
         }
-        if !matches!(self.verify, Verify::Recorded(_)) {
+        if !self.recorded() {
             self.record(env, outcome, Some(cause.to_string()));
         }
     }
@@ -483,6 +483,11 @@ impl StepRun {
         }
     }
 
+    /// Its outcome is in the record, though perhaps not durable yet.
+    pub(crate) fn recorded(&self) -> bool {
+        matches!(self.verify, Verify::Recorded(_))
+    }
+
     /// Hold has lasted this long.
     pub(crate) fn shift(&mut self, by: DurationNs, cx: &mut Cx<'_>) {
         self.deadline = self.deadline + by;
@@ -490,9 +495,7 @@ impl StepRun {
         if let Some(op) = &mut self.op {
             op.shift(by, cx);
         }
-        for deadline in [&mut self.cancelling] {
-            *deadline = deadline.map(|d| d + by);
-        }
+        self.cancelling = self.cancelling.map(|d| d + by);
         if let Verify::Captures { deadline } | Verify::Check { deadline } | Verify::Cleanup { deadline } =
             &mut self.verify
         {
