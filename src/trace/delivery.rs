@@ -25,6 +25,8 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// Patience before a failed batch is tried again: doubled from the first to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_LAST: Duration = Duration::from_secs(2);
+/// How often an idle delivery asks whether the recorders still have all of it.
+const PROBE: Duration = Duration::from_secs(2);
 /// How soon an idle delivery notices that it shall end.
 const IDLE: Duration = Duration::from_millis(100);
 
@@ -132,10 +134,17 @@ enum Round {
 impl Work {
     fn run(mut self) {
         let mut patience = RETRY_FIRST;
+        let mut asked = Instant::now();
         while !self.stopped() {
             if self.head.wait_beyond(self.at, IDLE).seq <= self.at {
-                continue;
+                if self.at == 0 || asked.elapsed() < PROBE {
+                    continue;
+                }
+                // The last event once more: a recorder that lost its store, or missed the last round,
+                // says how far it is behind.
+                self.at -= 1;
             }
+            asked = Instant::now();
             match self.round().unwrap_or_else(|e| Round::Problem(e.to_string())) {
                 Round::Next(at) => {
                     patience = RETRY_FIRST;

@@ -87,7 +87,7 @@ pub fn show(records: &dyn Records, serial: &str, stream: Option<&str>) -> Result
 
 fn record(serial: &str, events: &[SealedLine]) -> Value {
     let of_type = |name: &'static str| events.iter().filter(move |e| e.type_name == name);
-    let result = of_type("cellwright.unit.result").last();
+    let result = of_type("cellwright.unit.result").next_back();
     // Events of a unit carry all context; the opening, or what there is first, says what holds for it.
     let base = of_type("cellwright.unit.opened").next().or(events.first());
     let field = |name: &str| base.and_then(|e| e.data.get(name)).cloned().unwrap_or(Value::Null);

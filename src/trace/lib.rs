@@ -12,6 +12,8 @@
 //! store. The line of an event is the same bytes everywhere.
 
 pub mod chain;
+#[cfg(test)]
+mod chaos;
 pub mod delivery;
 pub mod dhr;
 pub mod error;

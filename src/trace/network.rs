@@ -128,6 +128,11 @@ fn config(options: &NetworkOptions, listen: &[String]) -> Result<Config, TraceEr
         ("mode", serde_json::json!(mode)),
         ("scouting/multicast/enabled", serde_json::json!(false)),
         ("scouting/gossip/enabled", serde_json::json!(false)),
+        // Nobody is scouted for, so there is nobody to wait for.
+        ("open/return_conditions/connect_scouted", serde_json::json!(false)),
+        ("scouting/delay", serde_json::json!(0)),
+        // A cell or recorder that was restarted is found again within a second.
+        ("connect/retry", serde_json::json!({"period_init_ms": 100, "period_max_ms": 1000})),
         ("listen/endpoints", serde_json::json!(listen)),
         ("connect/endpoints", serde_json::json!(options.connect)),
     ];

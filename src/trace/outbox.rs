@@ -138,34 +138,34 @@ impl Outbox {
     /// [`TraceError::Refused`]: that one transaction can never be durable; leave it out.
     /// Others: the disk or the database; try again later.
     pub fn commit(&mut self, batch: &[Transaction], delivered: u64) -> Result<Vec<Committed>, TraceError> {
-        if self.conn.is_none() {
-            self.reopen()?;
-        }
-        let mut sealer = self.sealer.clone();
-        let committed = batch.iter().map(|tx| seal(&mut sealer, tx)).collect::<Result<Vec<_>, _>>()?;
-        let delivered = delivered.min(self.sealer.head().seq).max(self.delivered);
-        let result = match self.conn.as_mut() {
-            Some(conn) => write(conn, &self.durable, batch, &committed, delivered, self.options.tail),
-            None => return Ok(Vec::new()),
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => self.reopen()?,
         };
-        match result {
-            Ok(()) => {
-                self.sealer = sealer;
-                self.delivered = delivered;
-                if self.durable.seq < self.sealer.head().seq {
-                    self.durable = self.sealer.head();
-                }
-                Ok(committed)
-            }
-            Err(WriteError::Refused(e)) => Err(e),
-            Err(WriteError::Sql(e)) => {
-                self.conn = None;
-                Err(TraceError::sql("cannot write", &self.path, &e))
-            }
+        let mut sealer = self.sealer.clone();
+        let committed = batch.iter().map(|tx| seal(&mut sealer, tx)).collect::<Result<Vec<_>, _>>();
+        let delivered = delivered.min(self.sealer.head().seq).max(self.delivered);
+        let written = committed.map_err(WriteError::Refused).and_then(|committed| {
+            write(&mut conn, &self.durable, batch, &committed, delivered, self.options.tail)?;
+            Ok(committed)
+        });
+        // After any other error the connection is given up.
+        if matches!(written, Ok(_) | Err(WriteError::Refused(_))) {
+            self.conn = Some(conn);
         }
+        let committed = written.map_err(|e| match e {
+            WriteError::Refused(e) => e,
+            WriteError::Sql(e) => TraceError::sql("cannot write", &self.path, &e),
+        })?;
+        self.sealer = sealer;
+        self.delivered = delivered;
+        if self.durable.seq < self.sealer.head().seq {
+            self.durable = self.sealer.head();
+        }
+        Ok(committed)
     }
 
-    fn reopen(&mut self) -> Result<(), TraceError> {
+    fn reopen(&mut self) -> Result<Connection, TraceError> {
         let conn = sqlite::open(&self.path, self.options.pages_max)?;
         let sql = |e: &rusqlite::Error| TraceError::sql("cannot read", &self.path, e);
         self.durable = tables::head(&conn).map_err(|e| sql(&e))?;
@@ -173,8 +173,7 @@ impl Outbox {
             let problem = format!("event {} was there and is gone", self.sealer.head().seq);
             return Err(TraceError::Damaged { path: self.path.clone(), problem });
         }
-        self.conn = Some(conn);
-        Ok(())
+        Ok(conn)
     }
 
     /// A commit that fails after its data reached the disk, as a failing fsync leaves it.

@@ -42,7 +42,8 @@ impl Cell {
 
     /// A recorder as a process of its own would be: with its own session.
     fn recorder(&self) -> (Network, Recorder) {
-        let network = Network::open(&NetworkOptions::recorder(&self.network.endpoints()[0])).expect("loopback");
+        let network =
+            Network::open(&NetworkOptions::recorder(&self.network.endpoints()[0])).expect("loopback");
         let store = SqliteStore::open(&self.store(), StoreOptions::default()).expect("a store");
         let recorder = Recorder::start(&network, EVERY_CELL, Box::new(store)).expect("a thread");
         (network, recorder)
@@ -118,13 +119,13 @@ fn a_recorder_that_lost_its_store_is_filled_again() {
         let _ = std::fs::remove_file(cell.dir.path().join(file));
     }
     std::fs::remove_dir_all(cell.dir.path().join("curves")).expect("there");
+    // Nothing new happens: delivery asks by itself.
     let _second = cell.recorder();
-    let more = cell.make(50, 1);
     let until = Instant::now() + SOON;
-    while cell.kept().len() < 84 && Instant::now() < until {
+    while cell.kept().len() < told.len() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert_eq!(cell.kept(), [told, more].concat());
+    assert_eq!(cell.kept(), told);
 }
 
 #[test]
@@ -184,7 +185,10 @@ fn live_events_come_on_their_keys_with_the_line_as_stored() {
     // The declaration is on its way to the cell: wait until something comes through.
     let until = Instant::now() + SOON;
     let probe = || cell.network.session().put("cellwright/v1/probe", "").wait().expect("a session");
-    while { probe(); samples.recv_timeout(Duration::from_millis(20)).ok().flatten().is_none() } {
+    while {
+        probe();
+        samples.recv_timeout(Duration::from_millis(20)).ok().flatten().is_none()
+    } {
         assert!(Instant::now() < until, "no connection");
     }
     let live = LivePublisher::start(&cell.network, address()).expect("a thread");
@@ -223,9 +227,11 @@ fn a_cell_listens_again_where_it_did() {
     let endpoint = first.endpoints()[0].clone();
     assert!(endpoint.starts_with("tcp/127.0.0.1:") && !endpoint.ends_with(":0"), "{endpoint}");
     // It is taken: another one.
-    assert_ne!(NetworkOptions::cell_at(dir.path()).listen, [endpoint.clone()]);
+    assert_ne!(NetworkOptions::cell_at(dir.path()).listen[0], endpoint);
     first.close();
     drop(first);
     assert_eq!(NetworkOptions::cell_at(dir.path()).listen, [endpoint]);
-    assert!(Network::open(&NetworkOptions { listen: vec!["nonsense".into()], ..NetworkOptions::cell() }).is_err());
+    assert!(
+        Network::open(&NetworkOptions { listen: vec!["nonsense".into()], ..NetworkOptions::cell() }).is_err()
+    );
 }

@@ -1,6 +1,6 @@
 use super::*;
-use crate::ingest::{Verdict, take_batch, take_curve};
 use crate::chain::Sealer;
+use crate::ingest::{Verdict, take_batch, take_curve};
 use crate::store::{SqliteReader, SqliteStore, StoreOptions};
 use crate::testing;
 
@@ -31,8 +31,23 @@ fn the_record_of_a_serial_has_the_shape_that_programs_read() {
     has(
         &dhr,
         &[
-            "serial", "result", "disposition", "released", "origin", "purpose", "order", "lot", "udi", "recipe", "cell",
-            "program", "components", "equipment", "environment", "steps", "chain",
+            "serial",
+            "result",
+            "disposition",
+            "released",
+            "origin",
+            "purpose",
+            "order",
+            "lot",
+            "udi",
+            "recipe",
+            "cell",
+            "program",
+            "components",
+            "equipment",
+            "environment",
+            "steps",
+            "chain",
         ],
     );
     has(&dhr["recipe"], &["id", "version", "hash"]);

@@ -55,7 +55,9 @@ fn gaps_forks_and_forgeries_are_not_kept() {
     let mut sealer = Sealer::simulated(&testing::address(), 1);
     let events = lines(&mut sealer, drafts.clone());
     assert_eq!(take_batch(&mut store, &events[1]), Verdict::Behind { seq: 0 });
-    assert!(refusal(take_batch(&mut store, &[&events[0][..], &events[2]].join("\n"))).contains("does not follow"));
+    assert!(
+        refusal(take_batch(&mut store, &[&events[0][..], &events[2]].join("\n"))).contains("does not follow")
+    );
     assert!(refusal(take_batch(&mut store, &events[0].replace("ada", "eve"))).contains("hash"));
     assert!(refusal(take_batch(&mut store, "")).contains("empty"));
     assert!(refusal(take_batch(&mut store, "{}")).contains("first event"));
@@ -82,7 +84,9 @@ fn a_production_store_takes_no_twin_and_no_simulation() {
         lines(&mut sealer, drafts.into_iter().take(1).collect()).join("\n")
     };
     assert!(refusal(take_batch(&mut store, &batch(Origin::Twin, Purpose::Production))).contains("twin"));
-    assert!(refusal(take_batch(&mut store, &batch(Origin::Real, Purpose::Simulation))).contains("simulation"));
+    assert!(
+        refusal(take_batch(&mut store, &batch(Origin::Real, Purpose::Simulation))).contains("simulation")
+    );
     let real = batch(Origin::Real, Purpose::Production);
     assert_eq!(take_batch(&mut store, &real), Verdict::Committed { seq: 1 });
     // The kind is the store's, not the opener's.

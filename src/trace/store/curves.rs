@@ -63,7 +63,7 @@ impl CurveFiles {
         let write = || -> std::io::Result<()> {
             let folder = self.root.join(&hash[..2]);
             fs::create_dir_all(&folder)?;
-            let temporary = folder.join(format!(".{hash}.{}", std::process::id()));
+            let temporary = folder.join(format!(".{hash}.new")); // One recorder holds the store.
             let written = File::create(&temporary)
                 .and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()))
                 .and_then(|()| fs::rename(&temporary, &path));

@@ -113,13 +113,6 @@ impl SqliteStore {
         }
         sql.commit()
     }
-
-    fn ready(&mut self) -> Result<(), TraceError> {
-        if self.conn.is_none() {
-            self.conn = Some(sqlite::open(&self.path, self.options.pages_max)?);
-        }
-        Ok(())
-    }
 }
 
 impl Store for SqliteStore {
@@ -160,16 +153,20 @@ impl Store for SqliteStore {
     }
 
     fn append(&mut self, events: &[SealedLine]) -> Result<(), TraceError> {
-        self.ready()?;
-        let Some(conn) = self.conn.as_mut() else { return Ok(()) };
-        Self::write(conn, events).map_err(|e| {
-            self.conn = None;
-            TraceError::sql("cannot write", &self.path, &e)
-        })
+        let mut conn = match self.conn.take() {
+            Some(conn) => conn,
+            None => sqlite::open(&self.path, self.options.pages_max)?,
+        };
+        Self::write(&mut conn, events).map_err(|e| TraceError::sql("cannot write", &self.path, &e))?;
+        self.conn = Some(conn);
+        Ok(())
     }
 
     fn recover(&mut self) -> Result<(), TraceError> {
-        self.ready()
+        if self.conn.is_none() {
+            self.conn = Some(sqlite::open(&self.path, self.options.pages_max)?);
+        }
+        Ok(())
     }
 }
 

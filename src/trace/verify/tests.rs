@@ -76,7 +76,8 @@ fn a_fresh_store_holds() {
 fn every_altered_column_is_found() {
     for column in ["hash", "prevhash", "type", "time", "serial", "line"] {
         for seq in [1, 6, 12] {
-            let change = format!("UPDATE events SET {column} = replace({column}, '0', 'x') || ' ' WHERE seq = {seq}");
+            let change =
+                format!("UPDATE events SET {column} = replace({column}, '0', 'x') || ' ' WHERE seq = {seq}");
             Recorded::found(&change, &format!("STREAM:{seq}"), "altered");
         }
     }
@@ -119,15 +120,18 @@ fn missing_rows_are_found_the_last_too() {
     let cut = "DELETE FROM events WHERE seq > 8;
         UPDATE heads SET seq = 8, hash = (SELECT hash FROM events WHERE seq = 8)";
     Recorded::found(cut, "STREAM:12", "missing at the end: events 9 to 12");
-    Recorded::found("DELETE FROM events; DELETE FROM heads", "STREAM:12", "missing at the end: events 1 to 12");
+    Recorded::found(
+        "DELETE FROM events; DELETE FROM heads",
+        "STREAM:12",
+        "missing at the end: events 1 to 12",
+    );
 }
 
 #[test]
 fn extra_and_exchanged_rows_are_found() {
     let copy = "INSERT INTO events SELECT stream, 13, hash, prevhash, type, time, serial, line FROM events WHERE seq = 12";
     Recorded::found(copy, "STREAM:13", "exchanged");
-    let elsewhere =
-        "INSERT INTO events SELECT 'forged', seq, hash, prevhash, type, time, serial, line FROM events WHERE seq = 1";
+    let elsewhere = "INSERT INTO events SELECT 'forged', seq, hash, prevhash, type, time, serial, line FROM events WHERE seq = 1";
     Recorded::found(elsewhere, "forged:1", "exchanged");
     let swap = "UPDATE events SET seq = 100 WHERE seq = 5; UPDATE events SET seq = 5 WHERE seq = 6;
         UPDATE events SET seq = 6 WHERE seq = 100";
@@ -161,7 +165,11 @@ fn curves_are_checked_by_their_content() {
         let mut bytes = std::fs::read(&path).expect("there");
         bytes[byte] ^= 1;
         std::fs::write(&path, bytes).expect("writable");
-        recorded.assert_found("flipped", &file, "altered: curve of STREAM".split(" of").next().unwrap_or_default());
+        recorded.assert_found(
+            "flipped",
+            &file,
+            "altered: curve of STREAM".split(" of").next().unwrap_or_default(),
+        );
     }
     let recorded = recorded();
     std::fs::remove_file(recorded.dir.path().join(&file)).expect("there");
@@ -182,9 +190,15 @@ fn exported_heads_stand_in_for_the_outbox() {
         "DELETE FROM events WHERE seq = 12;
          UPDATE heads SET seq = 11, hash = (SELECT hash FROM events WHERE seq = 11)",
     );
-    assert!(verify_files(&recorded.store, None, None).expect("readable").ok, "a chain cannot see its end missing");
+    assert!(
+        verify_files(&recorded.store, None, None).expect("readable").ok,
+        "a chain cannot see its end missing"
+    );
     let report = verify();
-    assert!(!report.ok && report.problems[0].what.contains("missing at the end: events 12 to 12"), "{report:?}");
+    assert!(
+        !report.ok && report.problems[0].what.contains("missing at the end: events 12 to 12"),
+        "{report:?}"
+    );
     std::fs::write(&exported, "[]").expect("writable");
     assert!(verify_files(&recorded.store, None, Some(&exported)).is_err());
 }
