@@ -123,6 +123,8 @@ pub struct ThreadPhysics {
     pub stiffness_nm_per_deg: Spread,
     /// Torsional stiffness of spindle and bit in series.
     pub bit_nm_per_deg: f64,
+    /// Damping of that spring with the spindle's inertia, as a share of the critical one.
+    pub bit_damping: f64,
     /// A cross-threaded cap binds from here.
     pub cross_angle_deg: Spread,
     pub cross_nm_per_deg: f64,

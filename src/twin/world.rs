@@ -13,10 +13,10 @@ use cellwright_cobot_ros2::link::link;
 use cellwright_cobot_ros2::twin::{CobotModel, CobotModelError, GRID_NS, TwinCobot, Workspace};
 use cellwright_digital_io::twin::{CouplerTwin, DigitalInputTwin, DigitalOutputTwin};
 use cellwright_driver_api::twin::{Identity, SubDeviceModel, UnresolvedQuantity};
-use cellwright_model::TimeNs;
 use cellwright_model::cell::{Axis, Cell, DeviceKind, SubDevice};
 use cellwright_model::plant::PlantDescription;
 use cellwright_model::robot::Joints;
+use cellwright_model::{DurationNs, TimeNs};
 use cellwright_servo_cia402::twin::{ServoConfig, ServoTwin};
 
 use crate::plant::{Cursors, Injection, Places, Plant, PlantError, SUBSTEP_NS, Truth};
@@ -127,9 +127,12 @@ impl World {
         Ok((world, TwinPorts { robots, scene }))
     }
 
-    /// The segment answers a frame in place; false if nothing comes back.
-    pub fn process(&mut self, frame: &mut [u8], now: TimeNs) -> bool {
-        matches!(self.segment.process(frame, now), Processed::Returned { .. })
+    /// The segment answers a frame in place: how long it is on its way, `None` if nothing comes back.
+    pub fn process(&mut self, frame: &mut [u8], now: TimeNs) -> Option<DurationNs> {
+        match self.segment.process(frame, now) {
+            Processed::Returned { round_trip_ns } => Some(DurationNs(round_trip_ns)),
+            Processed::Dropped(_) => None,
+        }
     }
 
     /// Advances the world by `dt_ns` of nominal time, to `now` of the controller's clock.
@@ -225,13 +228,25 @@ fn model(
             let channels: Vec<_> = (0..CHANNELS).map(|c| channel(cell, position, c)).collect();
             Box::new(AnalogInTwin::new(&device.name, identity, &channels, plant).map_err(WorldError::Device)?)
         }
-        DeviceKind::ServoCia402 => {
-            let place = cell.axes.iter().position(|a| a.subdevice == position);
-            let place = place.ok_or_else(|| WorldError::NoAxis { device: device.name.clone() })?;
-            let config = servo(&cell.axes[place], &description.axes[place], identity);
-            Box::new(ServoTwin::new(config, plant).map_err(WorldError::Device)?)
-        }
+        DeviceKind::ServoCia402 => servo_twin(cell, description, position, plant)?,
     })
+}
+
+/// The drive at a position of the segment, tuned to its axis in the plant.
+///
+/// Errors: the position moves no axis, or the plant does not have it.
+pub fn servo_twin(
+    cell: &Cell,
+    description: &PlantDescription,
+    position: usize,
+    plant: &Plant,
+) -> Result<Box<dyn SubDeviceModel>, WorldError> {
+    let device = cell.segment.get(position).map_or_else(String::new, |d| d.name.clone());
+    let place = cell.axes.iter().position(|a| a.subdevice == position);
+    let physics = place.and_then(|i| description.axes.get(i));
+    let (Some(place), Some(physics)) = (place, physics) else { return Err(WorldError::NoAxis { device }) };
+    let config = servo(&cell.axes[place], physics, identity(&cell.segment[position]));
+    Ok(Box::new(ServoTwin::new(config, plant).map_err(WorldError::Device)?))
 }
 
 fn channel(cell: &Cell, position: usize, channel: u8) -> ChannelConfig {

@@ -97,6 +97,7 @@ pub(super) fn thread(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Th
     let snug_angle = req_spread(&mut f, d, "snug_angle", Dimension::Angle);
     let stiffness = req_spread(&mut f, d, "stiffness", Dimension::Torque);
     let bit = positive(&mut f, d, "bit", Dimension::Torque);
+    let damping = f.req("damping", d, |d, n| not_negative(d, n, Dimension::Ratio));
     let cross_angle = req_spread(&mut f, d, "cross_angle", Dimension::Angle);
     let cross = positive(&mut f, d, "cross_stiffness", Dimension::Torque);
     let strip = req_spread(&mut f, d, "strip", Dimension::Torque);
@@ -109,6 +110,7 @@ pub(super) fn thread(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Th
         snug_angle_deg: snug_angle?,
         stiffness_nm_per_deg: stiffness?,
         bit_nm_per_deg: bit?,
+        bit_damping: damping?,
         cross_angle_deg: cross_angle?,
         cross_nm_per_deg: cross?,
         strip_nm: strip?,

@@ -101,6 +101,8 @@ pub struct Plant {
     table: Option<usize>,
     table_seen_au: f64,
     lanes: Vec<Lane>,
+    /// Of the bit, in N·m for each deg/s.
+    bit_damping: f64,
     leak_tester: Option<LeakTester>,
     volume: LeakVolume,
     at_work: AtWork,
@@ -165,6 +167,7 @@ impl Plant {
             table: cell.table.as_ref().map(|t| t.axis.index()),
             table_seen_au: f64::NAN,
             lanes: lanes(cell),
+            bit_damping: bit_damping(&truth),
             leak_tester: cell.leak_testers.first().cloned(),
             volume: LeakVolume::default(),
             at_work: AtWork::default(),
@@ -342,7 +345,9 @@ impl Plant {
                 let behind = axis.position_au - assembly.cap_turned_deg;
                 self.at_work.bit_zero_deg = self.at_work.bit_zero_deg.min(behind);
                 let travel = axis.position_au - self.at_work.bit_zero_deg;
-                process::push(travel, &mut assembly.cap_turned_deg, thread.bit_nm_per_deg, |angle| {
+                let bit = (thread.bit_nm_per_deg, self.bit_damping);
+                let pusher = (travel, axis.velocity_au_s);
+                process::push_damped(pusher, &mut assembly.cap_turned_deg, bit, |angle| {
                     process::thread_resistance(&thread, cap, angle)
                 })
             }
@@ -416,6 +421,16 @@ fn substeps(ns: u64) -> u32 {
 fn physical(cell: &Cell, ambient_degc: f64) -> Vec<f64> {
     let at_rest = |d| if d == Dimension::Temperature { ambient_degc } else { 0.0 };
     cell.analogs.iter().map(|a| at_rest(a.dimension)).collect()
+}
+
+/// Damping of the bit in N·m for each deg/s: a share of what is critical with the spindle's inertia.
+fn bit_damping(truth: &Truth) -> f64 {
+    let thread = &truth.description.thread;
+    let spindle = &truth.description.axes[thread.axis.index()];
+    let gear = 360.0 / spindle.au_per_revolution;
+    let stiffness_rad = thread.bit_nm_per_deg.to_degrees();
+    let critical = 2.0 * (stiffness_rad * spindle.inertia_kgm2 * gear * gear).sqrt();
+    (thread.bit_damping * critical).to_radians()
 }
 
 fn lanes(cell: &Cell) -> Vec<Lane> {

@@ -18,8 +18,6 @@ pub mod parts;
 pub mod places;
 pub mod process;
 mod sensors;
-#[cfg(test)]
-mod tests;
 
 pub use machine::{Injection, Plant, PlantError};
 pub use parts::Truth;

@@ -63,6 +63,22 @@ pub fn push(travel: f64, slid: &mut f64, stiffness: f64, resistance: impl Fn(f64
     force
 }
 
+/// The same through a spring with a damper beside it, for a pusher that moves at `speed`: where the slider
+/// sticks, the damper adds its force, as far as the slider still sticks and the spring does not pull.
+pub fn push_damped(
+    (travel, speed): (f64, f64),
+    slid: &mut f64,
+    (stiffness, damping): (f64, f64),
+    resistance: impl Fn(f64) -> (f64, f64),
+) -> f64 {
+    let before = *slid;
+    let spring = push(travel, slid, stiffness, &resistance);
+    if spring <= 0.0 || *slid != before {
+        return spring;
+    }
+    (spring + damping * speed).clamp(0.0, resistance(*slid).0.max(spring))
+}
+
 /// Pressure of the volume under test, Pa gauge.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct LeakVolume {
@@ -98,6 +114,18 @@ mod tests {
         assert!((push(0.25, &mut slid, 100.0, holds) - 5.0).abs() < 1e-9, "springs back");
         assert_eq!(push(0.10, &mut slid, 100.0, holds), 0.0, "pulls nothing");
         assert!((slid - 0.20).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_damper_adds_its_force_only_while_the_slider_sticks() {
+        let holds = |_: f64| (10.0, 0.0);
+        let mut slid = 0.0;
+        assert_eq!(push_damped((0.05, 20.0), &mut slid, (100.0, 0.1), holds), 7.0);
+        assert_eq!(push_damped((0.05, 90.0), &mut slid, (100.0, 0.1), holds), 10.0);
+        assert_eq!(push_damped((0.05, -90.0), &mut slid, (100.0, 0.1), holds), 0.0);
+        assert_eq!(slid, 0.0);
+        assert!((push_damped((0.30, 90.0), &mut slid, (100.0, 0.1), holds) - 10.0).abs() < 1e-9);
+        assert_eq!(push_damped((0.10, 90.0), &mut slid, (100.0, 0.1), holds), 0.0);
     }
 
     #[test]

@@ -99,10 +99,13 @@ fn every_good_cap_passes_and_every_bad_one_fails_clearly() {
         let at = |angle| thread_resistance(&thread, &cap, angle).0;
         // What the spindle sees: the bit winds up under the torque.
         let angle_of = |torque: f64| {
-            (0..200_000)
-                .map(|i| f64::from(i) * 0.01)
-                .find(|&a| at(a) >= torque)
-                .map(|a| a + torque / thread.bit_nm_per_deg)
+            // Torque never falls with the angle: halve towards where it first reaches it.
+            let (mut lo, mut hi) = (0.0, 2_000.0);
+            for _ in 0..50 {
+                let middle = (lo + hi) / 2.0;
+                if at(middle) >= torque { hi = middle } else { lo = middle }
+            }
+            (at(hi) >= torque).then(|| hi + torque / thread.bit_nm_per_deg)
         };
         match cap.defect {
             Some(Defect::CapCrossThread) => {

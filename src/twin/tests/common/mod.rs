@@ -6,6 +6,8 @@ use cellwright_model::cell::Cell;
 use cellwright_model::plant::PlantDescription;
 use cellwright_recipe::{FileSource, Sources, load_cell, load_plant};
 
+pub(crate) mod bench;
+
 struct Embedded;
 
 impl FileSource for Embedded {
