@@ -140,10 +140,10 @@ fn cell(d: &mut Decoder<'_>, root: &Node) -> Option<Cell> {
     cell.consecutive_ng_max =
         f.req("consecutive_ng_max", d, |d, n| d.integer(n, 1, 1000)).unwrap_or(1) as u16;
     cell.stale_cycles_max = f.req("stale_cycles_max", d, |d, n| d.integer(n, 1, 1000)).unwrap_or(1) as u16;
-    devices::segment(d, &mut f, &mut cell);
+    let families = devices::segment(d, &mut f, &mut cell);
     devices::equipment(d, &mut f, &mut cell);
-    axes::axes(d, &mut f, &mut cell);
-    devices::signals(d, &mut f, &mut cell);
+    axes::axes(d, &mut f, &mut cell, &families);
+    devices::signals(d, &mut f, &mut cell, &families);
     cell.safety = safety(d, &mut f, &cell);
     places::stations(d, &mut f, &mut cell);
     places::table(d, &mut f, &mut cell);

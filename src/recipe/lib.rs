@@ -30,7 +30,7 @@ pub use compile::compile;
 pub use decode::{Decoder, Fields, Text};
 pub use diagnostic::{Diagnostic, Severity, Sink, json_rows};
 pub use plant_text::load_plant;
-pub use render::render;
+pub use render::{render, render_with};
 pub use scope::Scope;
 pub use source::{FileId, FileSource, Place, Sources, Span};
 pub use step::{ComponentDecl, Context, Draft, StepKind};

@@ -13,8 +13,13 @@ use crate::source::{SourceFile, Sources, Span};
 /// Columns of the drawing: a terminal's half, and what a mail still shows.
 const WIDTH: usize = 100;
 
+/// Draws all of them without colour.
+pub fn render(diagnostics: &[Diagnostic], sources: &Sources) -> String {
+    render_with(diagnostics, sources, false)
+}
+
 /// Draws all of them; `colour` for a terminal.
-pub fn render(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) -> String {
+pub fn render_with(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) -> String {
     let theme = if colour { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let handler = GraphicalReportHandler::new_themed(theme).with_links(false).with_width(WIDTH);
     let mut out = String::new();
@@ -138,7 +143,7 @@ mod tests {
             vec![(label(other, 3), "declared here".to_string()), (label(file, 0), "first".to_string())];
         let span = Span { file, start: 5, end: 9 };
         sink.error_with(Code::UnknownStep, span, "there is no step `prss`", "did you mean `press`?", labels);
-        let text = render(&sink.finish(), &sources, false);
+        let text = render(&sink.finish(), &sources);
         for part in [
             "R0313",
             "there is no step `prss`",

@@ -3,11 +3,12 @@
 use cellwright_model::cell::{Axis, AxisKind, Cell, DeviceKind};
 use cellwright_model::{Dimension, Quantity};
 
-use super::{AXES_MAX, devices, entries};
+use super::devices::{Families, subdevice};
+use super::{AXES_MAX, entries};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields};
 use crate::source::Span;
-use crate::tree::Node;
+use crate::tree::{Entry, Node};
 
 /// Dimensions of position, velocity, acceleration and jerk of a kind of axis.
 pub(crate) fn dimensions(kind: AxisKind) -> [Dimension; 4] {
@@ -24,17 +25,17 @@ pub(crate) fn dimensions(kind: AxisKind) -> [Dimension; 4] {
     }
 }
 
-pub(super) fn axes(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
+pub(super) fn axes(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell, families: &Families) {
     let Some(node) = f.req("axes", d, |_, n| Some(n)) else { return };
     for entry in entries(d, node, AXES_MAX) {
-        let axis = axis(d, &entry.key, entry.key_span, &entry.node, cell);
+        let axis = axis(d, entry, cell, families);
         cell.axes.push(axis);
     }
 }
 
-fn axis(d: &mut Decoder<'_>, name: &str, name_span: Span, node: &Node, cell: &Cell) -> Axis {
+fn axis(d: &mut Decoder<'_>, entry: &Entry, cell: &Cell, families: &Families) -> Axis {
     let mut axis = Axis {
-        name: name.to_string(),
+        name: entry.key.clone(),
         kind: AxisKind::Linear,
         subdevice: usize::MAX,
         counts_per_au: f64::NAN,
@@ -48,11 +49,11 @@ fn axis(d: &mut Decoder<'_>, name: &str, name_span: Span, node: &Node, cell: &Ce
         following_error_max_au: f64::NAN,
         home_au: f64::NAN,
     };
-    let Some(mut f) = d.fields(node) else { return axis };
+    let Some(mut f) = d.fields(&entry.node) else { return axis };
     let words = [("linear", AxisKind::Linear), ("rotary", AxisKind::Rotary)];
     axis.kind = f.req("kind", d, |d, n| d.word(n, &words)).unwrap_or(AxisKind::Linear);
     let [position, velocity, acceleration, jerk] = dimensions(axis.kind);
-    axis.subdevice = f.req("drive", d, |d, n| drive(d, n, cell)).unwrap_or(usize::MAX);
+    axis.subdevice = f.req("drive", d, |d, n| drive(d, n, cell, families)).unwrap_or(usize::MAX);
     axis.counts_per_au = f.req("counts", d, |d, n| counts(d, n, axis.kind)).unwrap_or(f64::NAN);
     let travel = f.req("travel", d, |d, n| travel(d, n, position, axis.counts_per_au));
     (axis.travel_lo_au, axis.travel_hi_au) = travel.unwrap_or((f64::NAN, f64::NAN));
@@ -66,12 +67,12 @@ fn axis(d: &mut Decoder<'_>, name: &str, name_span: Span, node: &Node, cell: &Ce
     axis.following_error_max_au = positive("following_error_max", position);
     axis.home_au = f.req("home", d, |d, n| home(d, n, position, &axis)).unwrap_or(f64::NAN);
     f.finish(d);
-    reachable(d, name_span, &axis);
+    reachable(d, entry.key_span, &axis);
     axis
 }
 
-fn drive(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<usize> {
-    let at = devices::subdevice(d, node, cell, &[DeviceKind::ServoCia402])?;
+fn drive(d: &mut Decoder<'_>, node: &Node, cell: &Cell, families: &Families) -> Option<usize> {
+    let at = subdevice(d, node, cell, families, DeviceKind::ServoCia402)?;
     if let Some(other) = cell.axes.iter().find(|a| a.subdevice == at) {
         let message = format!("this drive already moves `{}`", other.name);
         d.sink.error(Code::DriveTwice, node.span, message, "one drive moves one axis");

@@ -32,17 +32,24 @@ fn channels(kind: DeviceKind) -> u64 {
     }
 }
 
-pub(super) fn segment(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
-    let Some(node) = f.req("segment", d, |_, n| Some(n)) else { return };
+/// Family of each SubDevice; `None` where it could not be read, so that a reference says nothing more.
+pub(super) type Families = Vec<Option<DeviceKind>>;
+
+pub(super) fn segment(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) -> Families {
+    let mut families = Vec::new();
+    let Some(node) = f.req("segment", d, |_, n| Some(n)) else { return families };
     let list = d.list(node).unwrap_or_default();
     capacity(d, node, list.len(), limits::SUBDEVICES_MAX);
     for node in list {
-        let device = device(d, node, cell);
-        cell.segment.extend(device);
+        if let Some((device, family)) = device(d, node, cell) {
+            cell.segment.push(device);
+            families.push(family);
+        }
     }
+    families
 }
 
-fn device(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<SubDevice> {
+fn device(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<(SubDevice, Option<DeviceKind>)> {
     let mut f = d.fields(node)?;
     let name = f.req("name", d, |d, n| d.identifier(n));
     let kind = f.req("kind", d, |d, n| d.word(n, KINDS));
@@ -56,23 +63,32 @@ fn device(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<SubDevice> {
         let message = format!("there is another SubDevice `{}`", name.text);
         d.sink.error(Code::DuplicateId, name.span, message, "give each its own name");
     }
-    Some(SubDevice { name: name.text, kind: kind?, vendor, product, revision, serial })
+    let device = SubDevice {
+        name: name.text,
+        kind: kind.unwrap_or(DeviceKind::Coupler),
+        vendor,
+        product,
+        revision,
+        serial,
+    };
+    Some((device, kind))
 }
 
-/// Place of a SubDevice of one of the families.
+/// Place of a SubDevice of a family.
 pub(super) fn subdevice(
     d: &mut Decoder<'_>,
     node: &Node,
     cell: &Cell,
-    families: &[DeviceKind],
+    families: &Families,
+    wanted: DeviceKind,
 ) -> Option<usize> {
     let names: Vec<_> = cell.segment.iter().map(|s| s.name.clone()).collect();
     let at = known(d, node, Code::UnknownDevice, "SubDevice", &names, usize::from)?;
-    if !families.contains(&cell.segment[at].kind) {
+    let family = families[at]?;
+    if family != wanted {
         let word = |kind| KINDS.iter().find(|(_, k)| *k == kind).map_or("", |(w, _)| *w);
-        let expected: Vec<_> = families.iter().map(|k| word(*k)).collect();
-        let message = format!("`{}` is a {}", names[at], word(cell.segment[at].kind));
-        d.sink.error(Code::DeviceFamily, node.span, message, format!("name a {}", expected.join(" or ")));
+        let message = format!("`{}` is a {}", names[at], word(family));
+        d.sink.error(Code::DeviceFamily, node.span, message, format!("name a {}", word(wanted)));
         return None;
     }
     Some(at)
@@ -84,10 +100,11 @@ fn channel(
     f: &mut Fields<'_>,
     field: &'static str,
     cell: &Cell,
+    families: &Families,
     family: DeviceKind,
     used: &mut BTreeMap<(usize, u64), Span>,
 ) -> Option<(usize, u8)> {
-    let device = f.req("device", d, |d, n| subdevice(d, n, cell, &[family]));
+    let device = f.req("device", d, |d, n| subdevice(d, n, cell, families, family));
     let node = f.req(field, d, |_, n| Some(n))?;
     let number = d.integer(node, 0, u64::from(u16::MAX))?;
     let have = channels(family);
@@ -105,17 +122,17 @@ fn channel(
     Some((device, number as u8))
 }
 
-pub(super) fn signals(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
+pub(super) fn signals(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell, families: &Families) {
     let Some(mut f) = f.req("signals", d, |d, n| d.fields(n)) else { return };
     let mut names = BTreeMap::new();
     if let Some(node) = f.req("inputs", d, |_, n| Some(n)) {
-        inputs(d, node, cell, &mut names);
+        inputs(d, node, cell, &mut names, families);
     }
     if let Some(node) = f.opt("outputs", d, |_, n| Some(n)) {
-        outputs(d, node, cell, &mut names);
+        outputs(d, node, cell, &mut names, families);
     }
     if let Some(node) = f.opt("analogs", d, |_, n| Some(n)) {
-        analogs(d, node, cell, &mut names);
+        analogs(d, node, cell, &mut names, families);
     }
     f.finish(d);
 }
@@ -137,13 +154,19 @@ fn unique_name(d: &mut Decoder<'_>, names: &mut BTreeMap<String, Span>, name: &s
     }
 }
 
-fn inputs(d: &mut Decoder<'_>, node: &Node, cell: &mut Cell, names: &mut BTreeMap<String, Span>) {
+fn inputs(
+    d: &mut Decoder<'_>,
+    node: &Node,
+    cell: &mut Cell,
+    names: &mut BTreeMap<String, Span>,
+    families: &Families,
+) {
     let mut used = BTreeMap::new();
     for entry in entries(d, node, limits::DIGITAL_MAX) {
         unique_name(d, names, &entry.key, entry.key_span);
         let mut at = None;
         if let Some(mut f) = d.fields(&entry.node) {
-            at = channel(d, &mut f, "bit", cell, DeviceKind::DigitalInput16, &mut used);
+            at = channel(d, &mut f, "bit", cell, families, DeviceKind::DigitalInput16, &mut used);
             f.finish(d);
         }
         let (subdevice, bit) = at.unwrap_or((usize::MAX, 0));
@@ -151,13 +174,19 @@ fn inputs(d: &mut Decoder<'_>, node: &Node, cell: &mut Cell, names: &mut BTreeMa
     }
 }
 
-fn outputs(d: &mut Decoder<'_>, node: &Node, cell: &mut Cell, names: &mut BTreeMap<String, Span>) {
+fn outputs(
+    d: &mut Decoder<'_>,
+    node: &Node,
+    cell: &mut Cell,
+    names: &mut BTreeMap<String, Span>,
+    families: &Families,
+) {
     let mut used = BTreeMap::new();
     for entry in entries(d, node, limits::DIGITAL_MAX) {
         unique_name(d, names, &entry.key, entry.key_span);
         let (mut at, mut off) = (None, None);
         if let Some(mut f) = d.fields(&entry.node) {
-            at = channel(d, &mut f, "bit", cell, DeviceKind::DigitalOutput16, &mut used);
+            at = channel(d, &mut f, "bit", cell, families, DeviceKind::DigitalOutput16, &mut used);
             off = f.req("off_state", d, |d, n| d.boolean(n));
             f.finish(d);
         }
@@ -167,7 +196,13 @@ fn outputs(d: &mut Decoder<'_>, node: &Node, cell: &mut Cell, names: &mut BTreeM
     }
 }
 
-fn analogs(d: &mut Decoder<'_>, node: &Node, cell: &mut Cell, names: &mut BTreeMap<String, Span>) {
+fn analogs(
+    d: &mut Decoder<'_>,
+    node: &Node,
+    cell: &mut Cell,
+    names: &mut BTreeMap<String, Span>,
+    families: &Families,
+) {
     let mut used = BTreeMap::new();
     for entry in entries(d, node, limits::ANALOG_MAX) {
         unique_name(d, names, &entry.key, entry.key_span);
@@ -184,7 +219,9 @@ fn analogs(d: &mut Decoder<'_>, node: &Node, cell: &mut Cell, names: &mut BTreeM
             equipment: None,
         };
         if let Some(mut f) = d.fields(&entry.node) {
-            if let Some(at) = channel(d, &mut f, "channel", cell, DeviceKind::AnalogInput4, &mut used) {
+            if let Some(at) =
+                channel(d, &mut f, "channel", cell, families, DeviceKind::AnalogInput4, &mut used)
+            {
                 (analog.subdevice, analog.channel) = at;
             }
             scaling(d, &mut f, &mut analog);

@@ -1,10 +1,11 @@
-//! cell.yaml and taught.yaml: what is read, and what is refused where.
+//! cell.yaml and taught.yaml: what is read, and what is refused where. A case changes one piece of the
+//! embedded cell; `«` marks where the diagnostic must point.
 
 mod common;
 
 use cellwright_model::{AxisId, Dimension};
-use cellwright_recipe::{Sources, load_cell};
-use common::{CELL, Files, cell, places, repository, rows};
+use cellwright_recipe::{Sources, load_cell, render};
+use common::{CELL, Files, cell, marked, repository, rows};
 
 #[test]
 fn reads_the_embedded_cell() {
@@ -24,4 +25,135 @@ fn reads_the_embedded_cell() {
     assert_eq!(cell.sequences.homing_order.len(), 4);
     assert_eq!(cell.table.as_ref().map(|t| t.axis), Some(AxisId(3)));
     assert_eq!(cell.hash.len(), 64);
+}
+
+/// Diagnostics of a cell text as (code, place), and as rows.
+fn diagnose(text: &str) -> (Vec<(String, String)>, Vec<String>) {
+    let mut sources = Sources::default();
+    let list = match load_cell(&Files::with(CELL, text), CELL, None, &mut sources) {
+        Ok((_, warnings)) => warnings,
+        Err(list) => list,
+    };
+    assert!(list.iter().all(|d| render(&list, &sources).contains(d.code.as_str())));
+    let place = |d: &cellwright_recipe::Diagnostic| {
+        let (start, _) = sources.places(d.span);
+        (d.code.as_str().to_string(), format!("{}:{}", start.line, start.column))
+    };
+    (list.iter().map(place).collect(), rows(&list, &sources))
+}
+
+#[test]
+fn wrong_cells() {
+    let cases: &[(&str, &str, &str)] = &[
+        ("cell: 1 ", "cell: «2 ", "R0110"),
+        ("cycle: 1 ms", "cycle: «100 us", "R0906"),
+        ("cycle: 1 ms", "cycle: «1", "R0201"),
+        ("units_in_flight_max: 1", "units_in_flight_max: «0", "R0112"),
+        ("serial_prefix: \"CW-\"", "serial_prefix: «\"C W\"", "R0113"),
+        ("kind: digital-input-16, ", "kind: «digital-inputs, ", "R0105"),
+        (
+            "serial: 2004 }",
+            "serial: 2004 }\n  - { name: «drive_4, kind: coupler, vendor: 1, product: 1, revision: 1, serial: 1 }",
+            "R0107",
+        ),
+        ("drive: drive_2", "drive: «drive_9", "R0316"),
+        ("drive: drive_2", "drive: «drive_1", "R0911"),
+        ("drive: drive_2", "drive: «ai_1", "R0903"),
+        ("counts: 10000 / mm", "counts: «10000 / deg", "R0204"),
+        ("travel: -1 .. 62 mm", "travel: «62 .. -1 mm", "R0206"),
+        ("velocity_max: 200 mm/s", "velocity_max: «0 mm/s", "R0207"),
+        ("    home: 0 mm\n  press_z", "    home: «200 mm\n  press_z", "R0908"),
+        ("travel: -720000 .. 720000 deg", "travel: «-72000000 .. 72000000 deg", "R0112"),
+        ("estop_ok:             { device: di_1, bit: 0 }", "estop_ok: { device: di_1, bit: «16 }", "R0901"),
+        ("guard_ok:             { device: di_1, bit: 1 }", "guard_ok: { device: di_1, bit: «0 }", "R0902"),
+        ("valve_fill:  { device: do_1,", "valve_fill:  { device: «di_1,", "R0903"),
+        ("ambient:   { device: ai_1, channel: 3", "ambient: { device: ai_1, channel: «4", "R0901"),
+        ("range: -50 .. 500 N,", "range: «-50 .. 500 mm,", "R0203"),
+        ("equipment: LC-0231 }", "equipment: «LC-0232 }", "R0318"),
+        ("safety: [estop_ok, guard_ok]", "safety: [estop_ok, «gard_ok]", "R0303"),
+        ("safety: [estop_ok, guard_ok]", "safety: «[]", "R0109"),
+        ("safety: [estop_ok, guard_ok]", "safety: [estop_ok, «estop_ok]", "R0107"),
+        ("axes: [press_z] }", "axes: [«pres_z] }", "R0302"),
+        ("velocity: 300 deg/s\n", "velocity: «400 deg/s\n", "R0703"),
+        ("load:       [35, -62, 98, -126, -90, 35]", "load: «[35, -62, 98, -126, -90, 400]", "R0907"),
+        ("load:       [35, -62, 98, -126, -90, 35]", "load: «[35, -62, 98, -126, -90]", "R0108"),
+        ("load:       [35, -62, 98, -126, -90, 35]", "load: [35, -62, «x, -126, -90, 1]", "R0104"),
+        ("cannula-tip@4: {", "«cannula-tip: {", "R0111"),
+        ("unit: um,", "unit: «ux,", "R0202"),
+        ("address: 127.0.0.1:0, station", "address: «nowhere, station", "R0914"),
+        ("fed: 110 mm", "fed: «130 mm", "R0908"),
+        ("pressure: leak_1,", "pressure: «load_cell,", "R0203"),
+        ("clamp: clamp_test }", "clamp: «clamp_tst }", "R0304"),
+        (
+            "homing_order: [press_z, driver_1, feeder_x, table]",
+            "homing_order: «[press_z, driver_1, feeder_x]",
+            "R0912",
+        ),
+        ("homing_speed: 20 %", "homing_speed: «120 %", "R0112"),
+        ("start_when: air_ok", "start_when: «air_okay", "R0303"),
+        ("calibration_due: 2027-06-30", "calibration_due: «2027-06-31", "R0910"),
+        ("kind: good\n", "kind: good\n    «part: X-1\n", "R0101"),
+    ];
+    let mut failed = Vec::new();
+    for (from, to, code) in cases {
+        let base = repository(CELL);
+        assert_eq!(base.matches(from).count(), 1, "{from}");
+        let (text, places) = marked(&base.replacen(from, to, 1));
+        let (found, rows) = diagnose(&text);
+        if found != [(code.to_string(), places[0].clone())] {
+            failed.push(format!("`{to}` expected {code} {}\n  found {}", places[0], rows.join("\n        ")));
+        }
+    }
+    assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), cases.len(), failed.join("\n"));
+}
+
+#[test]
+fn limits_that_cannot_be_reached_together() {
+    let base = repository(CELL);
+    let codes = |text: &str| diagnose(text).0.into_iter().map(|(code, _)| code).collect::<Vec<_>>();
+    assert_eq!(
+        codes(&base.replace("acceleration_max: 3000 mm/s²", "acceleration_max: 9000 mm/s²")),
+        ["R0905"]
+    );
+    assert_eq!(codes(&base.replace("travel: -1 .. 62 mm", "travel: -1 .. 10 mm")), ["R0905"]);
+    assert_eq!(codes(&base.replace("test:  { at: 270 deg", "test:  { at: 280 deg")), ["R0913"]);
+    assert_eq!(codes(&base.replace("travel: -5 .. 365 deg", "travel: -5 .. 260 deg")), ["R0909"]);
+    assert_eq!(
+        codes(&base.replace("      home:       [0, -90, 90, -90, -90, 0]\n", "")),
+        ["R0709"].map(|_| "R0707")
+    );
+}
+
+const TAUGHT: &str = "cells/cannula-cell/taught.yaml";
+
+fn taught(text: &str) -> Result<cellwright_model::cell::Cell, Vec<String>> {
+    let mut sources = Sources::default();
+    load_cell(&Files::with(TAUGHT, text), CELL, Some(TAUGHT), &mut sources)
+        .map(|(cell, _)| cell)
+        .map_err(|list| rows(&list, &sources))
+}
+
+#[test]
+fn taught_poses_replace_and_offsets_shift() {
+    let text = "taught: 1\ncell: cannula-cell\nrobots:\n  robot_r:\n    offset: [0, 0, 0.5, 0, 0, 0]\n    poses: { test: [-10, -58, 94.2, -126, -90, -10] }\n";
+    let (plain, touched) = (cell(), taught(text).unwrap());
+    let robot = |c: &cellwright_model::cell::Cell, pose: &str| c.robots[1].pose(pose).unwrap();
+    assert_eq!(robot(&touched, "test")[2], 94.2);
+    assert_eq!(robot(&touched, "close")[2], robot(&plain, "close")[2] + 0.5);
+    assert_eq!(touched.robots[0], plain.robots[0]);
+    let tray = plain.tray("good_tray").unwrap().index();
+    let pocket = |c: &cellwright_model::cell::Cell| c.trays[tray].pocket_joints(0, false).unwrap();
+    assert_eq!(pocket(&touched)[2], pocket(&plain)[2] + 0.5);
+    assert_eq!(touched.hash, plain.hash);
+    assert_ne!(touched.taught_hash, plain.taught_hash);
+    for (from, to, code) in [
+        ("cell: cannula-cell", "cell: other-cell", "R0701 2:7"),
+        ("robot_r:", "robot_x:", "R0307 4:3"),
+        ("test:", "tets:", "R0311 6:14"),
+        ("94.2", "194.2", "R0907 6:20"),
+        ("offset:", "offsets:", "R0101 5:5"),
+    ] {
+        let rows = taught(&text.replace(from, to)).unwrap_err();
+        assert!(rows.len() == 1 && rows[0].starts_with(code), "{code}: {rows:?}");
+    }
 }

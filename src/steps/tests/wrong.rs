@@ -17,7 +17,7 @@ fn diagnose(path: &str, text: &str) -> (Vec<String>, Vec<(String, String)>) {
         Ok((_, warnings)) => warnings,
         Err(list) => list,
     };
-    let drawn = render(&list, &sources, false);
+    let drawn = render(&list, &sources);
     assert!(list.iter().all(|d| drawn.contains(d.code.as_str())), "{drawn}");
     let places = list.iter().map(|d| {
         let (start, _) = sources.places(d.span);
@@ -375,7 +375,7 @@ fn files_that_are_none() {
         let files = Files::with(RECIPE, bytes);
         let list = compile(&files, RECIPE, &cell(), None, TABLE, &mut sources).unwrap_err();
         assert_eq!(list[0].code.as_str(), code);
-        assert!(render(&list, &sources, false).contains(code));
+        assert!(render(&list, &sources).contains(code));
     }
     let mut sources = Sources::default();
     let list =
