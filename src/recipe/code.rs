@@ -103,6 +103,7 @@ codes! {
     UseArgument = "R0604", "an argument that the sub-recipe does not have";
     UseMissing = "R0605", "a sub-recipe argument is missing";
     UseIdentity = "R0606", "a sub-recipe with another id than its name";
+    UseAlone = "R0607", "a sub-recipe in the place of a recipe";
 
     OtherCell = "R0701", "a recipe for another cell";
     Travel = "R0702", "outside the travel of the axis";

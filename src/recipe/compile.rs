@@ -21,7 +21,7 @@ use crate::scope::Scope;
 use crate::source::{FileId, FileSource, Sources, Span};
 use crate::step::StepKind;
 use crate::suggest;
-use crate::tree::{self, Node};
+use crate::tree::{self, Node, Value};
 
 /// A file of the recipe, read once.
 struct Parsed {
@@ -118,6 +118,12 @@ impl Compiler<'_> {
         let scope = Scope::empty();
         let mut d = Decoder { sink, scope: &scope };
         let mut f = d.fields(root)?;
+        if let Some(entry) = f.entry("components").filter(|e| matches!(e.node.value, Value::Sequence(_))) {
+            let message = "this is a sub-recipe: it lists the components that its user declares";
+            let help = "give the recipe that uses it: both are checked together";
+            d.sink.error(Code::UseAlone, entry.key_span, message, help);
+            return None;
+        }
         let decls = params::declarations(&mut d, &mut f, false);
         let variants = params::variants(&mut d, &mut f, &decls);
         Some((decls, variants))

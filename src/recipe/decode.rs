@@ -209,13 +209,13 @@ impl Decoder<'_> {
                 let message = format!("expected one {}, found a range", dimension.name());
                 self.error_at(
                     Code::NotAQuantity,
-                    &text,
+                    text,
                     message,
                     format!("write `number {}`", dimension.unit()),
                 );
                 None
             }
-            Err(error) => self.refuse_quantity(&text, &error, dimension),
+            Err(error) => self.refuse_quantity(text, &error, dimension),
         }
     }
 

@@ -127,8 +127,10 @@ fn build(file: FileId, mut text: String, sink: &mut Sink) -> Option<Node> {
             }
         }
     }
-    let span = Span { file, start: 0, end: 0 };
-    sink.error(Code::Alias, span, format!("more than {REPAIRS_MAX} aliases"), "write the values out");
+    for at in refused.into_keys() {
+        let at = at as u32;
+        refuse_alias(Span { file, start: at, end: at + 1 }, sink);
+    }
     None
 }
 
@@ -236,7 +238,7 @@ impl<'a> Builder<'a> {
                 }
             }
             Event::Alias(_) => {
-                self.refuse_alias(span);
+                refuse_alias(span, self.sink);
                 self.place(Node { span, value: Value::Refused });
             }
             Event::Scalar(text, style, anchor, tag) => {
@@ -255,12 +257,6 @@ impl<'a> Builder<'a> {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
         }
         Ok(())
-    }
-
-    fn refuse_alias(&mut self, span: Span) {
-        let help =
-            "write the value out, or give it a name under `params:`; `*` is YAML syntax, not an operator";
-        self.sink.error(Code::Alias, span, "an alias (`*name`) is not taken", help);
     }
 
     /// Whether tag or anchor were refused.
@@ -286,7 +282,7 @@ impl<'a> Builder<'a> {
     ) -> Node {
         let refused = Node { span, value: Value::Refused };
         if self.refused.contains_key(&(span.start as usize)) {
-            self.refuse_alias(span);
+            refuse_alias(span, self.sink);
             return refused;
         }
         if self.refuse_properties(span, anchor, tag) {
@@ -366,6 +362,11 @@ impl<'a> Builder<'a> {
             },
         }
     }
+}
+
+fn refuse_alias(span: Span, sink: &mut Sink) {
+    let help = "write the value out, or give it a name under `params:`; `*` is YAML syntax, not an operator";
+    sink.error(Code::Alias, span, "an alias (`*name`) is not taken", help);
 }
 
 /// The word of a key; `None` for one that is refused, whose value goes with it.

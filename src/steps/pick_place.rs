@@ -43,14 +43,14 @@ impl StepKind for PickPlace {
         }
         let component = cx.component_from(f, tray, at)?.component.name.clone();
         let what = PlaceWhat::Component(component.clone());
-        way.to_pocket(cx, tray);
+        way.enter_pocket(cx, tray);
         way.grip();
         way.ops.push(Primitive::PointOfNoReturn);
         way.ops.push(Primitive::Consume { component: component.clone(), source: Some(tray) });
         let to = Place::Gripper(way.id);
         way.ops.push(Primitive::PlacePart { what: what.clone(), to, verify: None });
         way.leave_pocket(cx, tray);
-        way.to_nest(cx, station);
+        way.enter_nest(cx, station);
         way.release(what, Place::Nest, check);
         way.leave_nest(cx, station);
         way.pose("home");

@@ -48,7 +48,7 @@ impl<'c> Way<'c> {
     }
 
     /// Above the next pocket of a tray and into it.
-    pub(crate) fn to_pocket(&mut self, cx: &Context<'_, '_>, tray: TrayId) {
+    pub(crate) fn enter_pocket(&mut self, cx: &Context<'_, '_>, tray: TrayId) {
         for (above, speed) in [(true, self.speed), (false, self.speed * NEAR_SHARE)] {
             let to = cx.cell.trays[tray.index()].pocket_joints(0, above).unwrap_or(self.at);
             self.push(RobotOp::MoveTray { tray, above, speed }, to, speed);
@@ -63,7 +63,7 @@ impl<'c> Way<'c> {
     }
 
     /// Above the station where the unit is, and down to its nest. `station`: where that is known.
-    pub(crate) fn to_nest(&mut self, cx: &Context<'_, '_>, station: Option<StationId>) {
+    pub(crate) fn enter_nest(&mut self, cx: &Context<'_, '_>, station: Option<StationId>) {
         self.station(cx, station, true, self.speed);
         self.station(cx, station, false, self.speed * NEAR_SHARE);
     }
@@ -144,10 +144,11 @@ fn pose_name(station: &str, above: bool) -> String {
     if above { format!("{station}.above") } else { station.to_string() }
 }
 
-/// A part was put somewhere: the check must come true, then its place is recorded.
+/// A part was put somewhere: the check must come true, then its place is recorded. One input is waited
+/// for by placing itself; a longer check is waited for before.
 pub(crate) fn place(ops: &mut Vec<Primitive>, what: PlaceWhat, to: Place, check: Option<Expr>) {
     let verify = check.as_ref().and_then(witness);
-    if let Some(condition) = check {
+    if let Some(condition) = check.filter(|c| !matches!(c, Expr::Input(_))) {
         let late = Meaning::Fault("not-verified".into());
         ops.push(Primitive::WaitUntil { condition, hold: DurationNs(0), timeout: VERIFY, late });
     }

@@ -50,13 +50,13 @@ impl StepKind for Unload {
             cx.d.sink.error(Code::NoStation, robot_span, message, "write `from: nest` and `station:`");
         }
         let at = station.flatten();
-        way.to_nest(cx, at);
+        way.enter_nest(cx, at);
         way.grip();
         way.ops.push(Primitive::PointOfNoReturn);
         let gripper = Place::Gripper(way.id);
         way.ops.push(Primitive::PlacePart { what: PlaceWhat::Unit, to: gripper, verify: None });
         way.leave_nest(cx, at);
-        way.to_pocket(cx, tray);
+        way.enter_pocket(cx, tray);
         way.release(PlaceWhat::Unit, place, check);
         way.leave_pocket(cx, tray);
         way.pose("home");

@@ -234,7 +234,7 @@ fn analogs(
 
 /// `scale` gives the dimension; the rest must have the same.
 fn scaling(d: &mut Decoder<'_>, f: &mut Fields<'_>, analog: &mut Analog) {
-    let scale = f.req("scale", d, |d, n| nonzero(d, n));
+    let scale = f.req("scale", d, nonzero);
     let dimension = scale.map_or(Dimension::Ratio, |s| s.dimension);
     analog.dimension = dimension;
     analog.scale = scale.map_or(f64::NAN, |s| s.value);

@@ -103,6 +103,10 @@ fn axis_clear(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<AxisClear
         let (lo, hi) = d.range(n, dimensions(axis.kind)[0])?;
         if hi < axis.travel_lo_au || lo > axis.travel_hi_au {
             inside(d, n.span, lo, axis);
+        } else if axis.home_au < lo || axis.home_au > hi {
+            let message =
+                format!("`{}` at home ({} {}) blocks the table", axis.name, axis.home_au, axis.unit());
+            d.sink.error(Code::HomeOutside, n.span, message, "let the range include the axis's home");
         }
         Some((lo, hi))
     });

@@ -81,6 +81,7 @@ fn wrong_cells() {
         ("cannula-tip@4: {", "«cannula-tip: {", "R0111"),
         ("unit: um,", "unit: «ux,", "R0202"),
         ("address: 127.0.0.1:0, station", "address: «nowhere, station", "R0914"),
+        ("within: -1 .. 5 mm }", "within: «1 .. 5 mm }", "R0908"),
         ("fed: 110 mm", "fed: «130 mm", "R0908"),
         ("pressure: leak_1,", "pressure: «load_cell,", "R0203"),
         ("clamp: clamp_test }", "clamp: «clamp_tst }", "R0304"),

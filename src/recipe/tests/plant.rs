@@ -29,9 +29,8 @@ fn cell() -> Cell {
 fn load(plant: &str) -> Result<PlantDescription, Vec<(String, usize, String)>> {
     let mut sources = Sources::default();
     load_plant(&Files { plant }, "plant.yaml", &cell(), &mut sources).map(|(p, _)| p).map_err(|list| {
-        let row = |d: &Diagnostic| {
-            (d.code.as_str().to_string(), sources.places(d.span).0.line as usize, d.message.clone())
-        };
+        let row =
+            |d: &Diagnostic| (d.code.as_str().to_string(), sources.places(d.span).0.line, d.message.clone());
         list.iter().map(row).collect()
     })
 }

