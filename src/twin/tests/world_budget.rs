@@ -7,7 +7,6 @@ use std::cell::Cell;
 use std::time::Instant;
 
 use cellwright_driver_api::message::RobotDriver;
-use cellwright_model as model;
 use cellwright_model::robot::{RobotCommand, RobotRequest};
 use cellwright_model::{RequestId, TimeNs};
 use cellwright_twin::plant::Cursors;
@@ -49,7 +48,12 @@ const CYCLE_NS: u64 = 1_000_000;
 const TARGET_NS: u64 = 5_000;
 
 /// Both cobots carry parts to and fro for ten seconds.
-fn busy(world: &mut World, ports: &mut TwinPorts, cell: &model::cell::Cell) {
+fn busy(
+    world: &mut World,
+    ports: &mut TwinPorts,
+    cell: &cellwright_model::cell::Cell,
+    mut around: impl FnMut(&mut dyn FnMut()),
+) {
     let pose = |robot: usize, name: &str| cell.robots[robot].pose(name).unwrap_or_default();
     let source = |tray: &str| cell.tray(tray).and_then(|t| cell.trays[t.index()].pocket_joints(0, false));
     let from = [source("hub_tray").unwrap_or_default(), source("cap_tray").unwrap_or_default()];
@@ -75,7 +79,7 @@ fn busy(world: &mut World, ports: &mut TwinPorts, cell: &model::cell::Cell) {
 }
 
 /// The table stands at its first station: nothing here moves it.
-fn world(cell: &model::cell::Cell) -> (World, TwinPorts) {
+fn world(cell: &cellwright_model::cell::Cell) -> (World, TwinPorts) {
     let mut description = common::description(cell);
     description.axes[3].start_au = 0.0;
     World::new(cell, description, 7, &Cursors::default()).expect("a world")
@@ -91,8 +95,8 @@ fn ten_seconds_of_a_busy_world_allocate_nothing() {
     assert!(counted(|| drop(vec![0u8; 100])) > 0, "the counter counts");
 }
 
-/// Printed with its target; asserted is what keeps a cycle of a millisecond possible in any build, an
-/// unoptimised one too.
+/// Asserted at a quarter of the target's speed, on the fastest tenth: what the code costs, not what else
+/// the machine does.
 #[test]
 fn a_cycle_costs_a_few_microseconds() {
     let cell = common::cell();
@@ -112,5 +116,5 @@ fn a_cycle_costs_a_few_microseconds() {
         share(990),
         times[times.len() - 1]
     );
-    assert!(share(100) <= CYCLE_NS / 4, "{} ns", share(100));
+    assert!(share(100) <= 4 * TARGET_NS, "{} ns", share(100));
 }
