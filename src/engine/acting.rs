@@ -145,7 +145,7 @@ impl Acting {
                 if cx.machine.fresh() {
                     return Acted::Next(Acting::AwaitingSafety { deadline: within(cx, SAFETY_WITHIN) });
                 }
-                late(cx, *deadline, || no_bus())
+                late(cx, *deadline, no_bus)
             }
             Acting::AwaitingSafety { deadline } => {
                 if cx.machine.rt.safety_ok {
@@ -161,7 +161,7 @@ impl Acting {
                 if condition.is_none_or(|c| cx.machine.holds(&c) == Some(true)) {
                     return Acted::Next(Acting::Nothing);
                 }
-                late(cx, *deadline, || start_fault())
+                late(cx, *deadline, start_fault)
             }
             Acting::HoldingMotion { deadline } => {
                 if at_rest {
@@ -173,7 +173,7 @@ impl Acting {
                 if applied {
                     return Acted::Next(Acting::ResumedUnits { then: *then });
                 }
-                late(cx, *deadline, || silent())
+                late(cx, *deadline, silent)
             }
             Acting::StoppingMotion { deadline } => {
                 if at_rest {
@@ -186,14 +186,14 @@ impl Acting {
                 if applied {
                     return Acted::Next(Acting::StoppedUnits);
                 }
-                late(cx, *deadline, || silent())
+                late(cx, *deadline, silent)
             }
             Acting::Releasing { deadline } => {
                 if applied {
                     cx.end_stray_captures();
                     return Acted::Next(Acting::Nothing);
                 }
-                late(cx, *deadline, || silent())
+                late(cx, *deadline, silent)
             }
             Acting::Nothing
             | Acting::AbortedUnits

@@ -227,6 +227,9 @@ pub struct Question {
     pub unit: Option<UnitId>,
     pub serial: Option<String>,
     pub step: Option<StepIx>,
+    /// A tray that is used up (empty source, full good tray) is the reason: load it
+    /// ([`Input::MaterialLoaded`] with `next: Some(0)`), then answer `retry`.
+    pub tray: Option<TrayId>,
     pub prompt: String,
     /// One of these is the answer; anything else is rejected.
     pub answers: Vec<String>,

@@ -13,7 +13,8 @@ use crate::branch_chart::{BranchEvent as E, BranchMachine, BranchState as S};
 use crate::record::Record;
 use crate::resources::{Blocked, BranchKey, Needs, TableNeed};
 use crate::sequencer::{Cursor, Item};
-use crate::step::{self, Running, StepEnd, StepRun};
+use crate::station;
+use crate::step::{Running, StepEnd, StepRun};
 use crate::unit::{Demand, Env, Spawn};
 
 /// Transitions of one branch in one look; more is a program error that must not become a busy loop.
@@ -124,6 +125,15 @@ impl Branch {
             self.enter(env, taken.from, taken.to, event);
         }
         true
+    }
+
+    /// Nothing of it goes on until a gate opens or a person decides.
+    pub(crate) fn is_quiet(&self) -> bool {
+        match self.machine.state() {
+            S::Idle | S::Gate | S::Done => true,
+            S::AwaitOperator => self.decision.is_some(),
+            _ => false,
+        }
     }
 
     /// The step under the cursor.
@@ -403,6 +413,7 @@ impl Branch {
         let Some(run) = &self.run else { return };
         let (ix, cause, plan) = (run.step, run.cause(), env.unit.plan.clone());
         let step = plan.step(ix);
+        let taken = if run.consumed { " Take the part of this attempt out before a retry." } else { "" };
         let mut answers = Vec::new();
         if !run.irreversible_begun(&plan) {
             answers.push(RETRY);
@@ -418,14 +429,15 @@ impl Branch {
             step.id.clone(),
             "look what hinders the step, then answer what becomes of the unit",
         )));
-        let (unit, serial) = (env.unit.id, env.unit.serial.clone());
+        let (unit, serial, tray) = (env.unit.id, env.unit.serial.clone(), env.unit.used_up.take());
         self.decision = Some(env.cx.ask(|id| Question {
             id,
             kind: QuestionKind::Decision,
             unit: Some(unit),
             serial: Some(serial),
             step: Some(ix),
-            prompt: format!("{}: {cause}. What becomes of the unit?", step.id),
+            tray,
+            prompt: format!("{}: {cause}.{taken} What becomes of the unit?", step.id),
             answers: answers.into_iter().map(String::from).collect(),
         }));
     }
@@ -484,7 +496,7 @@ fn needs(env: &Env<'_, '_>, ix: StepIx) -> Needs {
     exclusive.sort_unstable();
     exclusive.dedup();
     let table = match (step.station, &env.cx.cell.table) {
-        (Some(station), Some(_)) if !step::stands_at(env.cx, env.unit.nest, station) => TableNeed::Turn,
+        (Some(at), Some(_)) if !station::stands_at(env.cx, env.unit.nest, at) => TableNeed::Turn,
         (Some(_), Some(_)) => TableNeed::Still,
         _ => TableNeed::None,
     };

@@ -389,7 +389,7 @@ impl Core {
                 true
             }
             Acting::ClosingGates => {
-                self.branches(|s, ended| ended || matches!(s, S::Idle | S::Gate | S::AwaitOperator))
+                self.units.values().flat_map(|u| u.branches.values()).all(|b| b.is_quiet())
             }
             Acting::OpeningGates => true,
             Acting::Emptying => self.units.is_empty(),
@@ -459,7 +459,8 @@ impl Core {
             CellCommand::Reset => {
                 self.ng_in_row = 0;
                 self.violated.clear();
-                self.clear_alarms(cx, |a| a.class < FaultClass::Abort);
+                let store = self.store_fault.is_some();
+                self.clear_alarms(cx, |a| a.class < FaultClass::Abort && !(store && a.code == "store"));
             }
             _ => {}
         }

@@ -30,6 +30,7 @@ mod production;
 pub mod record;
 mod resources;
 mod sequencer;
+mod station;
 mod status;
 mod step;
 mod unit;

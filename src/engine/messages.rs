@@ -81,7 +81,7 @@ fn robot_command(env: &mut Env<'_, '_>, robot: RobotId, request: &RobotOp) -> Re
     match request {
         RobotOp::MovePose { pose: name, speed } => Ok(RobotCommand::MoveJ { to: pose(name)?, speed: *speed }),
         RobotOp::MoveTray { tray, above, speed } => {
-            let n = env.parts.pocket(cell, *tray).ok_or_else(|| used_up(env, *tray))?;
+            let Some(n) = env.parts.pocket(cell, *tray) else { return Err(used_up(env, *tray)) };
             let to = pocket(*tray, n, *above)?;
             env.parts.last_pocket.insert(robot, (*tray, n));
             Ok(RobotCommand::MoveJ { to, speed: *speed })
@@ -102,7 +102,8 @@ fn robot_command(env: &mut Env<'_, '_>, robot: RobotId, request: &RobotOp) -> Re
     }
 }
 
-fn used_up(env: &Env<'_, '_>, tray: TrayId) -> String {
+fn used_up(env: &mut Env<'_, '_>, tray: TrayId) -> String {
+    env.unit.used_up = Some(tray);
     match env.cx.cell.trays.get(tray.index()) {
         Some(t) if t.kind == TrayKind::Good => format!("tray-full: {}", t.name),
         Some(t) => format!("tray-empty: {}", t.name),
@@ -232,7 +233,7 @@ fn consume(run: &mut StepRun, env: &mut Env<'_, '_>, component: &str, source: Op
         };
         let next = env.parts.advance(tray);
         env.cx.record(Record::TrayCursor { tray, next });
-        env.unit.locate(component, Location::Tray { tray, pocket });
+        env.unit.renew(env.cx, component, Location::Tray { tray, pocket });
     }
     if planned.identify == Identify::PerLot && lot.is_none() {
         return OpEnd::Fault(format!("lot-unknown: {component}"));

@@ -335,6 +335,7 @@ fn ask(run: &StepRun, env: &mut Env<'_, '_>, prompt: &str, answers: &[String]) -
         unit: Some(unit.id),
         serial: Some(unit.serial.clone()),
         step: Some(run.step),
+        tray: None,
         prompt: prompt.to_string(),
         answers: answers.to_vec(),
     });

@@ -101,6 +101,7 @@ impl Core {
                 unit: None,
                 serial: None,
                 step: None,
+                tray: None,
                 prompt,
                 answers: vec![REMOVED.into()],
             }));

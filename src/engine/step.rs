@@ -6,18 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cellwright_model::cell::Table;
 use cellwright_model::curve::Curve;
 use cellwright_model::expr::{Expr, SignalView};
-use cellwright_model::job::RtOp;
 use cellwright_model::outcome::{FaultClass, StepOutcome};
 use cellwright_model::plan::{Place, Plan, Primitive};
-use cellwright_model::{AnalogId, DurationNs, InputId, JobId, StationId, StepIx, TimeNs};
+use cellwright_model::{AnalogId, DurationNs, InputId, JobId, StepIx, TimeNs};
 
 use crate::alarms::fault;
 use crate::api::{Machine, Ticket};
 use crate::judge::{self, Evidence};
-use crate::ledger::{Cx, JobEnded};
+use crate::ledger::Cx;
 use crate::ops::{self, Op, OpEnd, Poll};
 use crate::record::{Measured, NamedCurve, Record, StepResult};
 use crate::unit::{Demand, Env, UnitData};
@@ -26,9 +24,6 @@ use crate::unit::{Demand, Env, UnitData};
 const CLEANUP_WITHIN: DurationNs = DurationNs::from_millis(30_000);
 /// A curve follows its capture's end within this, or the step goes on without it.
 const CURVE_WITHIN: DurationNs = DurationNs::from_millis(1_000);
-/// The nest stands at a station when the table is this near to it (au).
-pub(crate) const AT_STATION_AU: f64 = 0.1;
-
 /// How the operations of an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum StepEnd {
@@ -166,49 +161,6 @@ impl StepRun {
             None => Some(true),
             Some(_) if !env.cx.machine.fresh() => None,
             Some(check) => Some(env.cx.machine.holds(check) == Some(true)),
-        }
-    }
-
-    /// Brings the unit's nest to the step's station. `Ok(true)`: it stands there.
-    fn poll_station(&mut self, env: &mut Env<'_, '_>) -> Result<bool, String> {
-        let Some(station) = env.unit.plan.step(self.step).station else { return Ok(true) };
-        let Some(table) = env.cx.cell.table.as_ref() else {
-            env.unit.station = Some(station);
-            return Ok(true);
-        };
-        match self.op.take() {
-            None if stands_at(env.cx, env.unit.nest, station) => {
-                env.unit.station = Some(station);
-                env.resources.table_stands(env.key);
-                Ok(true)
-            }
-            None => {
-                if env.cx.machine.fresh() && clear(&env.cx.machine, table) {
-                    let target_au = table_target(env.cx, env.unit.nest, station).ok_or("table-travel")?;
-                    env.unit.station = None;
-                    let (axis, velocity_au_s) = (table.axis, table.velocity);
-                    let job = env.cx.job(RtOp::MoveTo { axis, target_au, velocity_au_s });
-                    self.op = Some(Op::Axis { job, axis });
-                }
-                Ok(false)
-            }
-            Some(Op::Axis { job, axis }) => match env.cx.ledger.take_job(job) {
-                None => {
-                    self.op = Some(Op::Axis { job, axis });
-                    Ok(false)
-                }
-                Some(JobEnded::Done(_)) => {
-                    if !stands_at(env.cx, env.unit.nest, station) && env.cx.machine.fresh() {
-                        return Err("table-position".into());
-                    }
-                    Ok(false)
-                }
-                Some(other) => match ops::not_done(other) {
-                    ops::Progress::Ended(OpEnd::Fault(c) | OpEnd::Fail(c)) => Err(format!("table: {c}")),
-                    _ => Ok(false),
-                },
-            },
-            Some(_) => Err("table".into()),
         }
     }
 
@@ -557,31 +509,4 @@ impl SignalView for Latched<'_> {
     fn analog(&self, id: AnalogId) -> Option<f64> {
         self.machine.analog(id)
     }
-}
-
-/// Table angle that brings a nest to a station, within the table's travel. `None`: there is none.
-pub(crate) fn table_target(cx: &Cx<'_>, nest: u16, station: StationId) -> Option<f64> {
-    let table = cx.cell.table.as_ref()?;
-    let axis = cx.cell.axes.get(table.axis.index())?;
-    let pitch = 360.0 / f64::from(table.nests.max(1));
-    let wanted = cx.cell.stations.get(station.index())?.table_au - f64::from(nest) * pitch;
-    let inside = |au: &f64| *au >= axis.travel_lo_au && *au <= axis.travel_hi_au;
-    [wanted, wanted + 360.0, wanted - 360.0].into_iter().find(inside)
-}
-
-/// The nest stands at the station now.
-pub(crate) fn stands_at(cx: &Cx<'_>, nest: u16, station: StationId) -> bool {
-    let (Some(table), Some(target)) = (cx.cell.table.as_ref(), table_target(cx, nest, station)) else {
-        return cx.cell.table.is_none();
-    };
-    let axis = cx.machine.rt.axes.get(table.axis.index());
-    cx.machine.fresh() && axis.is_some_and(|a| !a.moving && (a.actual_au - target).abs() <= AT_STATION_AU)
-}
-
-/// What stands in the table's way is out of it.
-fn clear(machine: &Machine<'_>, table: &Table) -> bool {
-    table.clear_when.iter().all(|c| {
-        let axis = machine.rt.axes.get(c.axis.index());
-        axis.is_some_and(|a| a.actual_au >= c.lo_au && a.actual_au <= c.hi_au)
-    })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::CellCommand;
 use cellwright_model::plan::{Place, PlaceWhat, Plan};
-use cellwright_model::{StationId, UnitId};
+use cellwright_model::{StationId, TrayId, UnitId};
 
 use crate::api::{MachineFault, Source, Ticket};
 use crate::branch::{Branch, BranchEnd, Flow};
@@ -75,6 +75,8 @@ pub(crate) struct UnitData {
     pub(crate) rejecting: bool,
     /// Why it is not good: `<step>/<measurement or cause>`. Branches that have not begun end.
     pub(crate) condemned: Option<String>,
+    /// The tray that an attempt found used up.
+    pub(crate) used_up: Option<TrayId>,
     /// An invariant of class reject-part is violated: running steps fail with this cause.
     pub(crate) reject_now: Option<String>,
 }
@@ -97,8 +99,19 @@ impl UnitData {
         &mut self.components[at]
     }
 
-    pub(crate) fn locate(&mut self, component: &str, at: Location) {
-        self.places.insert(component.into(), at);
+    /// A new part for the component, from its source. One that was there before (the step is done again)
+    /// has been taken out by a person, and what was known of it does not hold for the new one.
+    pub(crate) fn renew(&mut self, cx: &mut Cx<'_>, component: &str, at: Location) {
+        let Some(from) = self.places.insert(component.into(), at) else { return };
+        self.components.retain(|c| c.name != component);
+        cx.record(Record::PartMoved {
+            unit: Some(self.id),
+            serial: self.serial.clone(),
+            part: PartRef::Component(component.into()),
+            from,
+            to: Location::Hand,
+            verified: false,
+        });
     }
 
     /// Something of it has left its source: it has to be taken to somewhere.
@@ -121,6 +134,7 @@ impl UnitData {
             Place::Bin(tray) => Location::Bin(tray),
             Place::TrayNext(tray) => {
                 let Some(pocket) = parts.pocket(cx.cell, tray) else {
+                    self.used_up = Some(tray);
                     return OpEnd::Fault("tray-full".into());
                 };
                 let next = parts.advance(tray);
@@ -234,6 +248,7 @@ impl Unit {
             retested: false,
             rejecting: false,
             condemned: None,
+            used_up: None,
             reject_now: None,
         };
         Unit { data, branches: BTreeMap::new(), next_branch: ROOT, life: Life::Opening(ticket), result: None }

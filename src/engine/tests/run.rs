@@ -314,3 +314,22 @@ fn what_is_left_is_taken_out_before_the_next_unit() {
     completed(&mut b);
     assert_eq!(b.closed().len(), 2);
 }
+
+#[test]
+fn an_empty_tray_asks_for_material_and_goes_on() {
+    let mut b = Bench::new();
+    b.produce(Arc::new(plan()), 12);
+    b.until_true("a question", |b| !b.questions.is_empty());
+    // Ten pockets, ten units; the eleventh finds none.
+    assert_eq!(b.closed().len(), 10);
+    assert_eq!(b.questions[0].tray, Some(c::SOURCE));
+    assert!(b.questions[0].prompt.contains("tray-empty: source"), "{}", b.questions[0].prompt);
+    for (tray, part, lot) in [(c::SOURCE, "HUB", "H-2"), (c::GOOD, "", "")] {
+        let by = common::machine::who();
+        b.put(Input::MaterialLoaded { tray, part: part.into(), lot: lot.into(), next: Some(0), by });
+    }
+    b.answer(RETRY);
+    completed(&mut b);
+    assert_eq!(b.closed().len(), 12);
+    assert!(b.closed().iter().all(|u| u.result == UnitResult::Good));
+}
