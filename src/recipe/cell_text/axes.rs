@@ -114,18 +114,19 @@ fn travel(d: &mut Decoder<'_>, node: &Node, position: Dimension, counts: f64) ->
 
 fn home(d: &mut Decoder<'_>, node: &Node, position: Dimension, axis: &Axis) -> Option<f64> {
     let home = d.quantity(node, position)?;
-    inside(d, node.span, home, axis);
-    Some(home)
+    inside(d, node.span, home, axis).then_some(home)
 }
 
-/// Refuses a position outside the travel.
-pub(super) fn inside(d: &mut Decoder<'_>, span: Span, value: f64, axis: &Axis) {
-    if value < axis.travel_lo_au || value > axis.travel_hi_au {
+/// Whether a position is within the travel; says so if not. A travel that could not be read holds any.
+pub(super) fn inside(d: &mut Decoder<'_>, span: Span, value: f64, axis: &Axis) -> bool {
+    let outside = value < axis.travel_lo_au || value > axis.travel_hi_au;
+    if outside {
         let unit = axis.unit();
         let message = format!("{value} {unit} is outside the travel of `{}`", axis.name);
         let help = format!("within {} .. {} {unit}", axis.travel_lo_au, axis.travel_hi_au);
         d.sink.error(Code::HomeOutside, span, message, help);
     }
+    !outside
 }
 
 /// The limits can be reached together: the acceleration before the velocity is (a²/j <= v), and the

@@ -102,7 +102,8 @@ fn axis_clear(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<AxisClear
         let axis = &cell.axes[id?.index()];
         let (lo, hi) = d.range(n, dimensions(axis.kind)[0])?;
         if hi < axis.travel_lo_au || lo > axis.travel_hi_au {
-            inside(d, n.span, lo, axis);
+            let nearest = if hi < axis.travel_lo_au { hi } else { lo };
+            inside(d, n.span, nearest, axis);
         } else if axis.home_au < lo || axis.home_au > hi {
             let message =
                 format!("`{}` at home ({} {}) blocks the table", axis.name, axis.home_au, axis.unit());
@@ -231,8 +232,7 @@ fn feeder(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Feeder> {
     let mut position = |field| {
         f.req(field, d, |d, n| {
             let value = d.quantity(n, dimensions(axis?.kind)[0])?;
-            inside(d, n.span, value, axis?);
-            Some(value)
+            inside(d, n.span, value, axis?).then_some(value)
         })
     };
     let (retracted, fed) = (position("retracted"), position("fed"));

@@ -367,3 +367,11 @@ fn a_longer_check_is_waited_for_and_its_first_input_bears_witness() {
     };
     assert_eq!((list.len(), late), (2, &Meaning::Fault("not-verified".into())));
 }
+
+#[test]
+fn the_reference_names_every_kind() {
+    let text = repository("recipes/README.md");
+    for kind in TABLE {
+        assert!(text.contains(&format!("| `{}` |", kind.name())), "{}", kind.name());
+    }
+}
