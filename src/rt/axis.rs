@@ -136,7 +136,7 @@ impl Servo {
         if self.power == Power::Enabling && follows {
             self.power = Power::On;
             self.output.reset_fault = false;
-            self.input_guard.reset();
+            self.input_guard.begin(&self.limits, input.position_au);
         }
     }
 

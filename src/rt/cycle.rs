@@ -337,7 +337,7 @@ impl Cycle {
         self.axes.iter().all(|a| a.at_rest() && (!self.aborted || off(a)))
     }
 
-    fn publish<B: Bus + ?Sized>(&mut self, bus: &B, now: TimeNs) {
+    pub(crate) fn publish<B: Bus + ?Sized>(&mut self, bus: &B, now: TimeNs) {
         if !self.clear_wanted {
             self.acknowledged = self.epoch;
         }

@@ -88,14 +88,37 @@ impl InputLimits {
 }
 
 /// Watches actual values of a drive that is on.
+///
+/// An axis may be outside its travel when its drive is switched on: it coasted there when the torque was
+/// removed, or was pushed by hand. Then the way back is open, and each step back closes behind it.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct InputGuard {
     torque_above_since: Option<TimeNs>,
+    /// Travel, widened to where the axis was switched on.
+    lo: f64,
+    hi: f64,
 }
 
 impl InputGuard {
-    pub(crate) fn reset(&mut self) {
-        self.torque_above_since = None;
+    /// The drive was switched on at `position_au`.
+    pub(crate) fn begin(&mut self, limits: &Limits, position_au: f64) {
+        *self = InputGuard {
+            torque_above_since: None,
+            lo: limits.travel_lo.min(position_au),
+            hi: limits.travel_hi.max(position_au),
+        };
+    }
+
+    fn position(&mut self, limits: &Limits, tolerance: f64, position_au: f64) -> Result<(), f64> {
+        if position_au < self.lo - tolerance {
+            return Err(limits.travel_lo);
+        }
+        if position_au > self.hi + tolerance {
+            return Err(limits.travel_hi);
+        }
+        self.lo = self.lo.max(position_au).min(limits.travel_lo);
+        self.hi = self.hi.min(position_au).max(limits.travel_hi);
+        Ok(())
     }
 
     /// First value beyond its limit. `deviation`: distance between setpoint and actual position while
@@ -110,12 +133,8 @@ impl InputGuard {
     ) -> Option<RtFault> {
         let (motion, own) = limits;
         let fault = |kind, value, limit| Some(abort_fault(kind, axis, value, limit));
-        let tolerance = own.following_error_au;
-        if input.position_au < motion.travel_lo - tolerance {
-            return fault(RtFaultKind::Position, input.position_au, motion.travel_lo);
-        }
-        if input.position_au > motion.travel_hi + tolerance {
-            return fault(RtFaultKind::Position, input.position_au, motion.travel_hi);
+        if let Err(limit) = self.position(motion, own.following_error_au, input.position_au) {
+            return fault(RtFaultKind::Position, input.position_au, limit);
         }
         let velocity_limit = motion.velocity * VELOCITY_OVERSHOOT;
         if input.velocity_au_s.abs() > velocity_limit {
@@ -184,6 +203,7 @@ mod tests {
     #[test]
     fn actual_values_beyond_their_limits_are_faults() {
         let mut g = InputGuard::default();
+        g.begin(&LIMITS, 30.0);
         let ok =
             AxisInput { position_au: 30.0, velocity_au_s: 100.0, torque_nm: 1.0, ..AxisInput::default() };
         let mut kind = |input: AxisInput, deviation: Option<f64>| {
@@ -200,8 +220,24 @@ mod tests {
     }
 
     #[test]
+    fn an_axis_switched_on_outside_its_travel_may_come_back_only() {
+        let mut g = InputGuard::default();
+        g.begin(&LIMITS, 70.0);
+        let mut at = |position_au| {
+            let input = AxisInput { position_au, ..AxisInput::default() };
+            g.check(X, (&LIMITS, &OWN), &input, None, (TimeNs(0), DT)).map(|f| (f.kind, f.limit))
+        };
+        assert_eq!(at(70.5), None);
+        assert_eq!(at(66.0), None);
+        assert_eq!(at(67.5), Some((RtFaultKind::Position, 62.0)), "closed behind it");
+        assert_eq!(at(50.0), None);
+        assert_eq!(at(63.1), Some((RtFaultKind::Position, 62.0)));
+    }
+
+    #[test]
     fn torque_has_to_stay_above_its_limit() {
         let mut g = InputGuard::default();
+        g.begin(&LIMITS, 0.0);
         let high = AxisInput { torque_nm: -1.7, ..AxisInput::default() };
         let at = |ms: u64| (TimeNs(ms * 1_000_000), DT);
         assert_eq!(g.check(X, (&LIMITS, &OWN), &high, None, at(0)), None);

@@ -230,7 +230,9 @@ impl<'a, B: Bus + ?Sized, C: Clock> Runner<'a, B, C> {
         self.cycle.outputs_off();
         self.cycle.exchange_once(self.bus, &self.clock);
         self.cycle.armed = false;
-        self.bus.shutdown()
+        let down = self.bus.shutdown();
+        self.cycle.publish(self.bus, self.clock.now());
+        down
     }
 
     /// House rule 4: outputs off, last record; each part on its own, since any may be what is broken. If
