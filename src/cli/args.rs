@@ -106,9 +106,9 @@ pub(crate) struct RunArgs {
     /// Writes every frame, both directions.
     #[arg(long, value_name = "FILE.pcapng")]
     pub(crate) capture: Option<PathBuf>,
-    /// Zenoh endpoint to listen on.
-    #[arg(long, value_name = "ENDPOINT", default_value = "tcp/127.0.0.1:0")]
-    pub(crate) listen: String,
+    /// Zenoh endpoint to listen on; a loopback port of its own, kept in the state directory, if left out.
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) listen: Option<String>,
     /// Zenoh endpoint to connect to besides.
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) connect: Vec<String>,
@@ -137,7 +137,7 @@ pub(crate) struct RecordArgs {
     /// Zenoh endpoint of the cell.
     #[arg(long, value_name = "ENDPOINT", required_unless_present = "listen")]
     pub(crate) connect: Vec<String>,
-    /// Zenoh endpoint to listen on.
+    /// Zenoh endpoint to listen on; a loopback port of its own, kept in the state directory, if left out.
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) listen: Option<String>,
     /// One JSON line an accepted batch.

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use cellwright_model::event::{AlarmChange, Event, EventData, Measurement, StepEnded};
+use cellwright_controller::Alarm;
+use cellwright_model::event::{Event, EventData, Measurement, StepEnded};
 use cellwright_model::outcome::{StepOutcome, UnitResult, Verdict};
 use serde::Serialize;
 
@@ -60,6 +61,17 @@ impl Printer {
     }
 }
 
+/// Shown at once and on standard error, so that it reaches a person even when the store does not work.
+pub(crate) fn alarm(alarm: &Alarm) {
+    let word = match (alarm.cleared, alarm.acknowledged) {
+        (Some(_), _) => "cleared",
+        (None, Some(_)) => "acknowledged",
+        (None, None) => "ALARM",
+    };
+    let first = if alarm.first_out { " (first)" } else { "" };
+    eprintln!("{word}{first}: {}: {}\n       remedy: {}", alarm.place, alarm.cause, alarm.remedy);
+}
+
 /// The plain line of an event; `None` for those that only the record needs.
 fn text(event: &Event) -> Option<String> {
     let time = event.draft.time.rfc3339();
@@ -76,9 +88,8 @@ fn text(event: &Event) -> Option<String> {
             c.who,
             c.reason.as_deref().unwrap_or("not possible now")
         )),
-        EventData::Alarm(a) if a.change == AlarmChange::Raised => {
-            Some(format!("{time}  ALARM        {}: {}\n{:15}remedy: {}", a.place, a.cause, "", a.remedy))
-        }
+        // Shown when it was raised, before its commit: see `alarm`.
+        EventData::Alarm(_) => None,
         EventData::UnitOpened(_) => Some(format!("{time}  unit         {serial}")),
         EventData::StepOutcome(step) => Some(format!("{time}  {}", step_text(serial, step))),
         EventData::UnitResult(end) => Some(format!(
@@ -122,4 +133,13 @@ fn measurement_text(m: &Measurement) -> String {
         Verdict::Invalid => "INVALID",
     };
     format!("{} {value} {} [{} .. {}] {verdict}", m.name, m.unit, end(m.limits[0]), end(m.limits[1]))
+}
+
+/// `p50 1.2 µs, p99 …` of a histogram in ns.
+pub(crate) fn quantiles(q: &cellwright_rt::Quantiles) -> String {
+    let us = |ns: u64| ns as f64 / 1e3;
+    format!(
+        "p50 {:.1} µs, p99 {:.1} µs, p99.9 {:.1} µs, max {:.1} µs",
+        us(q.p50), us(q.p99), us(q.p999), us(q.max)
+    )
 }

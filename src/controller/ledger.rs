@@ -65,13 +65,15 @@ pub struct Ledger {
     settings: LedgerSettings,
     context: Arc<Context>,
     units: BTreeMap<UnitId, OpenUnit>,
+    /// Trays whose last pocket was used, since the last look.
+    at_end: Vec<TrayId>,
 }
 
 impl Ledger {
     /// A ledger without open units.
     pub fn new(cell: Arc<Cell>, settings: LedgerSettings) -> Ledger {
         let context = Arc::new(context(&cell, &settings, None));
-        Ledger { cell, settings, context, units: BTreeMap::new() }
+        Ledger { cell, settings, context, units: BTreeMap::new(), at_end: Vec::new() }
     }
 
     /// Turns one transaction of the engine into one of the record.
@@ -97,6 +99,11 @@ impl Ledger {
         entry.out
     }
 
+    /// Trays whose last pocket was used since the last call: to be exchanged.
+    pub(crate) fn trays_at_end(&mut self) -> impl Iterator<Item = TrayId> + '_ {
+        self.at_end.drain(..)
+    }
+
     fn record(&mut self, record: Record, entry: &mut Entry, status: &RtStatus) {
         match record {
             Record::CellState { from, to, mode, cause } => {
@@ -115,6 +122,7 @@ impl Ledger {
                 }
                 self.command(entry, format!("order {order}, {units} units"), by, result);
             }
+            Record::Request { what, by, result } => self.command(entry, what, by, result),
             Record::Alarm(alarm) => self.event(entry, None, EventData::Alarm(alarm_changed(alarm))),
             Record::Answer { unit, step, prompt, answer, by, .. } => {
                 let plan = unit.and_then(|u| self.units.get(&u)).map(|u| &u.plan);
@@ -133,6 +141,10 @@ impl Ledger {
                 self.moved(entry, unit, &serial, &part, (from, to), verified);
             }
             Record::TrayCursor { tray, next } => {
+                let pockets = self.cell.trays.get(tray.index()).map_or(0, |t| t.pockets());
+                if pockets > 1 && next >= pockets {
+                    self.at_end.push(tray);
+                }
                 let tray = self.tray(tray).to_owned();
                 entry.out.journal.push(JournalEntry::TrayCursor { tray, pocket: next });
             }
@@ -252,7 +264,7 @@ impl Ledger {
     fn moved(
         &self,
         entry: &mut Entry,
-        unit: UnitId,
+        unit: Option<UnitId>,
         serial: &str,
         part: &PartRef,
         (from, to): (Location, Location),
@@ -269,7 +281,7 @@ impl Ledger {
             to: to.clone(),
             verified,
         });
-        self.event(entry, Some(unit), EventData::PartMoved(PartMoved { part, from, to, verified }));
+        self.event(entry, unit, EventData::PartMoved(PartMoved { part, from, to, verified }));
     }
 
     fn material(&self, entry: &mut Entry, tray: TrayId, part: String, lot: String, who: String) {

@@ -10,22 +10,22 @@ mod ledger;
 mod operator;
 mod timers;
 
+pub use cellwright_engine::{Engine, EngineConfig, EngineError, TrayState};
 pub use cellwright_engine::api::{
     Alarm, Answered, DeviceReply, Input, MachineFault, Order, Question, QuestionKind, Source, Ticket,
 };
 pub use devices::{DeviceId, Devices, StreamEvent};
 pub use ledger::{Ledger, LedgerSettings};
-pub use operator::{AutoOperator, Progress};
+pub use operator::{AutoOperator, Load, Progress};
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use cellwright_engine::Engine;
 use cellwright_engine::api::{Machine, Output};
 use cellwright_model::cell::Cell;
 use cellwright_model::event::Transaction;
 use cellwright_model::job::{Refusal, RtCommand, RtEvent, RtEventKind, RtStatus};
-use cellwright_model::TimeNs;
+use cellwright_model::{TimeNs, TrayId};
 use cellwright_rt::ControllerEnds;
 
 /// What has arrived since the last step.
@@ -59,6 +59,8 @@ pub enum Notice {
     /// The question is no longer asked.
     Withdrawn(cellwright_model::RequestId),
     Alarm(Alarm),
+    /// The last pocket of a tray was used: it has to be exchanged before the next part.
+    TrayAtEnd(TrayId),
     Answered { request: Answered, by: Source, result: Result<(), String> },
 }
 
@@ -183,7 +185,7 @@ impl Controller {
     fn handle(&mut self, now: TimeNs, wall: i128, input: Input, out: &mut Outputs) {
         let mut outputs = core::mem::take(&mut self.scratch);
         let machine = Machine { rt: &self.status, robots: self.devices.robot_states() };
-        self.engine.handle(now, input, &machine, &mut outputs);
+        self.engine.handle(now, input, machine, &mut outputs);
         for output in outputs.drain(..) {
             self.carry_out(now, wall, output, out);
         }
@@ -213,6 +215,7 @@ impl Controller {
             Output::Persist(transaction) => {
                 let clock = ledger::WallClock { now, unix_ns: wall };
                 out.transactions.push(self.ledger.enter(transaction, clock, &self.status));
+                out.notices.extend(self.ledger.trays_at_end().map(Notice::TrayAtEnd));
             }
             Output::Alarm(alarm) => out.notices.push(Notice::Alarm(alarm)),
             Output::Answered { request, by, result, .. } => {

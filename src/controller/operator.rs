@@ -2,13 +2,25 @@
 //! recipe asks, and leaves every real decision to stop the run. Never used for production.
 
 use cellwright_engine::api::{Input, Order, Question, QuestionKind, Source};
+use cellwright_model::TrayId;
 use cellwright_model::packml::{CellCommand, CellState};
+
+/// What the operator loads into a tray or lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Load {
+    pub tray: TrayId,
+    /// Part number, and lot by its label.
+    pub part: String,
+    pub lot: String,
+}
 
 /// See the module text.
 #[derive(Debug)]
 pub struct AutoOperator {
     who: String,
     order: Option<Order>,
+    loads: Vec<Load>,
+    loaded: bool,
     /// Commands given so far on the way to Execute: each only once, so that a cell which falls back is
     /// not started again by a program.
     given: Vec<CellCommand>,
@@ -27,13 +39,23 @@ pub enum Progress {
 }
 
 impl AutoOperator {
-    /// An operator by the name that records show (`auto:ID`), with the order to be made.
-    pub fn new(who: impl Into<String>, order: Order) -> AutoOperator {
-        AutoOperator { who: who.into(), order: Some(order), given: Vec::new(), was_executing: false }
+    /// An operator by the name that records show (`auto:ID`), with the order to be made and the material.
+    pub fn new(who: impl Into<String>, order: Order, loads: Vec<Load>) -> AutoOperator {
+        AutoOperator {
+            who: who.into(),
+            order: Some(order),
+            loads,
+            loaded: false,
+            given: Vec::new(),
+            was_executing: false,
+        }
     }
 
     /// What it does in this state of the cell, appended to `inputs`.
     pub fn react(&mut self, state: CellState, inputs: &mut Vec<Input>) -> Progress {
+        if !core::mem::replace(&mut self.loaded, true) {
+            inputs.extend(self.loads.iter().map(|load| self.load(load, None)));
+        }
         match state {
             CellState::Execute => {
                 self.was_executing = true;
@@ -78,6 +100,18 @@ impl AutoOperator {
         };
         let answer = preferred.or_else(|| question.answers.first())?.clone();
         Some(Input::Answer { id: question.id, answer, by: self.source() })
+    }
+
+    /// Exchanges a tray: the same material, from the first pocket on; an empty one for finished units.
+    pub fn exchange(&self, tray: TrayId) -> Input {
+        let empty = Load { tray, part: String::new(), lot: String::new() };
+        let load = self.loads.iter().find(|l| l.tray == tray).unwrap_or(&empty);
+        self.load(load, Some(0))
+    }
+
+    fn load(&self, load: &Load, next: Option<u32>) -> Input {
+        let Load { tray, part, lot } = load.clone();
+        Input::MaterialLoaded { tray, part, lot, next, by: self.source() }
     }
 
     fn source(&self) -> Source {

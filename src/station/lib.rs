@@ -38,7 +38,7 @@ const ABORT_MAX: DurationNs = DurationNs::from_millis(2_000);
 const FLUSH_MAX: DurationNs = DurationNs::from_millis(5_000);
 
 /// What a station pumps.
-pub struct Station {
+pub struct Station<'a> {
     pub controller: Controller,
     /// Of the twin; on a real bus people command the cell.
     pub operator: Option<AutoOperator>,
@@ -53,7 +53,7 @@ pub struct Station {
     /// Time of day in ns since 1970-01-01T00:00:00Z.
     pub wall_unix_ns: fn() -> i128,
     /// False once the real-time thread has ended by itself.
-    pub cycle_alive: Box<dyn Fn() -> bool + Send>,
+    pub cycle_alive: &'a (dyn Fn() -> bool + Sync),
 }
 
 /// What someone at the terminal asked for.
@@ -94,14 +94,17 @@ pub enum End {
     CycleEnded,
 }
 
-/// How it ended, and what could not be made durable (nothing of that was told).
+/// How it ended.
 #[derive(Debug)]
 pub struct Outcome {
     pub end: End,
-    pub unwritten: usize,
+    /// Transactions that the writer never took; nothing of them was told.
+    pub untaken: usize,
+    /// Still running, so that delivery can go on with it: finish it.
+    pub writer: OutboxWriter,
 }
 
-impl Station {
+impl Station<'_> {
     /// Pumps until the order is complete, someone asks to stop, or the cell needs a person.
     pub async fn run(self, told: &mut (dyn FnMut(Told<'_>) + Send)) -> Outcome {
         let streams = streams::Streams::connect(&self.addresses);
@@ -130,9 +133,7 @@ impl Station {
             }
         };
         pump.flush(&mut ticks, told).await;
-        let waiting = pump.pending.len();
-        let unwritten = waiting + pump.station.writer.finish().len();
-        Outcome { end, unwritten }
+        Outcome { end, untaken: pump.pending.len(), writer: pump.station.writer }
     }
 }
 
@@ -142,8 +143,8 @@ struct Ending {
     deadline: TimeNs,
 }
 
-struct Pump {
-    station: Station,
+struct Pump<'a> {
+    station: Station<'a>,
     streams: streams::Streams,
     inputs: Inputs,
     outputs: Outputs,
@@ -154,7 +155,7 @@ struct Pump {
     ending: Option<Ending>,
 }
 
-impl Pump {
+impl Pump<'_> {
     fn asked(&mut self, asked: Asked) {
         match asked {
             Asked::Input(input) => self.inputs.operator.push(input),
@@ -292,6 +293,10 @@ impl Pump {
                 self.inputs.operator.extend(answer);
             }
             Notice::Alarm(alarm) => told(Told::Alarm(&alarm)),
+            Notice::TrayAtEnd(tray) => {
+                let exchanged = self.station.operator.as_ref().map(|o| o.exchange(tray));
+                self.inputs.operator.extend(exchanged);
+            }
             Notice::Answered { request, result: Err(why), .. } => {
                 told(Told::Refused { what: format!("{request:?}"), why: &why });
             }

@@ -13,22 +13,21 @@ use tokio::time::sleep;
 /// How often an answer that takes its time is looked for.
 const POLL: Duration = Duration::from_millis(2);
 
-/// Listens on a free loopback port and serves until the runtime ends. `scene`: what the twin sees now.
+/// Listens on a free loopback port and serves until the runtime ends. `look` shows the twin what it sees now.
 ///
 /// # Errors
 /// No loopback port can be bound.
-pub async fn serve_twin<T, F, S>(mut twin: T, mut scene: F, now: fn() -> TimeNs) -> std::io::Result<SocketAddr>
+pub async fn serve_twin<T, L>(mut twin: T, mut look: L, now: fn() -> TimeNs) -> std::io::Result<SocketAddr>
 where
-    T: MessageTwin<Scene = S> + Send + 'static,
-    F: FnMut() -> S + Send + 'static,
-    S: Send + 'static,
+    T: MessageTwin + Send + 'static,
+    L: FnMut(&mut dyn FnMut(&T::Scene)) + Send + 'static,
 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         loop {
             match listener.accept().await {
-                Ok((stream, _)) => serve_one(stream, &mut twin, &mut scene, now).await,
+                Ok((stream, _)) => serve_one(stream, &mut twin, &mut look, now).await,
                 // Out of descriptors or an aborted connection: the next one may work.
                 Err(_) => sleep(POLL).await,
             }
@@ -37,10 +36,10 @@ where
     Ok(address)
 }
 
-async fn serve_one<T, F, S>(mut stream: TcpStream, twin: &mut T, scene: &mut F, now: fn() -> TimeNs)
+async fn serve_one<T, L>(mut stream: TcpStream, twin: &mut T, look: &mut L, now: fn() -> TimeNs)
 where
-    T: MessageTwin<Scene = S>,
-    F: FnMut() -> S,
+    T: MessageTwin,
+    L: FnMut(&mut dyn FnMut(&T::Scene)),
 {
     twin.on_connect();
     let _ = stream.set_nodelay(true);
@@ -49,7 +48,7 @@ where
     loop {
         tokio::select! {
             read = stream.read(&mut buffer) => match read {
-                Ok(n) if n > 0 => twin.receive(now(), &buffer[..n], &scene()),
+                Ok(n) if n > 0 => look(&mut |scene| twin.receive(now(), &buffer[..n], scene)),
                 _ => return,
             },
             () = sleep(POLL) => {}

@@ -1,0 +1,116 @@
+//! `cellwright bench`: what the cycle needs over whole units in real time: wake-up, execution, round trip;
+//! allocations and page faults of the real-time thread after one unit to warm up.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cellwright_model::event::EventData;
+use cellwright_rt::Quantiles;
+use cellwright_rt::platform::PlatformWarning;
+use cellwright_station::{End, Told};
+use serde_json::{Value, json};
+
+use super::args::{BenchArgs, Robots, RunArgs};
+use super::session::{self, Watcher};
+use super::twin::{Pulse, PulseReading};
+use super::{Failure, print_json, progress, wiring};
+
+/// Reads the pulse of the cycle when the warm-up unit ends, and when the last one does.
+#[derive(Default)]
+struct Bench {
+    pulse: Pulse,
+    ended: u32,
+    warm: PulseReading,
+    last: PulseReading,
+}
+
+impl Watcher for Bench {
+    fn started(&mut self, warnings: &[PlatformWarning], pulse: &Pulse) {
+        for warning in warnings {
+            eprintln!("warning: {warning}");
+        }
+        self.pulse = pulse.clone();
+    }
+
+    fn told(&mut self, told: &Told<'_>) {
+        match told {
+            Told::Event(event) if matches!(event.draft.data, EventData::UnitResult(_)) => {
+                self.last = self.pulse.read();
+                if self.ended == 0 {
+                    self.warm = self.last;
+                }
+                self.ended += 1;
+            }
+            Told::Alarm(alarm) => progress::alarm(alarm),
+            _ => {}
+        }
+    }
+}
+
+pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
+    let state = Scratch::new()?;
+    let run_args = RunArgs {
+        cell: args.cell.clone(),
+        state: Some(state.0.clone()),
+        store: None,
+        units: args.units + 1,
+        seed: args.seed,
+        bus: "twin".to_owned(),
+        robots: Robots::Twin,
+        operator: None,
+        capture: None,
+        listen: None,
+        connect: Vec::new(),
+        no_recorder: false,
+        rt_core: args.rt_core,
+        json: false,
+    };
+    let period_ns = wiring::read(&args.cell, true).prepared.ok_or(Failure::Shown)?.cell.cycle.0;
+    let mut bench = Bench::default();
+    let report = session::run(&run_args, &mut bench)?;
+    let cycles = bench.last.cycles - bench.warm.cycles;
+    let allocations = bench.last.allocations - bench.warm.allocations;
+    let page_faults = bench.last.page_faults - bench.warm.page_faults;
+    let r = &report.cycle;
+    if args.json {
+        print_json(&json!({
+            "period_ns": period_ns, "cycles": cycles, "missed": r.missed_cycles, "wkc_errors": report.wkc_errors,
+            "allocations": allocations, "page_faults": page_faults, "wake_ns": quantiles(&r.wake_ns),
+            "exec_ns": quantiles(&r.exec_ns), "round_trip_ns": quantiles(&r.round_trip_ns),
+        }));
+    } else {
+        println!("{} units after one to warm up: {cycles} cycles of {:.3} ms", args.units, period_ns as f64 / 1e6);
+        println!("{} missed in all, {} with a wrong working counter", r.missed_cycles, report.wkc_errors);
+        println!("{allocations} allocations and {page_faults} page faults on the real-time thread");
+        println!("wake-up    {}", progress::quantiles(&r.wake_ns));
+        println!("execution  {} (with the twin's segment and plant)", progress::quantiles(&r.exec_ns));
+        println!("round trip {}", progress::quantiles(&r.round_trip_ns));
+    }
+    let complete = report.end == End::Completed && bench.ended == args.units + 1;
+    if !complete {
+        eprintln!("cellwright: the run ended early: {:?}", report.end);
+    }
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn quantiles(q: &Quantiles) -> Value {
+    json!({ "p50": q.p50, "p99": q.p99, "p999": q.p999, "max": q.max })
+}
+
+/// A state directory for one bench: a record of nothing, removed afterwards.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> std::io::Result<Scratch> {
+        let path = std::env::temp_dir().join(format!("cellwright-bench-{}", std::process::id()));
+        std::fs::create_dir(&path)?;
+        Ok(Scratch(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed lies in the system's own folder for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

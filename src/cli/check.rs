@@ -1,0 +1,30 @@
+//! `cellwright check`: every diagnostic of cell and recipe at once.
+
+use std::process::ExitCode;
+
+use cellwright_recipe::{Severity, json_rows, render};
+
+use super::args::CheckArgs;
+use super::{Failure, print_json, wiring};
+
+pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
+    let reading = wiring::read(&args.cell, false);
+    if args.json {
+        print_json(&json_rows(&reading.diagnostics, &reading.sources));
+    } else {
+        print!("{}", render(&reading.diagnostics, &reading.sources));
+        let errors = reading.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
+        let warnings = reading.diagnostics.len() - errors;
+        match &reading.prepared {
+            Some(p) => println!(
+                "{} {} holds on cell {}: {} steps, {warnings} warnings",
+                p.plan.recipe_id,
+                p.plan.recipe_version,
+                p.cell.id,
+                p.plan.steps.len()
+            ),
+            None => println!("{errors} errors, {warnings} warnings"),
+        }
+    }
+    Ok(if reading.prepared.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,127 @@
+//! `cellwright dhr`: lists, shows and verifies device history records.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use cellwright_trace::dhr::{Summary, list, show};
+use cellwright_trace::heads::Heads;
+use cellwright_trace::store::SqliteReader;
+use cellwright_trace::verify::{VerifyReport, verify_files};
+use serde_json::Value;
+
+use super::args::{DhrCommand, StoreArgs};
+use super::{Failure, print_json};
+
+pub(crate) fn run(command: DhrCommand) -> Result<ExitCode, Failure> {
+    match command {
+        DhrCommand::List { store } => {
+            let rows = list(&SqliteReader::open(&store_path(&store))?)?;
+            if store.json { print_json(&rows) } else { rows.iter().for_each(print_row) }
+        }
+        DhrCommand::Show { serial, store } => {
+            let record = show(&SqliteReader::open(&store_path(&store))?, &serial, None)?;
+            if store.json { print_json(&record) } else { print_record(&record) }
+        }
+        DhrCommand::Verify { store, heads } => {
+            let state = state_path(&store);
+            let report = verify_files(&store_path(&store), Some(&state), heads.as_deref())?;
+            if store.json { print_json(&report) } else { print_report(&report) }
+            return Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        DhrCommand::Heads { store, out } => {
+            let heads = Heads::of_store(&SqliteReader::open(&store_path(&store))?)?;
+            heads.write(&out)?;
+            if store.json {
+                print_json(&heads);
+            } else {
+                println!("{} heads in {}: keep it on another machine", heads.heads.len(), out.display());
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A store of its own has its outbox on another machine, unless the state directory is named too.
+fn state_path(args: &StoreArgs) -> PathBuf {
+    match (&args.state, &args.store) {
+        (Some(state), _) => state.clone(),
+        (None, Some(store)) => store.parent().unwrap_or(Path::new(".")).to_owned(),
+        (None, None) => super::default_state("cannula-cell"),
+    }
+}
+
+fn store_path(args: &StoreArgs) -> PathBuf {
+    args.store.clone().unwrap_or_else(|| state_path(args).join("dhr.db"))
+}
+
+fn print_row(row: &Summary) {
+    println!(
+        "{:<14} {:<12} {} {}  {}{}",
+        row.serial,
+        row.result.as_deref().unwrap_or("in work").to_uppercase(),
+        row.recipe,
+        row.version,
+        row.opened,
+        row.cause.as_deref().map(|c| format!("  {c}")).unwrap_or_default(),
+    );
+}
+
+fn print_report(report: &VerifyReport) {
+    for problem in &report.problems {
+        println!("{}: {}", problem.place, problem.what);
+    }
+    let word = if report.ok { "holds" } else { "DOES NOT HOLD" };
+    println!("{} events; the record {word}; end checked against: {}", report.events, report.head_checked);
+    if report.undelivered > 0 {
+        println!("{} more wait in the outbox for their delivery", report.undelivered);
+    }
+}
+
+/// The record as a page of text; the JSON has everything.
+fn print_record(record: &Value) {
+    let word = |path: &str| match record.pointer(path) {
+        Some(Value::String(s)) => s.clone(),
+        Some(Value::Null) | None => "-".to_owned(),
+        Some(other) => other.to_string(),
+    };
+    println!("serial     {}  {}", word("/serial"), word("/result").to_uppercase());
+    println!("cause      {}", word("/cause"));
+    println!("recipe     {} {}  {}", word("/recipe/id"), word("/recipe/version"), word("/recipe/hash"));
+    println!("cell       {}  {}", word("/cell/id"), word("/cell/hash"));
+    println!("order      {}   origin {}   purpose {}", word("/order"), word("/origin"), word("/purpose"));
+    println!("released   {}   disposition {}", word("/released"), word("/disposition"));
+    for c in rows(record, "components") {
+        println!("component  {} {} lot {} serial {}", c("name"), c("part"), c("lot"), c("serial"));
+    }
+    for step in record["steps"].as_array().into_iter().flatten() {
+        let text = |name: &str| plain(&step[name]);
+        println!(
+            "step       {:<6} {:<16} attempt {}  {}  {}",
+            text("station"),
+            text("id"),
+            text("attempt"),
+            text("outcome"),
+            text("start")
+        );
+        for m in rows(step, "measurements") {
+            println!("           {} {} {} in {}: {}", m("name"), m("value"), m("unit"), m("limits"), m("verdict"));
+        }
+        for c in rows(step, "curves") {
+            println!("           curve {} of {} samples, {}", c("name"), c("samples"), c("hash"));
+        }
+    }
+    println!("chain      {} .. {} of {}", word("/chain/first_seq"), word("/chain/last_seq"), word("/chain/stream"));
+}
+
+/// The objects of a list, each as a function from field to text.
+fn rows<'a>(value: &'a Value, list: &str) -> impl Iterator<Item = impl Fn(&str) -> String + 'a> {
+    value[list].as_array().into_iter().flatten().map(|row| move |field: &str| plain(&row[field]))
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(s) => s.clone(),
+        Value::Null => "-".to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,88 @@
+//! The command line: one file a subcommand, and what they share.
+//!
+//! Exit status: 0 done, 1 the thing checked does not hold or the cell could not do it, 2 wrong use.
+
+mod alloc;
+mod args;
+mod bench;
+mod check;
+mod dhr;
+mod files;
+mod progress;
+mod record;
+mod run;
+mod session;
+mod simulate;
+mod terminal;
+mod twin;
+mod wiring;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+#[global_allocator]
+static ALLOCATOR: alloc::Counting = alloc::Counting;
+
+/// Why a command ended without doing its job.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Said already, where it was found (diagnostics).
+    Shown,
+    /// Cause and remedy in words: status 1.
+    Failed(String),
+    /// Wrong use: status 2.
+    Usage(String),
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::Failed(error.to_string())
+    }
+}
+
+pub(crate) fn main() -> ExitCode {
+    let cli = Cli::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off,cellwright=warn")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let result = match cli.command {
+        Command::Check(args) => check::run(args),
+        Command::Simulate(args) => simulate::run(args),
+        Command::Run(args) => run::run(args),
+        Command::Record(args) => record::run(args),
+        Command::Dhr(args) => dhr::run(args.command),
+        Command::Bench(args) => bench::run(args),
+    };
+    result.unwrap_or_else(|failure| match failure {
+        Failure::Shown => ExitCode::FAILURE,
+        Failure::Failed(text) => {
+            eprintln!("cellwright: {text}");
+            ExitCode::FAILURE
+        }
+        Failure::Usage(text) => {
+            eprintln!("cellwright: {text}");
+            ExitCode::from(2)
+        }
+    })
+}
+
+/// `./state/<cell>`.
+pub(crate) fn default_state(cell: &str) -> PathBuf {
+    PathBuf::from("state").join(cell)
+}
+
+/// One JSON document on a line. Values of our own types always have a JSON form.
+pub(crate) fn print_json(value: &impl serde::Serialize) {
+    match serde_json::to_string(value) {
+        Ok(text) => println!("{text}"),
+        Err(e) => eprintln!("cellwright: no JSON: {e}"),
+    }
+}

@@ -1,0 +1,54 @@
+//! `cellwright record`: a recorder of its own, for cells that run elsewhere.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use cellwright_trace::network::{Network, NetworkMode, NetworkOptions};
+use cellwright_trace::recorder::{EVERY_CELL, Recorder};
+use cellwright_trace::store::{SqliteStore, StoreOptions};
+use serde_json::json;
+
+use super::args::RecordArgs;
+use super::{Failure, print_json};
+
+/// How often its work is shown.
+const LOOK: Duration = Duration::from_millis(200);
+
+pub(crate) fn run(args: RecordArgs) -> Result<ExitCode, Failure> {
+    let store = SqliteStore::open(&args.store, StoreOptions::default())?;
+    let network = Network::open(&NetworkOptions {
+        mode: NetworkMode::Peer,
+        listen: args.listen.clone().into_iter().collect(),
+        connect: args.connect.clone(),
+    })?;
+    let recorder = Recorder::start(&network, EVERY_CELL, Box::new(store))?;
+    if !args.json {
+        println!("records into {}; Ctrl-C ends", args.store.display());
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut shown = recorder.status();
+        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+        loop {
+            tokio::select! {
+                _ = &mut interrupt => return,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            let status = recorder.status();
+            if status != shown {
+                if args.json {
+                    print_json(&json!({
+                        "committed": status.committed, "refused": status.refused,
+                        "failed": status.failed, "problem": status.last_problem,
+                    }));
+                } else {
+                    println!("{} batches kept, {} refused, {} failed", status.committed, status.refused, status.failed);
+                }
+                shown = status;
+            }
+        }
+    });
+    drop(recorder);
+    network.close();
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,425 @@
+//! One run of a cell: outbox, network, recorder, real-time thread and station, made and ended in order.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use cellwright_bus::capture::{self, Capture};
+use cellwright_bus::{InProcessLink, Link, RawSocketLink, Wait, with_bus};
+use cellwright_controller::{
+    AutoOperator, Controller, DeviceId, Input, LedgerSettings, Order, Source,
+};
+use cellwright_model::{CameraId, ScannerId, TimeNs};
+use cellwright_model::cell::Cell;
+use cellwright_model::event::{ClockState, Stamp};
+use cellwright_model::outcome::{Origin, Purpose};
+use cellwright_rt::bus::Bus;
+use cellwright_rt::clock::{Clock, MonotonicClock};
+use cellwright_rt::platform::{self, PlatformWarning, RealTime};
+use cellwright_rt::{Cycle, LoopReport, RtEnds, Runner, StopRequest};
+use cellwright_station::{Asked, End, Station, Told, interrupted, serve_twin};
+use cellwright_trace::delivery::Delivery;
+use cellwright_trace::live::LivePublisher;
+use cellwright_trace::network::{Network, NetworkOptions};
+use cellwright_trace::recorder::Recorder;
+use cellwright_trace::store::{SqliteStore, StoreOptions};
+use cellwright_trace::{Ack, CellAddress, Outbox, OutboxOptions, OutboxWriter, Recovery};
+use tokio::sync::mpsc;
+
+use super::args::RunArgs;
+use super::twin::{self, Pulse, TwinDevices, TwinSide};
+use super::wiring::{self, Prepared};
+use super::{Failure, default_state, terminal};
+
+/// The order that `run` makes when it is given none.
+const ORDER: &str = "TRIAL";
+/// How long the end of a run waits for the recorder; what waits longer stays in the outbox.
+const DELIVERY_MAX: Duration = Duration::from_secs(10);
+/// Asked at the terminal and not yet looked at.
+const ASKED_MAX: usize = 16;
+
+/// What a run came to.
+pub(crate) struct Report {
+    pub(crate) end: End,
+    pub(crate) cycle: LoopReport,
+    pub(crate) wkc_errors: u64,
+    /// Transactions that could not be made durable; nothing of them was told.
+    pub(crate) unwritten: usize,
+    /// Every event reached a recorder.
+    pub(crate) delivered: bool,
+    pub(crate) store: Option<PathBuf>,
+    pub(crate) state: PathBuf,
+    pub(crate) capture: Option<Result<capture::CaptureSummary, String>>,
+}
+
+/// What happens during a run, for whoever shows or measures it.
+pub(crate) trait Watcher {
+    /// The real-time thread runs, with what the system refused it.
+    fn started(&mut self, warnings: &[PlatformWarning], pulse: &Pulse);
+    fn told(&mut self, told: &Told<'_>);
+}
+
+/// Who operates.
+enum Operator {
+    Automatic(String),
+    Person(String),
+}
+
+impl Operator {
+    fn name(&self) -> &str {
+        match self {
+            Operator::Automatic(id) | Operator::Person(id) => id,
+        }
+    }
+}
+
+/// Runs the cell as the arguments say.
+pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<Report, Failure> {
+    let operator = operator(args)?;
+    let twin = args.bus == "twin";
+    let prepared = wiring::prepare(&args.cell, twin)?;
+    if !twin && !(prepared.cell.robots.is_empty() && prepared.cell.trays.is_empty()) {
+        return Err(Failure::Usage(format!(
+            "cell {} has cobots, and this build has a driver only for those of the twin: run it with --bus twin",
+            prepared.cell.id
+        )));
+    }
+    let socket = if twin { None } else { Some(open_socket(&args.bus)?) };
+    let record = Record::open(args, &prepared.cell)?;
+    Session::new(args, prepared, operator, record, socket)?.run(watcher)
+}
+
+fn operator(args: &RunArgs) -> Result<Operator, Failure> {
+    let twin = args.bus == "twin";
+    match (args.operator.as_deref(), twin) {
+        (None, true) => Ok(Operator::Automatic("auto:twin".to_owned())),
+        (None, false) => Err(Failure::Usage(format!(
+            "a real segment ({}) is started and answered for by a person: name them with --operator ID, and type \
+             clear, reset, start at this terminal",
+            args.bus
+        ))),
+        (Some(id), _) if id.is_empty() || id == "auto:" => {
+            Err(Failure::Usage("--operator needs a name: ID, or auto:ID on the twin".to_owned()))
+        }
+        (Some(id), true) if id.starts_with("auto:") => Ok(Operator::Automatic(id.to_owned())),
+        (Some(id), false) if id.starts_with("auto:") => Err(Failure::Usage(
+            "an automatic operator works on the twin only: name a person with --operator ID".to_owned(),
+        )),
+        (Some(id), _) => Ok(Operator::Person(id.to_owned())),
+    }
+}
+
+fn open_socket(interface: &str) -> Result<Box<dyn Link + Send>, Failure> {
+    let socket = RawSocketLink::open(interface, Wait::Sleep);
+    socket.map(|s| Box::new(s) as Box<dyn Link + Send>).map_err(|e| {
+        Failure::Failed(format!("{}: {}; remedy: {}", e.place(), e.cause(), e.remedy()))
+    })
+}
+
+/// Outbox, network and recorder.
+struct Record {
+    state: PathBuf,
+    store: Option<PathBuf>,
+    address: CellAddress,
+    outbox: Outbox,
+    recovery: Recovery,
+    network: Network,
+    recorder: Option<Recorder>,
+    live: LivePublisher,
+}
+
+impl Record {
+    fn open(args: &RunArgs, cell: &Cell) -> Result<Record, Failure> {
+        let state = args.state.clone().unwrap_or_else(|| default_state(&cell.id));
+        let address =
+            CellAddress { site: cell.site.clone(), line: cell.line.clone(), cell: cell.id.clone() };
+        let (outbox, recovery) = Outbox::open(&state, OutboxOptions::new(address.clone()))?;
+        let store = (!args.no_recorder).then(|| args.store.clone().unwrap_or_else(|| state.join("dhr.db")));
+        let kept = store.as_deref().map(|path| SqliteStore::open(path, StoreOptions::default())).transpose()?;
+        let network = Network::open(&network_options(args, &state))?;
+        network.write_endpoint(&state)?;
+        let recorder =
+            kept.map(|s| Recorder::start(&network, &address.base_key(), Box::new(s))).transpose()?;
+        let live = LivePublisher::start(&network, address.clone())?;
+        Ok(Record { state, store, address, outbox, recovery, network, recorder, live })
+    }
+
+    /// What the last life of the controller left open is interrupted now, before anything else.
+    fn close_open_units(&mut self, watcher: &mut (dyn Watcher + Send)) -> Result<(), Failure> {
+        let stamp = Stamp { wall_unix_ns: wall_unix_ns(), monotonic_ns: now().0 };
+        let transactions = interrupted(&self.recovery, stamp);
+        let committed = self.outbox.commit(&transactions, self.recovery.delivered)?;
+        for event in committed.iter().flat_map(|c| &c.events) {
+            watcher.told(&Told::Event(event));
+            self.live.publish(event);
+        }
+        Ok(())
+    }
+}
+
+fn network_options(args: &RunArgs, state: &Path) -> NetworkOptions {
+    let mut options = NetworkOptions::cell_at(state);
+    if let Some(listen) = &args.listen {
+        options.listen = vec![listen.clone()];
+    }
+    options.connect = args.connect.clone();
+    options
+}
+
+fn now() -> TimeNs {
+    MonotonicClock.now()
+}
+
+fn wall_unix_ns() -> i128 {
+    // Before 1970 the clock is simply wrong; the record says that it is not synchronised.
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i128)
+}
+
+struct Session {
+    cell: Arc<Cell>,
+    record: Record,
+    controller: Controller,
+    rt: RtEnds,
+    operator: Option<AutoOperator>,
+    person: Option<(String, Order)>,
+    link: Box<dyn Link + Send>,
+    link_name: String,
+    pulse: Pulse,
+    devices: Option<TwinDevices>,
+    capture: Option<Capture>,
+    rt_core: Option<usize>,
+}
+
+impl Session {
+    fn new(
+        args: &RunArgs,
+        prepared: Prepared,
+        operator: Operator,
+        record: Record,
+        socket: Option<Box<dyn Link + Send>>,
+    ) -> Result<Session, Failure> {
+        let Prepared { cell, plan, plant } = prepared;
+        let pulse = Pulse::default();
+        let (link, devices, drivers) = match (socket, plant) {
+            (Some(socket), _) => (socket, None, twin::drivers(&cell, Vec::new())),
+            (None, Some(plant)) => {
+                let taken = wiring::taken(&cell, Some(&record.recovery));
+                let side = TwinSide::new(&cell, plant, args.seed, &taken, pulse.clone())?;
+                let link = InProcessLink::new(side.segment, MonotonicClock);
+                (Box::new(link) as Box<dyn Link + Send>, Some(side.devices), side.drivers)
+            }
+            (None, None) => return Err(Failure::Failed("the twin has no plant".to_owned())),
+        };
+        let (link, capture) = tap(args.capture.as_deref(), link, &args.bus)?;
+        let (rt, ends) = cellwright_rt::link();
+        let settings = LedgerSettings {
+            origin: if devices.is_some() { Origin::Twin } else { Origin::Real },
+            purpose: Purpose::Trial,
+            program: wiring::program(),
+            lot: None,
+            operator: Some(operator.name().to_owned()),
+            clock_state: ClockState::Unsynchronised,
+        };
+        let engine = wiring::engine(&cell, Some(&record.recovery))?;
+        let order = Order { id: ORDER.to_owned(), plan, units: args.units };
+        let loads = devices.as_ref().map(|d| wiring::loads(&d.materials)).unwrap_or_default();
+        let (operator, person) = match operator {
+            Operator::Automatic(id) => (Some(AutoOperator::new(id, order, loads)), None),
+            Operator::Person(id) => (None, Some((id, order))),
+        };
+        let controller = Controller::new(cell.clone(), engine, ends, drivers, settings);
+        let (link_name, rt_core) = (args.bus.clone(), args.rt_core);
+        Ok(Session {
+            cell,
+            record,
+            controller,
+            rt,
+            operator,
+            person,
+            link,
+            link_name,
+            pulse,
+            devices,
+            capture,
+            rt_core,
+        })
+    }
+
+    fn run(mut self, watcher: &mut (dyn Watcher + Send)) -> Result<Report, Failure> {
+        self.record.close_open_units(watcher)?;
+        let Record { state, store, address, outbox, recorder, network, live, .. } = self.record;
+        let (writer, acks) = OutboxWriter::start(outbox)?;
+        let delivery = Delivery::start(&network, &address, &state, writer.cursor(), writer.head())?;
+
+        let stop = StopRequest::default();
+        let cycle = RunningCycle::start(&self.cell, self.rt, self.link, &self.link_name, self.rt_core, &stop)?;
+        watcher.started(&cycle.warnings, &self.pulse);
+        let parts = Pumped {
+            controller: self.controller,
+            operator: self.operator,
+            person: self.person,
+            devices: self.devices,
+            writer,
+            acks,
+        };
+        let outcome = parts.pump(&self.cell, &cycle, watcher, &live);
+        // Whatever became of the station: the cycle ends in order, its outputs in their defined off state.
+        if !matches!(&outcome, Ok(o) if o.end != End::Aborted) {
+            stop.abort();
+        }
+        stop.stop();
+        let (cycle, wkc_errors) = cycle.join()?;
+        let outcome = outcome?;
+        let delivered = recorder.is_none() || delivery.flush(DELIVERY_MAX);
+        let unwritten = outcome.untaken + outcome.writer.finish().len();
+        drop((delivery, live, recorder));
+        network.close();
+        let capture = self.capture.map(|c| c.finish().map_err(|e| e.to_string()));
+        Ok(Report { end: outcome.end, cycle, wkc_errors, unwritten, delivered, store, state, capture })
+    }
+}
+
+type BoxLink = Box<dyn Link + Send>;
+
+fn tap(path: Option<&Path>, link: BoxLink, name: &str) -> Result<(BoxLink, Option<Capture>), Failure> {
+    let Some(path) = path else { return Ok((link, None)) };
+    let zero = capture::unix_zero_ns(&MonotonicClock);
+    let (tap, file) = capture::start(path, link, MonotonicClock, zero, name)?;
+    Ok((Box::new(tap), Some(file)))
+}
+
+/// The real-time thread: owns bus and cycle.
+struct RunningCycle {
+    thread: JoinHandle<(LoopReport, u64)>,
+    warnings: Vec<PlatformWarning>,
+}
+
+impl RunningCycle {
+    fn start(
+        cell: &Cell,
+        ends: RtEnds,
+        link: BoxLink,
+        link_name: &str,
+        core: Option<usize>,
+        stop: &StopRequest,
+    ) -> Result<RunningCycle, Failure> {
+        let cycle = Cycle::new(cell, wiring::drivers(cell), ends)?;
+        let config = wiring::bus_config(cell, link_name);
+        let wanted = RealTime { cpu: core.or_else(last_core), ..RealTime::default() };
+        let (said, warnings) = std::sync::mpsc::sync_channel(1);
+        let stop = stop.clone();
+        let thread = platform::spawn("cycle", wanted, move |refused| {
+            // Nobody waits for it any more: then the program is ending already.
+            let _ = said.send(refused);
+            with_bus(link, MonotonicClock, config, |bus| {
+                let mut runner = Runner::new(cycle, bus, MonotonicClock);
+                // A failure reaches the controller, which says it and tries again at Clear.
+                let _told = runner.bring_up();
+                let report = runner.run(&stop);
+                (report, runner.bus().counters().wkc_errors)
+            })
+        })?;
+        let warnings = warnings.recv().unwrap_or_default();
+        Ok(RunningCycle { thread, warnings })
+    }
+
+    fn join(self) -> Result<(LoopReport, u64), Failure> {
+        self.thread.join().map_err(|_| {
+            Failure::Failed(
+                "the real-time thread ended by a program error; the watchdogs of the segment took its outputs off"
+                    .to_owned(),
+            )
+        })
+    }
+}
+
+/// The machine's last core: the first one serves most interrupts. With one core there is no choice.
+fn last_core() -> Option<usize> {
+    std::thread::available_parallelism().ok().map(|n| n.get() - 1).filter(|&core| core > 0)
+}
+
+/// What the station pumps, and the devices of the twin that it reaches over TCP.
+struct Pumped {
+    controller: Controller,
+    operator: Option<AutoOperator>,
+    person: Option<(String, Order)>,
+    devices: Option<TwinDevices>,
+    writer: OutboxWriter,
+    acks: Receiver<Ack>,
+}
+
+impl Pumped {
+    fn pump(
+        self,
+        cell: &Cell,
+        cycle: &RunningCycle,
+        watcher: &mut (dyn Watcher + Send),
+        live: &LivePublisher,
+    ) -> Result<cellwright_station::Outcome, Failure> {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let alive = &cycle.thread;
+        let outcome = runtime.block_on(async {
+            let (ask, commands) = mpsc::channel(ASKED_MAX);
+            terminal::on_interrupt(ask.clone())?;
+            if let Some((who, order)) = self.person {
+                let by = Source::new(who.clone(), "terminal");
+                let _ = ask.send(Asked::Input(Input::Order { order, by })).await;
+                tokio::spawn(terminal::read_lines(who, ask));
+            }
+            let addresses = match self.devices {
+                Some(devices) => serve(devices).await?,
+                None => addresses(cell),
+            };
+            let station = Station {
+                controller: self.controller,
+                operator: self.operator,
+                writer: self.writer,
+                acks: self.acks,
+                addresses,
+                commands,
+                now,
+                wall_unix_ns,
+                cycle_alive: &|| !alive.is_finished(),
+            };
+            let mut told = |told: Told<'_>| {
+                watcher.told(&told);
+                if let Told::Event(event) = told {
+                    live.publish(event);
+                }
+            };
+            Ok::<_, std::io::Error>(station.run(&mut told).await)
+        });
+        // A read of standard input cannot be cancelled; it must not keep the program.
+        runtime.shutdown_background();
+        Ok(outcome?)
+    }
+}
+
+/// Serves the twin's cameras and scanners on loopback.
+async fn serve(devices: TwinDevices) -> std::io::Result<Vec<(DeviceId, String)>> {
+    let mut addresses = Vec::new();
+    for (i, camera) in devices.cameras.into_iter().enumerate() {
+        let scene = devices.scene.clone();
+        let address = serve_twin(camera, move |see: &mut dyn FnMut(&_)| scene.camera(see), now).await?;
+        addresses.push((DeviceId::Camera(CameraId(i as u16)), address.to_string()));
+    }
+    for (i, scanner) in devices.scanners.into_iter().enumerate() {
+        let scene = devices.scene.clone();
+        let address = serve_twin(scanner, move |see: &mut dyn FnMut(&_)| scene.scanner(see), now).await?;
+        addresses.push((DeviceId::Scanner(ScannerId(i as u16)), address.to_string()));
+    }
+    Ok(addresses)
+}
+
+/// Cameras and scanners as the cell file has them.
+fn addresses(cell: &Cell) -> Vec<(DeviceId, String)> {
+    let cameras = cell.cameras.iter().enumerate();
+    let scanners = cell.scanners.iter().enumerate();
+    cameras
+        .map(|(i, c)| (DeviceId::Camera(CameraId(i as u16)), c.address.clone()))
+        .chain(scanners.map(|(i, s)| (DeviceId::Scanner(ScannerId(i as u16)), s.address.clone())))
+        .collect()
+}

@@ -1,0 +1,187 @@
+//! What every way of running needs: cell, plant and Plan read and checked; drivers and bus as the cell
+//! describes them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use cellwright_analog_in::driver::AnalogInput4;
+use cellwright_controller::{Engine, EngineConfig, EngineError, Load, TrayState};
+use cellwright_trace::Recovery;
+use cellwright_bus::{BusConfig, ExpectedSubDevice, StartUpSdo};
+use cellwright_digital_io::driver::{DigitalInput16, DigitalOutput16};
+use cellwright_driver_api::cyclic::CyclicDriver;
+use cellwright_model::cell::{Axis, Cell, DeviceKind, SubDevice};
+use cellwright_model::plan::Plan;
+use cellwright_model::TrayId;
+use cellwright_model::plant::{Material, PlantDescription};
+use cellwright_recipe::{Diagnostic, Sources, compile, load_cell, load_plant, render};
+use cellwright_rt::bus::{Identity, SdoData};
+use cellwright_servo_cia402::driver::{ServoDriver, ServoParameters};
+
+use super::Failure;
+use super::args::CellArgs;
+use super::files::{EMBEDDED_CELL, EMBEDDED_RECIPE, Files};
+
+/// A cell with its Plan, checked; nothing has been moved or written.
+pub(crate) struct Prepared {
+    pub(crate) cell: Arc<Cell>,
+    pub(crate) plan: Arc<Plan>,
+    /// Of the twin; `None` on a real bus.
+    pub(crate) plant: Option<PlantDescription>,
+}
+
+/// Everything that reading said, with the files it speaks of.
+pub(crate) struct Reading {
+    pub(crate) sources: Sources,
+    pub(crate) diagnostics: Vec<Diagnostic>,
+    /// What came of it; `None` if there was an error.
+    pub(crate) prepared: Option<Prepared>,
+}
+
+/// Reads and checks. Every diagnostic of one stage is given at once; a recipe is looked at only with a cell
+/// that holds, since it is checked against it.
+pub(crate) fn read(args: &CellArgs, with_plant: bool) -> Reading {
+    let mut sources = Sources::default();
+    let mut diagnostics = Vec::new();
+    let prepared = read_into(args, with_plant, &mut sources, &mut diagnostics);
+    Reading { sources, diagnostics, prepared }
+}
+
+fn read_into(
+    args: &CellArgs,
+    with_plant: bool,
+    sources: &mut Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Prepared> {
+    let mut keep = |result: Result<Vec<Diagnostic>, Vec<Diagnostic>>| match result {
+        Ok(warnings) => {
+            diagnostics.extend(warnings);
+            Some(())
+        }
+        Err(all) => {
+            diagnostics.extend(all);
+            None
+        }
+    };
+    let folder = args.cell.as_deref().map_or_else(|| EMBEDDED_CELL.to_owned(), text);
+    let taught = format!("{folder}/taught.yaml");
+    let taught = Files.exists(&taught).then_some(taught.as_str());
+    let (result, cell) = split(load_cell(&Files, &format!("{folder}/cell.yaml"), taught, sources));
+    keep(result)?;
+    let cell = cell?;
+    let mut plant = None;
+    if with_plant {
+        let (result, description) = split(load_plant(&Files, &format!("{folder}/plant.yaml"), &cell, sources));
+        keep(result)?;
+        plant = description;
+    }
+    let recipe = args.recipe.as_deref().map_or_else(|| EMBEDDED_RECIPE.to_owned(), text);
+    let kinds = cellwright_steps::TABLE;
+    let (result, plan) = split(compile(&Files, &recipe, &cell, args.variant.as_deref(), kinds, sources));
+    keep(result)?;
+    Some(Prepared { cell: Arc::new(cell), plan: Arc::new(plan?), plant })
+}
+
+type Read<T> = Result<(T, Vec<Diagnostic>), Vec<Diagnostic>>;
+
+fn split<T>(result: Read<T>) -> (Result<Vec<Diagnostic>, Vec<Diagnostic>>, Option<T>) {
+    match result {
+        Ok((value, warnings)) => (Ok(warnings), Some(value)),
+        Err(all) => (Err(all), None),
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}
+
+/// Reads and checks for a command that goes on: diagnostics to standard error, errors end it.
+pub(crate) fn prepare(args: &CellArgs, with_plant: bool) -> Result<Prepared, Failure> {
+    let reading = read(args, with_plant);
+    if !reading.diagnostics.is_empty() {
+        eprint!("{}", render(&reading.diagnostics, &reading.sources));
+    }
+    reading.prepared.ok_or(Failure::Shown)
+}
+
+/// The cyclic driver of each SubDevice, in the order of the wire.
+pub(crate) fn drivers(cell: &Cell) -> Vec<CyclicDriver> {
+    let driver = |(position, device): (usize, &SubDevice)| match device.kind {
+        DeviceKind::Coupler => CyclicDriver::None,
+        DeviceKind::DigitalInput16 => CyclicDriver::DigitalInputs(Box::new(DigitalInput16::default())),
+        DeviceKind::DigitalOutput16 => CyclicDriver::DigitalOutputs(Box::new(DigitalOutput16::default())),
+        DeviceKind::AnalogInput4 => CyclicDriver::AnalogInputs(Box::new(AnalogInput4::default())),
+        // The cell file has been checked: a drive without an axis is refused there.
+        DeviceKind::ServoCia402 => axis_at(cell, position)
+            .map_or(CyclicDriver::None, |axis| CyclicDriver::Axis(Box::new(servo(axis)))),
+    };
+    cell.segment.iter().enumerate().map(driver).collect()
+}
+
+fn axis_at(cell: &Cell, position: usize) -> Option<&Axis> {
+    cell.axes.iter().find(|a| a.subdevice == position)
+}
+
+fn servo(axis: &Axis) -> ServoDriver {
+    ServoDriver::new(ServoParameters {
+        counts_per_au: axis.counts_per_au,
+        torque_rated_nm: axis.torque_rated_nm,
+        transition_timeout: cellwright_servo_cia402::driver::TRANSITION_TIMEOUT,
+    })
+}
+
+/// What the bus expects on the wire, with the start-up parameters of each drive.
+pub(crate) fn bus_config(cell: &Cell, link_name: &str) -> BusConfig {
+    let expected = |(position, device): (usize, &SubDevice)| ExpectedSubDevice {
+        name: device.name.clone(),
+        identity: Identity {
+            vendor: device.vendor,
+            product: device.product,
+            revision: device.revision,
+            serial: device.serial,
+        },
+        start_up: axis_at(cell, position).map(start_up).unwrap_or_default(),
+    };
+    BusConfig {
+        link_name: link_name.to_owned(),
+        period: cell.cycle,
+        subdevices: cell.segment.iter().enumerate().map(expected).collect(),
+    }
+}
+
+/// 0x6072, maximum torque in per mille of the rated one (CiA 402-2): the drive itself limits it too.
+fn start_up(axis: &Axis) -> Vec<StartUpSdo> {
+    let per_mille = (1000.0 * axis.torque_max_nm / axis.torque_rated_nm).round().clamp(0.0, 65_535.0) as u16;
+    SdoData::new(&per_mille.to_le_bytes())
+        .map(|data| vec![StartUpSdo { index: 0x6072, sub: 0, data }])
+        .unwrap_or_default()
+}
+
+/// An engine that goes on where the journal ends.
+pub(crate) fn engine(cell: &Arc<Cell>, recovery: Option<&Recovery>) -> Result<Engine, EngineError> {
+    let taken = taken(cell, recovery);
+    let tray = |(i, next): (usize, &u32)| (TrayId(i as u16), TrayState { next: *next, part: None, lot: None });
+    let config = EngineConfig {
+        serial_counter: recovery.and_then(|r| r.serial_counter).unwrap_or(0),
+        trays: taken.iter().enumerate().map(tray).collect(),
+        leftovers: Vec::new(),
+    };
+    Engine::new(cell.clone(), config)
+}
+
+/// How many parts each tray gave or took before, by [`TrayId`].
+pub(crate) fn taken(cell: &Cell, recovery: Option<&Recovery>) -> Vec<u32> {
+    let of = |name: &str| recovery.and_then(|r| r.tray_cursors.get(name)).copied().unwrap_or(0);
+    cell.trays.iter().map(|t| of(&t.name)).collect()
+}
+
+/// What the automatic operator loads: the material that the plant has.
+pub(crate) fn loads(materials: &[Material]) -> Vec<Load> {
+    let load = |m: &Material| Load { tray: m.source, part: m.part.clone(), lot: m.lot.clone() };
+    materials.iter().map(load).collect()
+}
+
+/// Name and version, as the record has it.
+pub(crate) fn program() -> String {
+    format!("cellwright {}", env!("CARGO_PKG_VERSION"))
+}
