@@ -196,19 +196,12 @@ fn serial_prefix(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
 
 /// Entries of a named list, each an identifier; refuses more than `max`.
 fn entries<'n>(d: &mut Decoder<'_>, node: &'n Node, max: usize) -> &'n [Entry] {
+    d.capacity(node, max);
     let entries = d.named(node).unwrap_or_default();
-    capacity(d, node, entries.len(), max);
     for entry in entries {
         d.check_identifier(&entry.key, entry.key_span);
     }
     entries
-}
-
-fn capacity(d: &mut Decoder<'_>, node: &Node, count: usize, max: usize) {
-    if count > max {
-        let message = format!("{count} entries, there is room for {max}");
-        d.sink.error(Code::Capacity, node.span, message, format!("leave at most {max}"));
-    }
 }
 
 fn safety(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Vec<cellwright_model::InputId> {

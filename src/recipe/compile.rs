@@ -23,6 +23,9 @@ use crate::step::StepKind;
 use crate::suggest;
 use crate::tree::{self, Node, Value};
 
+/// Sub-recipes of one recipe, each a file.
+const OPERATIONS_MAX: usize = 64;
+
 /// A file of the recipe, read once.
 struct Parsed {
     file: FileId,
@@ -139,6 +142,9 @@ impl Compiler<'_> {
         let mut d = Decoder { sink, scope };
         let mut f = d.fields(root)?;
         let head = header::recipe(&mut d, &mut f, self.cell);
+        if head.other_cell {
+            return None;
+        }
         let walked = steps::recipe(self, &mut d, &mut f, &head);
         f.finish(&mut d);
         flow::check(&mut d, &head, &walked, root);
@@ -169,6 +175,11 @@ impl Compiler<'_> {
     fn operation(&mut self, name: &str, at: Span, sink: &mut Sink) -> std::rc::Rc<Parsed> {
         if let Some(parsed) = self.parsed.get(name) {
             return parsed.clone();
+        }
+        if self.parsed.len() >= OPERATIONS_MAX {
+            let message = format!("more than {OPERATIONS_MAX} sub-recipes");
+            sink.error(Code::Capacity, at, message, "join some of them");
+            return std::rc::Rc::new(Parsed { file: at.file, root: None });
         }
         let file_name = format!("{name}.recipe.yaml");
         let path = format!("{}{file_name}", self.directory);

@@ -29,6 +29,8 @@ pub struct Text {
     pub origin: Option<Span>,
     /// Byte `n` of the text is byte `span.start + n` of the file.
     pub verbatim: bool,
+    /// Written in quotes: a word, whatever it looks like.
+    pub quoted: bool,
 }
 
 impl Text {
@@ -53,7 +55,8 @@ impl Decoder<'_> {
             Value::Mapping(_) => return self.wrong_kind(node, "one value", "a mapping"),
         };
         let verbatim = scalar.text.len() == (node.span.end - node.span.start) as usize;
-        let plain = Text { text: scalar.text.clone(), span: node.span, origin: None, verbatim };
+        let quoted = !scalar.plain;
+        let plain = Text { text: scalar.text.clone(), span: node.span, origin: None, verbatim, quoted };
         if scalar.plain && scalar.text.contains('$') { self.substitute(plain) } else { Some(plain) }
     }
 
@@ -79,13 +82,26 @@ impl Decoder<'_> {
             rest = &rest[at + 1 + name.len()..];
         }
         out.push_str(rest);
-        right.then_some(Text { text: out, origin, verbatim: false, span: written.span })
+        right.then_some(Text { text: out, origin, verbatim: false, ..written })
     }
 
     fn wrong_kind<T>(&mut self, node: &Node, expected: &str, found: &str) -> Option<T> {
         let message = format!("expected {expected}, found {found}");
         self.sink.error(Code::WrongKind, node.span, message, format!("write {expected}"));
         None
+    }
+
+    /// Refuses more entries than there is room for.
+    pub fn capacity(&mut self, node: &Node, max: usize) {
+        let count = match &node.value {
+            Value::Mapping(map) => map.entries.len(),
+            Value::Sequence(list) => list.len(),
+            Value::Scalar(_) | Value::Refused => 0,
+        };
+        if count > max {
+            let message = format!("{count} entries, there is room for {max}");
+            self.sink.error(Code::Capacity, node.span, message, format!("leave at most {max}"));
+        }
     }
 
     /// Fields of a mapping.

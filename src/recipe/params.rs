@@ -15,6 +15,17 @@ use crate::source::Span;
 use crate::suggest;
 use crate::tree::{Entry, Node};
 
+/// Parameters of one recipe: more than a person keeps apart.
+const PARAMS_MAX: usize = 256;
+/// Variants of one recipe; each of them is compiled.
+const VARIANTS_MAX: usize = 64;
+
+/// Named entries; more than `max` are refused and not looked at.
+fn bounded<'n>(d: &mut Decoder<'_>, node: &'n Node, max: usize) -> Option<&'n [Entry]> {
+    d.capacity(node, max);
+    d.named(node).map(|list| &list[..list.len().min(max)])
+}
+
 /// A declared parameter.
 #[derive(Debug, Clone)]
 pub(crate) struct ParamDecl {
@@ -66,8 +77,12 @@ impl Kind {
     }
 }
 
-/// Kind and extent of a value.
-fn classify(text: &str) -> (Kind, Option<(f64, f64)>) {
+/// Kind and extent of a value. In quotes it is a word: part number `"4711"`.
+fn classify(value: &Text) -> (Kind, Option<(f64, f64)>) {
+    let text = value.text.as_str();
+    if value.quoted {
+        return (Kind::Word, None);
+    }
     if let Ok(q) = Quantity::parse(text) {
         return (Kind::Quantity(q.dimension), Some((q.value, q.value)));
     }
@@ -83,7 +98,7 @@ fn classify(text: &str) -> (Kind, Option<(f64, f64)>) {
 
 /// Reads `params:`; `default` may be left out in a sub-recipe, whose user then gives it.
 pub(crate) fn declarations(d: &mut Decoder<'_>, f: &mut Fields<'_>, operation: bool) -> Vec<ParamDecl> {
-    let entries = f.opt("params", d, |d, n| d.named(n)).unwrap_or_default();
+    let entries = f.opt("params", d, |d, n| bounded(d, n, PARAMS_MAX)).unwrap_or_default();
     entries.iter().map(|e| declaration(d, e, operation)).collect()
 }
 
@@ -112,7 +127,7 @@ fn declaration(d: &mut Decoder<'_>, entry: &Entry, operation: bool) -> ParamDecl
     let read = |d: &mut Decoder<'_>, n: &Node| value(d, n);
     decl.default = if operation { f.opt("default", d, read) } else { f.req("default", d, read) };
     decl.has_default = f.entry("default").is_some();
-    let extent = decl.default.as_ref().map(|t| classify(&t.text));
+    let extent = decl.default.as_ref().map(classify);
     decl.kind = extent.map(|(kind, _)| kind);
     decl.min = f.opt("min", d, |d, n| bound(d, n, decl.kind));
     decl.max = f.opt("max", d, |d, n| bound(d, n, decl.kind));
@@ -130,6 +145,9 @@ fn declaration(d: &mut Decoder<'_>, entry: &Entry, operation: bool) -> ParamDecl
 /// A value, with a number that lacks its unit told apart from a whole number.
 fn value(d: &mut Decoder<'_>, node: &Node) -> Option<Text> {
     let text = d.text(node)?;
+    if text.quoted {
+        return Some(text);
+    }
     let number = text.text.parse::<f64>().is_ok() && text.text.parse::<u32>().is_err();
     if number && !text.verbatim {
         return Some(text);
@@ -169,7 +187,7 @@ fn bound(d: &mut Decoder<'_>, node: &Node, kind: Option<Kind>) -> Option<f64> {
 /// Whether a value is of the parameter's kind and within its bounds; says so if not.
 fn check(d: &mut Decoder<'_>, decl: &ParamDecl, value: &Text) -> bool {
     let Some(expected) = decl.kind else { return true };
-    let (kind, extent) = classify(&value.text);
+    let (kind, extent) = classify(value);
     let declared = (decl.name_span, "declared here".to_string());
     if kind != expected {
         let message = format!("`{}` is {}, `{}` is {}", decl.name, expected.name(), value.text, kind.name());
@@ -205,7 +223,7 @@ fn check(d: &mut Decoder<'_>, decl: &ParamDecl, value: &Text) -> bool {
 
 /// Reads `variants:`: each a value for every parameter.
 pub(crate) fn variants(d: &mut Decoder<'_>, f: &mut Fields<'_>, decls: &[ParamDecl]) -> Vec<Variant> {
-    let entries = f.opt("variants", d, |d, n| d.named(n)).unwrap_or_default();
+    let entries = f.opt("variants", d, |d, n| bounded(d, n, VARIANTS_MAX)).unwrap_or_default();
     entries.iter().filter_map(|e| variant(d, e, decls)).collect()
 }
 

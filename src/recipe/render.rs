@@ -13,6 +13,9 @@ use crate::source::{SourceFile, Sources, Span};
 /// Columns of the drawing: a terminal's half, and what a mail still shows.
 const WIDTH: usize = 100;
 
+/// Bytes of text in one drawing: a screen. A line of a megabyte is named and not drawn.
+const DRAWN_BYTES_MAX: usize = 8000;
+
 /// Draws all of them without colour.
 pub fn render(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     render_with(diagnostics, sources, false)
@@ -26,9 +29,8 @@ pub fn render_with(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) 
     for diagnostic in diagnostics {
         let file = Named(sources.file(diagnostic.span.file));
         let view = View { diagnostic, sources, file };
-        if handler.render_report(&mut out, &view).is_err() {
-            // Only a span outside its text could lead here; the words are still worth having.
-            out.push_str(&format!("{}: {view}\n", sources.at(diagnostic.span)));
+        if !view.can_be_drawn() || handler.render_report(&mut out, &view).is_err() {
+            out.push_str(&view.in_words());
         }
         out.push('\n');
     }
@@ -87,6 +89,19 @@ impl fmt::Debug for View<'_> {
 impl std::error::Error for View<'_> {}
 
 impl View<'_> {
+    fn can_be_drawn(&self) -> bool {
+        let d = self.diagnostic;
+        let own = d.labels.iter().filter(|(s, _)| s.file == d.span.file).map(|(s, _)| *s);
+        core::iter::once(d.span).chain(own).all(|s| self.file.0.surroundings(s) <= DRAWN_BYTES_MAX)
+    }
+
+    /// `R0011 file:1:5: cause` and the remedy.
+    fn in_words(&self) -> String {
+        let d = self.diagnostic;
+        let (word, code) = (d.severity.as_str(), d.code.as_str());
+        format!("{code} {word} at {}: {self}\n  help: {}\n", self.sources.at(d.span), d.help)
+    }
+
     fn label(&self, span: Span, text: String, primary: bool) -> LabeledSpan {
         let range = (span.start as usize, (span.end - span.start) as usize);
         if primary {

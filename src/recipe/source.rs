@@ -93,6 +93,14 @@ impl Sources {
 }
 
 impl SourceFile {
+    /// Bytes of the lines that a span touches, with one line before and behind.
+    pub fn surroundings(&self, span: Span) -> usize {
+        let line = |byte: u32| self.place(byte).line - 1;
+        let first = line(span.start).saturating_sub(1);
+        let end = self.lines.get(line(span.end) + 2).map_or(self.text.len(), |l| *l as usize);
+        end - self.lines[first] as usize
+    }
+
     /// Line and column of a byte; beyond the end, those of the end.
     pub fn place(&self, byte: u32) -> Place {
         let byte = (byte as usize).min(self.text.len());

@@ -67,7 +67,13 @@ fn measurement(cx: &mut Context<'_, '_>, entry: &Entry, offers: &[Offer]) -> Opt
     let offer = match f.entry("of") {
         Some(of) => cx.d.text(&of.node).and_then(|text| offered(cx, &text, offers)),
         None => {
-            let key = Text { text: entry.key.clone(), span: entry.key_span, origin: None, verbatim: true };
+            let key = Text {
+                text: entry.key.clone(),
+                span: entry.key_span,
+                origin: None,
+                verbatim: true,
+                quoted: false,
+            };
             match offers.iter().find(|o| o.default_for == Some(entry.key.as_str()) || o.of == entry.key) {
                 Some(offer) => Some(offer),
                 None => offered(cx, &key, offers),

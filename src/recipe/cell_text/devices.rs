@@ -8,7 +8,7 @@ use cellwright_model::cell::{
 };
 use cellwright_model::{Dimension, DurationNs, Quantity, StationId, limits};
 
-use super::{ENTRIES_MAX, capacity, entries};
+use super::{ENTRIES_MAX, entries};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields, split_version};
 use crate::names::{known, station};
@@ -39,7 +39,7 @@ pub(super) fn segment(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) 
     let mut families = Vec::new();
     let Some(node) = f.req("segment", d, |_, n| Some(n)) else { return families };
     let list = d.list(node).unwrap_or_default();
-    capacity(d, node, list.len(), limits::SUBDEVICES_MAX);
+    d.capacity(node, limits::SUBDEVICES_MAX);
     for node in list {
         if let Some((device, family)) = device(d, node, cell) {
             cell.segment.push(device);

@@ -12,7 +12,13 @@ use crate::names;
 use crate::step::{ComponentDecl, safety_signal};
 use crate::tree::{Entry, Node};
 
+/// Components of a unit, and conditions watched in each cycle.
+const COMPONENTS_MAX: usize = 256;
+const INVARIANTS_MAX: usize = 64;
+
 pub(super) struct Header {
+    /// Written for another cell: none of its names would be known.
+    pub(super) other_cell: bool,
     pub(super) identity: Option<Identity>,
     pub(super) specification: Option<Specification>,
     pub(super) components: Vec<ComponentDecl>,
@@ -35,33 +41,47 @@ impl Identity {
 }
 
 pub(super) fn recipe(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Header {
-    let identity = identity(d, f, cell);
+    let (identity, other_cell) = identity(d, f, cell);
     let specification = f.opt("specification", d, specification);
     // Read before, in their own pass; asked for here so that they are known fields.
     f.entry("params");
     f.entry("variants");
-    let entries = f.req("components", d, |d, n| d.named(n)).unwrap_or_default();
-    let components = entries.iter().map(|e| component(d, e, cell)).collect();
-    let invariants = f.opt("invariants", d, |d, n| d.list(n)).unwrap_or_default();
-    let invariants = invariants_of(d, invariants, cell);
-    Header { identity, specification, components, invariants }
+    let entries = f.req("components", d, |d, n| {
+        d.capacity(n, COMPONENTS_MAX);
+        d.named(n)
+    });
+    let components =
+        entries.unwrap_or_default().iter().take(COMPONENTS_MAX).map(|e| component(d, e, cell)).collect();
+    let invariants = f.opt("invariants", d, |d, n| {
+        d.capacity(n, INVARIANTS_MAX);
+        d.list(n)
+    });
+    let invariants = invariants_of(d, invariants.unwrap_or_default(), cell);
+    Header { other_cell, identity, specification, components, invariants }
 }
 
-/// `recipe:`, `id:`, `version:`, `cell:`, the same in a recipe and a sub-recipe.
-pub(super) fn identity(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Option<Identity> {
+/// `recipe:`, `id:`, `version:`, `cell:`, the same in a recipe and a sub-recipe; and whether the cell is
+/// another one.
+pub(super) fn identity(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> (Option<Identity>, bool) {
     cell_text::schema(d, f, "recipe");
     let id_text = f.req("id", d, |d, n| d.identifier(n));
     let version_text = f.req("version", d, version);
-    f.req("cell", d, |d, n| {
+    let other = f.req("cell", d, |d, n| {
         let text = d.text(n)?;
-        if text.text != cell.id {
+        let other = text.text != cell.id;
+        if other {
             let message = format!("the recipe is for `{}`, the cell is `{}`", text.text, cell.id);
             d.error_at(Code::OtherCell, &text, message, "name the right cell, or give `--cell` another one");
         }
-        Some(())
+        Some(other)
     });
-    let (id_text, version_text) = (id_text?, version_text?);
-    Some(Identity { id: id_text.text.clone(), version: version_text.text.clone(), id_text, version_text })
+    let identity = id_text.zip(version_text).map(|(id_text, version_text)| Identity {
+        id: id_text.text.clone(),
+        version: version_text.text.clone(),
+        id_text,
+        version_text,
+    });
+    (identity, other == Some(true))
 }
 
 /// `3.2.0`: three whole numbers.
@@ -111,7 +131,7 @@ fn component(d: &mut Decoder<'_>, entry: &Entry, cell: &Cell) -> ComponentDecl {
 
 fn invariants_of(d: &mut Decoder<'_>, list: &[Node], cell: &Cell) -> Vec<Invariant> {
     let mut out: Vec<Invariant> = Vec::new();
-    for node in list {
+    for node in list.iter().take(INVARIANTS_MAX) {
         let Some((invariant, id)) = invariant(d, node, cell) else { continue };
         if out.iter().any(|i| i.id == invariant.id) {
             let message = format!("there is another invariant `{}`", invariant.id);

@@ -56,7 +56,8 @@ struct Walk<'w, 'c> {
     /// Sub-recipes around this place, for cycles.
     around: Vec<String>,
     depth: usize,
-    full: bool,
+    /// Steps, `parallel` and `use` met so far.
+    nodes: usize,
 }
 
 /// The branch that is walked: prefix of its ids, and where the unit is.
@@ -81,7 +82,7 @@ pub(super) fn recipe(
         rejecting: false,
         around: Vec::new(),
         depth: 0,
-        full: false,
+        nodes: 0,
     };
     let mut here = Here { prefix: String::new(), station: None };
     if let Some(node) = f.req("steps", d, |_, n| Some(n)) {
@@ -123,6 +124,15 @@ impl Walk<'_, '_> {
         if self.depth >= DEPTH_MAX {
             let help = format!("at most {DEPTH_MAX} `parallel` and `use` stand inside each other");
             d.sink.error(Code::TooDeep, entry.key_span, "nested too deeply", help);
+            return;
+        }
+        // Steps with mistakes and empty sub-recipes count too: two in two in two soon are a million.
+        if self.nodes == STEPS_MAX {
+            let message = format!("more than {STEPS_MAX} steps");
+            d.sink.error(Code::TooManySteps, entry.key_span, message, "split the recipe");
+        }
+        self.nodes += 1;
+        if self.nodes > STEPS_MAX {
             return;
         }
         self.depth += 1;
@@ -238,7 +248,7 @@ impl Walk<'_, '_> {
         let empty = crate::scope::Scope::empty();
         let mut own = Decoder { sink: &mut *d.sink, scope: &empty };
         let Some(mut f) = own.fields(root) else { return Vec::new() };
-        let identity = header::identity(&mut own, &mut f, self.compiler.cell);
+        let (identity, other_cell) = header::identity(&mut own, &mut f, self.compiler.cell);
         let decls = params::declarations(&mut own, &mut f, true);
         let wanted = f.opt("components", &mut own, |d, n| d.list(n)).unwrap_or_default();
         for node in wanted {
@@ -247,6 +257,9 @@ impl Walk<'_, '_> {
         let steps = f.req("steps", &mut own, |_, n| Some(n));
         f.finish(&mut own);
         self.check_identity(own.sink, identity, name, major, at);
+        if other_cell {
+            return Vec::new();
+        }
         params::warn_unused(&decls, root, d.sink);
         let scope = params::arguments(d, with, at, &decls);
         let arguments =
@@ -301,14 +314,6 @@ impl Walk<'_, '_> {
             d.sink.error(Code::UnknownStep, entry.key_span, message, help);
             return None;
         };
-        if self.out.steps.len() >= STEPS_MAX {
-            if !self.full {
-                let message = format!("more than {STEPS_MAX} steps");
-                d.sink.error(Code::TooManySteps, entry.key_span, message, "split the recipe");
-            }
-            self.full = true;
-            return None;
-        }
         let mut f = d.fields(&entry.node)?;
         let id = self.id(d, &mut f, here);
         let common = common(d, &mut f, kind);

@@ -296,6 +296,40 @@ fn mistakes_that_show_somewhere_else() {
 }
 
 #[test]
+fn what_stands_in_quotes_is_a_word() {
+    let text = repository(RECIPE).replace("{ default: CAN-23 }", "{ default: \"4711\" }");
+    assert_eq!(diagnose(RECIPE, &text).0, Vec::<String>::new());
+    let text = text.replace("\"4711\"", "4711");
+    assert_eq!(diagnose(RECIPE, &text).1[0].0, "R0502");
+}
+
+#[test]
+fn a_recipe_for_another_cell_is_only_that() {
+    let text = repository(RECIPE).replace("cell: cannula-cell", "cell: other").replace("press_z", "other_z");
+    assert_eq!(diagnose(RECIPE, &text).1, [("R0701".to_string(), "5:7".to_string())]);
+}
+
+/// Two uses in each of many files: without a bound, 2^16 sub-recipes would be walked.
+#[test]
+fn uses_of_uses_are_bounded() {
+    let mut files = Files::default();
+    let head = |id: &str| format!("recipe: 1\nid: {id}\nversion: 1.0.0\ncell: cannula-cell\nsteps:\n");
+    let uses = |next: &str| {
+        (0..8).map(|i| format!("  - use: {{ id: u{i}, recipe: {next}@1 }}\n")).collect::<String>()
+    };
+    for level in 0..14 {
+        let text = head(&format!("l{level}")) + &uses(&format!("l{}", level + 1));
+        files.0.insert(format!("recipes/cannula-hub/l{level}.recipe.yaml"), text.into_bytes());
+    }
+    let root = repository(RECIPE).replace("steps:\n", &format!("steps:\n{}", uses("l0")));
+    files.0.insert(RECIPE.to_string(), root.into_bytes());
+    let mut sources = Sources::default();
+    let list = compile(&files, RECIPE, &cell(), None, TABLE, &mut sources).unwrap_err();
+    let codes: std::collections::BTreeSet<_> = list.iter().map(|d| d.code.as_str()).collect();
+    assert!(codes.contains("R0813") && codes.contains("R0001"), "{codes:?}");
+}
+
+#[test]
 fn paths_without_a_result() {
     let base = repository(RECIPE);
     let line = "  - unload: { id: to-tray, station: test, robot: robot_r, from: nest, to: good_tray.next, check: good_pocket_filled }\n";
