@@ -89,7 +89,8 @@ pub struct AxisOutput {
     pub reset_fault: bool,
     pub mode: DriveMode,
     /// Position setpoint, au. Sent only to a drive that [`follows`](AxisInput::follows) CSP; until
-    /// then its own actual position is sent.
+    /// then its own actual position is sent. In the first cycle in which it follows, the caller gives
+    /// the actual position.
     pub position_au: f64,
     /// Torque setpoint, N·m. Sent only to a drive that follows CST; until then zero is sent.
     pub torque_nm: f64,

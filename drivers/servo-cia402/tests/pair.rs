@@ -1,0 +1,145 @@
+//! The driver against the twin drive on a rigid axis, process data to process data.
+
+use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode, DriveState};
+use cellwright_driver_api::twin::{PlantPort, Quantities, SubDeviceModel};
+use cellwright_model::{DurationNs, TimeNs};
+use cellwright_servo_cia402::driver::{INPUT_BYTES, OUTPUT_BYTES, ServoDriver, ServoParameters};
+use cellwright_servo_cia402::twin::{ServoConfig, ServoTwin};
+
+const MS: u64 = 1_000_000;
+const COUNTS: f64 = 1_000.0;
+const START_AU: f64 = 12.345;
+const ON: AxisOutput =
+    AxisOutput { power: true, reset_fault: true, mode: DriveMode::Csp, position_au: 0.0, torque_nm: 0.0 };
+
+struct Pair {
+    driver: ServoDriver,
+    twin: ServoTwin,
+    plant: Quantities,
+    inertia: f64,
+    now: u64,
+    input: AxisInput,
+}
+
+impl Pair {
+    fn new() -> Pair {
+        let mut plant = Quantities::default();
+        plant.add("axis.x.position", START_AU);
+        plant.add("axis.x.velocity", 0.0);
+        plant.add("axis.x.torque", 0.0);
+        plant.add("sto", 1.0);
+        let config = ServoConfig::for_axis("x", COUNTS, 1.0, 200.0);
+        let inertia = config.inertia_nm_s2_per_au;
+        let parameters = ServoParameters {
+            counts_per_au: COUNTS,
+            torque_rated_nm: 1.0,
+            transition_timeout: DurationNs::from_millis(500),
+        };
+        Pair {
+            driver: ServoDriver::new(parameters),
+            twin: ServoTwin::new(config, &plant).unwrap(),
+            plant,
+            inertia,
+            now: 0,
+            input: AxisInput::default(),
+        }
+    }
+
+    fn get(&self, what: &str) -> f64 {
+        self.plant.get(self.plant.resolve(what).unwrap())
+    }
+
+    fn set(&mut self, what: &str, value: f64) {
+        let ix = self.plant.resolve(what).unwrap();
+        self.plant.set(ix, value);
+    }
+
+    /// Inputs, outputs, a millisecond of drive and mechanics.
+    fn cycle(&mut self, output: AxisOutput) {
+        self.cycle_with(|_| output);
+    }
+
+    fn cycle_with(&mut self, output: impl Fn(&AxisInput) -> AxisOutput) {
+        self.now += MS;
+        let mut inputs = [0; INPUT_BYTES];
+        self.twin.inputs(&mut inputs);
+        self.input = self.driver.decode(&inputs);
+        let mut outputs = [0; OUTPUT_BYTES];
+        let output = output(&self.input);
+        self.driver.encode(TimeNs(self.now), &output, &mut outputs);
+        self.twin.outputs(&outputs);
+        self.twin.step(MS, &mut self.plant);
+        let v = self.get("axis.x.velocity") + self.get("axis.x.torque") / self.inertia * 1e-3;
+        self.set("axis.x.velocity", v);
+        self.set("axis.x.position", self.get("axis.x.position") + v * 1e-3);
+    }
+
+    /// Until the drive follows the mode. As the cycle does it: the setpoint is a far one until the drive
+    /// follows, and the actual position in the cycle in which it is first seen to.
+    fn until_follows(&mut self, output: AxisOutput) {
+        for _ in 0..200 {
+            self.cycle_with(|input| match input.follows(output.mode) {
+                true => AxisOutput { position_au: input.position_au, ..output },
+                false => output,
+            });
+            if self.input.follows(output.mode) {
+                return;
+            }
+        }
+        panic!("never followed {output:?}: {:?}", self.input);
+    }
+}
+
+/// A driver that sent its setpoint (0) instead of the actual position would move the axis by 12 au.
+#[test]
+fn enabling_does_not_move_the_axis() {
+    let mut p = Pair::new();
+    p.until_follows(ON);
+    assert!((p.get("axis.x.position") - START_AU).abs() < 1e-3);
+    assert_eq!(p.input.following_error_au.abs() * COUNTS, 0.0);
+}
+
+#[test]
+fn positions_are_followed_and_torques_after_the_mode_is_displayed() {
+    let mut p = Pair::new();
+    p.until_follows(ON);
+    for n in 0..500 {
+        p.cycle(AxisOutput { position_au: START_AU + f64::from(n) * 0.01, ..ON });
+    }
+    p.cycle(AxisOutput { position_au: START_AU + 5.0, ..ON });
+    assert!((p.input.position_au - START_AU - 5.0).abs() < 0.1, "{:?}", p.input);
+    let cst = AxisOutput { mode: DriveMode::Cst, torque_nm: 0.02, position_au: START_AU + 5.0, ..ON };
+    p.until_follows(cst);
+    (0..20).for_each(|_| p.cycle(cst));
+    assert!((p.input.torque_nm - 0.02).abs() < 2e-3, "{:?}", p.input);
+}
+
+#[test]
+fn sto_is_shown_as_such_and_the_drive_stays_off_until_power_is_asked_for_again() {
+    let mut p = Pair::new();
+    p.until_follows(ON);
+    p.set("sto", 0.0);
+    (0..3).for_each(|_| p.cycle(ON));
+    assert!(p.input.sto && !p.input.faulted() && p.input.error_code == 0, "{:?}", p.input);
+    p.set("sto", 1.0);
+    (0..100).for_each(|_| p.cycle(ON));
+    assert_eq!(p.input.state, DriveState::SwitchOnDisabled);
+    p.cycle(AxisOutput { power: false, ..ON });
+    p.until_follows(ON);
+}
+
+#[test]
+fn a_fault_is_reset_on_the_way_to_operation_enabled() {
+    let mut p = Pair::new();
+    p.until_follows(ON);
+    // Lifted away by force: the following error window is left for its time-out.
+    for _ in 0..100 {
+        p.set("axis.x.position", START_AU + 50.0);
+        p.set("axis.x.velocity", 0.0);
+        p.cycle(AxisOutput { position_au: START_AU, reset_fault: false, ..ON });
+    }
+    assert_eq!((p.input.state, p.input.error_code), (DriveState::Fault, 0x8611));
+    p.cycle(AxisOutput { power: false, ..ON });
+    p.until_follows(ON);
+    assert_eq!(p.input.error_code, 0);
+}
