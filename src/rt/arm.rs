@@ -26,6 +26,7 @@ impl Cycle {
                 self.armed = true;
                 self.bus_down = false;
                 self.aborted = self.word == UrgentWord::Abort;
+                self.clear_wanted = false;
             }
             Err(fault) => {
                 self.latch_abort();

@@ -266,6 +266,17 @@ mod tests {
     }
 
     #[test]
+    fn a_target_that_is_here_or_next_to_here_is_reached() {
+        for way in [0.0, 1e-15, -1e-12, 1e-9, -1e-6] {
+            let mut m = Motion::new(LIMITS, DT);
+            m.seed(12.4);
+            m.go_to(12.4 + way, 60.0).unwrap();
+            assert_limits(&run(&mut m), true);
+            assert_eq!(m.state().p, 12.4 + way);
+        }
+    }
+
+    #[test]
     fn stops_from_any_moment_stay_short_of_the_target() {
         for stop_at in 1..400 {
             for brake in [false, true] {

@@ -1,5 +1,6 @@
 //! Tightening under torque control: into CST, a ramp of the commanded motor torque until the judging
-//! sensor reads the target, a hold, torque off, back into CSP from the actual position.
+//! sensor reads the target, a hold, torque off, back into CSP from the actual position. It turns in the
+//! direction of positive torque; loosening is a move.
 
 use cellwright_driver_api::cyclic::DriveMode;
 use cellwright_model::job::{JobEnd, Tighten};

@@ -271,6 +271,22 @@ fn a_subdevice_that_leaves_op_is_an_abort_and_a_bring_up_brings_it_back() {
 }
 
 #[test]
+fn a_clear_that_waits_for_an_abort_is_carried_out_by_the_bring_up() {
+    let (mut b, job) = moving();
+    b.bus.wire = Wire::SafeOp(5, 0x001B);
+    b.cycles(2);
+    let epoch = b.urgent(UrgentWord::None);
+    b.cycles(2);
+    assert_ne!(b.status().urgent_epoch, epoch);
+    b.cycle.arm(&mut b.bus, &b.clock).unwrap();
+    b.cycle();
+    assert!(matches!(b.ended(job), Some(RtEventKind::Stopped { .. })));
+    assert_eq!(b.status().urgent_epoch, epoch);
+    let enable = b.send(RtOp::Enable { axes: 0b1111 });
+    assert!(matches!(b.until_end(enable), RtEventKind::Done(_)));
+}
+
+#[test]
 fn a_failed_bring_up_is_told_and_leaves_everything_refused() {
     let mut b = Bench::enabled();
     b.bus.refuse_bring_up = true;
