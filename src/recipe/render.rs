@@ -1,4 +1,4 @@
-//! Diagnostics drawn over their text, by miette; a summary line at the end.
+//! Diagnostics drawn over their text, by miette.
 
 use core::fmt;
 
@@ -34,15 +34,7 @@ pub fn render_with(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) 
         }
         out.push('\n');
     }
-    out.push_str(&summary(diagnostics));
     out
-}
-
-/// `2 errors, 1 warning`.
-fn summary(diagnostics: &[Diagnostic]) -> String {
-    let count = |severity| diagnostics.iter().filter(|d| d.severity == severity).count();
-    let words = |n: usize, word: &str| format!("{n} {word}{}", if n == 1 { "" } else { "s" });
-    format!("{}, {}\n", words(count(Severity::Error), "error"), words(count(Severity::Warning), "warning"))
 }
 
 /// A file under its path.
@@ -166,7 +158,6 @@ mod tests {
             "did you mean `press`?",
             "cell.yaml:1:4: declared here",
             "first",
-            "1 error, 0 warnings",
         ] {
             assert!(text.contains(part), "{part} in\n{text}");
         }
