@@ -91,6 +91,11 @@ impl Engine {
     }
 }
 
+/// A tray's name, or its number where the request names none of the cell.
+fn name_of(cell: &Cell, tray: TrayId) -> String {
+    cell.trays.get(tray.index()).map_or_else(|| format!("tray {}", tray.0), |t| t.name.clone())
+}
+
 impl Core {
     fn take(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
@@ -216,7 +221,7 @@ impl Core {
             }
         }
         let ticket = cx.record(Record::Request {
-            what: format!("material of tray {}", tray.0),
+            what: format!("material of {}", name_of(cx.cell, tray)),
             by: by.clone(),
             result: result.clone(),
         });

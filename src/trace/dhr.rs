@@ -111,7 +111,7 @@ fn record(serial: &str, events: &[SealedLine]) -> Value {
         "operator": field("operator"),
         "opened": of_type("cellwright.unit.opened").next().map(|e| e.time.as_str()),
         "ended": result.map(|e| e.time.as_str()),
-        "components": gather(&steps, "components"),
+        "components": components(&steps),
         "equipment": gather(&steps, "equipment"),
         "environment": gather(&steps, "environment"),
         "steps": steps.iter().map(|e| step(e)).collect::<Vec<_>>(),
@@ -128,6 +128,29 @@ fn gather(steps: &[&SealedLine], name: &str) -> Vec<Value> {
             if !all.contains(entry) {
                 all.push(entry.clone());
             }
+        }
+    }
+    all
+}
+
+/// Every component once, in the order of their first use: a later entry of the same part and lot says what
+/// an earlier one left open (a lot is known when it is taken, a serial when it is scanned).
+fn components(steps: &[&SealedLine]) -> Vec<Value> {
+    let mut all: Vec<Value> = Vec::new();
+    for entry in gather(steps, "components") {
+        let same = |known: &Value| {
+            let agrees = |field: &str| {
+                known[field].is_null() || entry[field].is_null() || known[field] == entry[field]
+            };
+            known["name"] == entry["name"] && ["part", "lot", "serial"].into_iter().all(agrees)
+        };
+        match all.iter_mut().find(|known| same(known)) {
+            Some(known) => {
+                for field in ["part", "lot", "serial"].into_iter().filter(|f| !entry[*f].is_null()) {
+                    known[field] = entry[field].clone();
+                }
+            }
+            None => all.push(entry),
         }
     }
     all

@@ -92,3 +92,26 @@ fn a_serial_of_two_streams_needs_its_stream() {
     let dhr = show(&reader, "S1", Some(&stream)).expect("recorded");
     assert_eq!(dhr["chain"]["stream"], json!(stream));
 }
+
+#[test]
+fn a_component_is_told_once_with_all_that_is_known_of_it() {
+    let entry = |lot: Option<&str>, serial: Option<&str>| {
+        json!({ "name": "hub", "part": "HUB-23", "lot": lot, "serial": serial })
+    };
+    let step = |n: u64, components: Vec<Value>| SealedLine {
+        data: json!({ "components": components }),
+        ..sealed_step(n)
+    };
+    let merged = |steps: &[SealedLine]| components(&steps.iter().collect::<Vec<_>>());
+    let taken = step(1, vec![entry(Some("L1"), None)]);
+    let scanned = step(2, vec![entry(Some("L1"), Some("H1"))]);
+    assert_eq!(merged(&[taken, scanned]), [entry(Some("L1"), Some("H1"))]);
+    let exchanged = [step(1, vec![entry(Some("L1"), None)]), step(2, vec![entry(Some("L2"), None)])];
+    assert_eq!(merged(&exchanged).len(), 2, "another lot is another part");
+}
+
+fn sealed_step(seed: u64) -> SealedLine {
+    let mut sealer = Sealer::simulated(&testing::address(), seed);
+    let draft = testing::unit_drafts("S1").remove(1);
+    SealedLine::read(&sealer.seal(draft).expect("plain numbers").line).expect("its own line")
+}
