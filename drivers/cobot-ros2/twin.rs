@@ -38,6 +38,8 @@ pub struct CobotModel {
 pub trait Workspace {
     /// The gripper closes or has opened with the joints here; true if it holds something afterwards.
     fn grip(&mut self, joints: &Joints, close: bool) -> bool;
+    /// The gripper holds something now: a person can have taken it.
+    fn holds(&self) -> bool;
 }
 
 /// The cobot's ends of the rings.
@@ -155,6 +157,7 @@ impl TwinCobot {
         }
         self.move_on(now);
         self.grip_on(now, workspace);
+        self.holding = workspace.holds();
         self.report_state(now);
     }
 

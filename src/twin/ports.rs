@@ -1,5 +1,5 @@
-//! What leaves the world: the cobots' drivers and a picture of where every part is, which camera and
-//! scanner twins look at.
+//! What leaves the world: the cobots' drivers, a picture of where every part is, which camera and
+//! scanner twins look at, and the hand of a person at the machine.
 
 use std::sync::Arc;
 
@@ -9,14 +9,37 @@ use cellwright_model::cell::Cell;
 use cellwright_model::plant::PartKind;
 use cellwright_model::{CameraId, ScannerId, StationId};
 use cellwright_scanner::twin::ScannerScene;
+use rtrb::{Consumer, Producer, RingBuffer};
 
-use crate::plant::{Assembly, Places, Truth};
+use crate::plant::{Assembly, Injection, Places, Truth};
 
 /// The other side of a [`crate::world::World`]: for the thread of the controller.
 pub struct TwinPorts {
     /// Drivers of the cobots, in the order of the cell.
     pub robots: Vec<CobotLink>,
     pub scene: PlantScene,
+    pub hand: Hand,
+}
+
+/// Acts that wait for the next cycle of the world; a further one is refused.
+const ACTS_MAX: usize = 16;
+
+/// What a person, or a test, does to the machine while the world runs on its own thread.
+pub struct Hand {
+    acts: Producer<Injection>,
+}
+
+impl Hand {
+    pub(crate) fn new() -> (Hand, Consumer<Injection>) {
+        let (acts, world) = RingBuffer::new(ACTS_MAX);
+        (Hand { acts }, world)
+    }
+
+    /// Done at the beginning of the world's next cycle. Error: the world has not taken the earlier ones yet;
+    /// the act comes back.
+    pub fn act(&mut self, injection: Injection) -> Result<(), Injection> {
+        self.acts.push(injection).map_err(|rtrb::PushError::Full(injection)| injection)
+    }
 }
 
 /// The plant as it was at the last change of any place: a latest-value buffer, with the truth about the

@@ -20,7 +20,7 @@ use cellwright_model::{DurationNs, TimeNs};
 use cellwright_servo_cia402::twin::{ServoConfig, ServoTwin};
 
 use crate::plant::{Cursors, Injection, Places, Plant, PlantError, SUBSTEP_NS, Truth};
-use crate::ports::{PlantScene, TwinPorts};
+use crate::ports::{Hand, PlantScene, TwinPorts};
 use crate::segment::{Processed, Segment, SegmentError};
 
 /// Delay of one SubDevice, both directions of a frame together with its cable (ETG.1000.2: an ESC
@@ -68,6 +68,7 @@ pub struct World {
     plant: Plant,
     cobots: Vec<TwinCobot>,
     view: triple_buffer::Input<Places>,
+    hand: rtrb::Consumer<Injection>,
     shown_changes: u64,
     /// Time that is owed to the plant: less than a substep.
     owed_ns: u64,
@@ -84,6 +85,9 @@ struct Reach<'w> {
 impl Workspace for Reach<'_> {
     fn grip(&mut self, joints: &Joints, close: bool) -> bool {
         self.plant.grip(self.robot, joints, close)
+    }
+    fn holds(&self) -> bool {
+        self.plant.places().grippers.get(self.robot).is_some_and(Option::is_some)
     }
 }
 
@@ -113,18 +117,20 @@ impl World {
         }
         let (view, seen) = triple_buffer::triple_buffer(plant.places());
         let scene = PlantScene::new(cell, seen, truth);
+        let (hand, acts) = Hand::new();
         let shown_changes = plant.places().changes;
         let world = World {
             segment,
             plant,
             cobots,
             view,
+            hand: acts,
             shown_changes,
             owed_ns: 0,
             to_grid_ns: 0,
             not_made_up_ns: 0,
         };
-        Ok((world, TwinPorts { robots, scene }))
+        Ok((world, TwinPorts { robots, scene, hand }))
     }
 
     /// The segment answers a frame in place: how long it is on its way, `None` if nothing comes back.
@@ -137,6 +143,9 @@ impl World {
 
     /// Advances the world by `dt_ns` of nominal time, to `now` of the controller's clock.
     pub fn cycle(&mut self, now: TimeNs, dt_ns: u64) {
+        while let Ok(injection) = self.hand.pop() {
+            self.plant.inject(injection);
+        }
         self.owed_ns += dt_ns;
         while self.owed_ns >= SUBSTEP_NS {
             self.owed_ns -= SUBSTEP_NS;

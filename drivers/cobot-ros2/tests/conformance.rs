@@ -17,6 +17,9 @@ impl Workspace for Bench {
         self.closed = close;
         close
     }
+    fn holds(&self) -> bool {
+        self.closed
+    }
 }
 
 struct Rig {

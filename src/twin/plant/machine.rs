@@ -59,6 +59,8 @@ pub enum Injection {
         analog: AnalogId,
         offset: f64,
     },
+    /// A person takes everything out of nests and grippers.
+    TakeOut,
     /// The axis does not move whatever its motor's torque: the drive will see its following error.
     AxisJam {
         axis: AxisId,
@@ -233,6 +235,7 @@ impl Plant {
                     a.error = offset;
                 }
             }
+            Injection::TakeOut => self.places.take_out(),
             Injection::AxisJam { axis, jammed } => {
                 if let Some(a) = self.axes.get_mut(axis.index()) {
                     a.jammed = jammed;

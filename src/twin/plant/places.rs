@@ -84,6 +84,8 @@ pub struct Places {
     pub trays: Vec<TrayState>,
     /// Parts and units that were dropped beside everything.
     pub lost: u32,
+    /// Units and parts that a person took out of nests and grippers.
+    pub taken_out: u32,
     /// Times a gripper or feeder found its place taken.
     pub collisions: u32,
     /// Counts every change of the fields above.
@@ -240,6 +242,7 @@ impl Places {
             grippers: vec![None; cell.robots.len().min(GRIPPERS_MAX)],
             trays: trays.collect(),
             lost: 0,
+            taken_out: 0,
             collisions: 0,
             changes: 1,
         }
@@ -374,6 +377,19 @@ impl Places {
         }
     }
 
+    /// A person empties nests and grippers.
+    pub(crate) fn take_out(&mut self) {
+        for nest in self.nests.iter_mut().filter(|n| !n.is_empty()) {
+            *nest = Assembly::default();
+            self.taken_out += 1;
+        }
+        for gripper in self.grippers.iter_mut().filter(|g| g.is_some()) {
+            *gripper = None;
+            self.taken_out += 1;
+        }
+        self.changes += 1;
+    }
+
     fn collide(&mut self) {
         self.collisions += 1;
         self.lost += 1;
@@ -424,7 +440,8 @@ impl Places {
             mine.bin.copy_from_slice(&theirs.bin);
             mine.moved = theirs.moved;
         }
-        (self.lost, self.collisions, self.changes) = (other.lost, other.collisions, other.changes);
+        (self.lost, self.taken_out) = (other.lost, other.taken_out);
+        (self.collisions, self.changes) = (other.collisions, other.changes);
     }
 }
 

@@ -42,9 +42,9 @@ fn drivers(cell: &Cell) -> Vec<CyclicDriver> {
     let axis = |position| cell.axes.iter().find(|a| a.subdevice == position).expect("an axis for each drive");
     let driver = |(position, kind)| match kind {
         DeviceKind::Coupler => CyclicDriver::None,
-        DeviceKind::DigitalInput16 => CyclicDriver::DigitalInputs(Box::new(DigitalInput16::default())),
-        DeviceKind::DigitalOutput16 => CyclicDriver::DigitalOutputs(Box::new(DigitalOutput16::default())),
-        DeviceKind::AnalogInput4 => CyclicDriver::AnalogInputs(Box::new(AnalogInput4::default())),
+        DeviceKind::DigitalInput16 => CyclicDriver::DigitalInputs(Box::new(DigitalInput16)),
+        DeviceKind::DigitalOutput16 => CyclicDriver::DigitalOutputs(Box::new(DigitalOutput16)),
+        DeviceKind::AnalogInput4 => CyclicDriver::AnalogInputs(Box::new(AnalogInput4)),
         DeviceKind::ServoCia402 => CyclicDriver::Axis(Box::new(ServoDriver::new(ServoParameters {
             counts_per_au: axis(position).counts_per_au,
             torque_rated_nm: axis(position).torque_rated_nm,

@@ -217,6 +217,26 @@ fn an_emergency_stop_stops_the_cobots_and_holds_what_they_hold() {
 }
 
 #[test]
+fn a_person_takes_parts_out_while_the_world_runs() {
+    let mut rig = Rig::new(7);
+    rig.place_hub();
+    let from = rig.pocket("hub_tray", 1);
+    rig.go(0, from);
+    assert!(rig.grip(0, true));
+    rig.ports.hand.act(Injection::TakeOut).expect("room for an act");
+    (0..1_100).for_each(|_| rig.cycle());
+    assert_eq!(rig.nest_hub(0), None);
+    assert_eq!(rig.ports.scene.places().taken_out, 2);
+    let now = rig.now;
+    while rig.ports.robots[0].poll(now).is_some() {}
+    assert!(!rig.ports.robots[0].state().holding, "the gripper measures that it is empty");
+    for _ in 0..16 {
+        rig.ports.hand.act(Injection::AirOff(true)).expect("room for an act");
+    }
+    assert_eq!(rig.ports.hand.act(Injection::AirOff(false)), Err(Injection::AirOff(false)));
+}
+
+#[test]
 fn equal_seeds_make_equal_worlds_and_others_differ() {
     let run = |seed| {
         let mut rig = Rig::new(seed);
