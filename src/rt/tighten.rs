@@ -13,9 +13,6 @@ use crate::job::{End, Watch, analog_invalid};
 const RELEASE_S: f64 = 0.010;
 /// Longest wait for rest without torque before CSP is asked for.
 const COAST_MAX: DurationNs = DurationNs::from_millis(100);
-/// CSP is believed at the earliest after this time: the display may still be of before a CST that was
-/// asked for a moment ago.
-const TO_CSP_MIN: DurationNs = DurationNs::from_millis(10);
 /// Above the speed limit the torque is reduced, down to nothing at this multiple of it ...
 const SPEED_BAND: f64 = 1.2;
 /// ... and the ramp runs back this many times as fast as it rises.
@@ -28,7 +25,7 @@ enum Phase {
     Hold { since: TimeNs },
     Release,
     Coast { since: TimeNs },
-    ToCsp { since: TimeNs },
+    ToCsp,
 }
 
 /// What a cycle came to.
@@ -79,39 +76,43 @@ impl Tightening {
     pub(crate) fn step(&mut self, ending: bool, servo: &mut Servo, m: &Moment) -> Torque {
         let end = self.advance(ending, servo, m);
         servo.output.mode = match self.phase {
-            Phase::ToCsp { .. } => DriveMode::Csp,
+            Phase::ToCsp => DriveMode::Csp,
             _ => DriveMode::Cst,
         };
         servo.output.torque_nm = match self.phase {
             Phase::Ramp { .. } | Phase::Hold { .. } => self.torque_nm * self.speed_factor(servo),
             Phase::Release => self.torque_nm,
-            Phase::ToCst | Phase::Coast { .. } | Phase::ToCsp { .. } => 0.0,
+            Phase::ToCst | Phase::Coast { .. } | Phase::ToCsp => 0.0,
         };
         end
     }
 
     fn advance(&mut self, ending: bool, servo: &Servo, m: &Moment) -> Torque {
         match self.phase {
-            Phase::ToCst if ending => self.phase = Phase::ToCsp { since: m.now },
             Phase::Ramp { .. } | Phase::Hold { .. } if ending => self.release(),
             Phase::Release => self.lower(m),
             // With stale inputs nothing else is decided, and nothing rises.
             _ if !m.fresh => {}
-            Phase::ToCst => self.await_cst(servo),
+            Phase::ToCst => self.await_cst(ending, servo),
             Phase::Ramp { .. } | Phase::Hold { .. } => return self.turn(servo, m),
             Phase::Coast { since } if servo.slow() || m.now.since(since) >= COAST_MAX => {
-                self.phase = Phase::ToCsp { since: m.now };
+                self.phase = Phase::ToCsp;
             }
-            Phase::ToCsp { since } if servo.following() && m.now.since(since) >= TO_CSP_MIN => {
-                return Torque::Back;
-            }
-            Phase::Coast { .. } | Phase::ToCsp { .. } => {}
+            Phase::ToCsp if servo.following() => return Torque::Back,
+            Phase::Coast { .. } | Phase::ToCsp => {}
         }
         Torque::Running
     }
 
-    fn await_cst(&mut self, servo: &Servo) {
-        if servo.input.follows(DriveMode::Cst) {
+    /// A mode that was asked for is not taken back before the drive displays it: displayed late, it would
+    /// look as if the drive had left CSP by itself.
+    fn await_cst(&mut self, ending: bool, servo: &Servo) {
+        if !servo.input.follows(DriveMode::Cst) {
+            return;
+        }
+        if ending {
+            self.phase = Phase::ToCsp;
+        } else {
             self.start_au.get_or_insert(servo.input.position_au);
             self.phase = Phase::Ramp { at_max_since: None };
         }

@@ -361,6 +361,33 @@ fn tightening_can_be_held_resumed_and_stopped() {
     assert!(matches!(b.until_end(job), RtEventKind::Stopped { .. }));
 }
 
+/// A drive displays a mode some cycles after it was asked for: whenever a tightening is held or cancelled, a
+/// mode that was taken back meanwhile is not one that the drive left by itself.
+#[test]
+fn a_mode_change_that_is_taken_back_is_no_fault() {
+    for (delay, after) in [(0, 1), (0, 2), (0, 3), (4, 1), (4, 3), (4, 5), (4, 6), (4, 8)] {
+        let mut b = Bench::enabled();
+        b.bus.sensed = 1;
+        (b.bus.drives[1].stiffness, b.bus.drives[1].contact) = (1.0, 1.0);
+        b.bus.drives[1].mode_delay = delay;
+        let job = b.send(RtOp::Tighten { axis: Z, tighten: tighten(0.35) });
+        b.cycles(after);
+        b.urgent(UrgentWord::Hold);
+        b.cycles(200);
+        b.urgent(UrgentWord::Resume);
+        assert_eq!(done(b.until_end(job)).end, JobEnd::Triggered, "delay {delay}, held after {after}");
+
+        let job = b.send(RtOp::Tighten { axis: Z, tighten: tighten(1.0) });
+        b.cycles(after);
+        let cancel = b.send(RtOp::Cancel { axis: Z });
+        assert!(matches!(b.until_end(job), RtEventKind::Stopped { .. }), "delay {delay}, after {after}");
+        assert!(matches!(b.until_end(cancel), RtEventKind::Done(_)));
+        b.cycles(50);
+        assert!(b.events.iter().all(|e| !matches!(e.kind, RtEventKind::Fault(_))), "{:?}", b.events);
+        assert!(b.bus.drives[1].follows_positions());
+    }
+}
+
 #[test]
 fn captures_keep_every_fresh_cycle_and_count_lost_ones() {
     let mut b = Bench::enabled();

@@ -170,8 +170,12 @@ pub struct Drive {
     /// Turned so far under torque, and the resistance from there on, for tightening: N·m for each au.
     pub stiffness: f64,
     pub contact: f64,
+    /// Cycles from the request for a mode to the mode.
+    pub mode_delay: usize,
+    requested: [i8; MODE_DELAY_MAX],
 }
 
+const MODE_DELAY_MAX: usize = 8;
 const SWITCH_ON_DISABLED: u16 = 0x0250;
 const READY: u16 = 0x0231;
 const SWITCHED_ON: u16 = 0x0233;
@@ -194,7 +198,9 @@ impl Drive {
         self.received = (control, torque);
         self.transition(control);
         if !self.quirks.mode_stuck || self.mode == 0 {
-            self.mode = b[2] as i8;
+            self.requested.rotate_right(1);
+            self.requested[0] = b[2] as i8;
+            self.mode = self.requested[self.mode_delay];
         }
         let before = self.position;
         if self.state == ENABLED && self.mode == 8 {
