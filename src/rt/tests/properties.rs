@@ -16,8 +16,15 @@ enum Act {
     Load(f64),
     Loss(u8),
     Sto(bool),
+    /// A safety input goes without STO: the cycle alone has to end all motion.
+    Safety(bool),
     Run(u16),
 }
+
+/// Cycles from the loss of a safety input to zero torque setpoints: one to see it, one to send them.
+const NO_TORQUE_AFTER: u32 = 2;
+/// And to drives that are off: the longest stop at the highest deceleration (200 mm/s, 3 m/s²), and some.
+const OFF_AFTER: u32 = 90;
 
 fn axis() -> impl Strategy<Value = AxisId> {
     (0..AXES as u16 + 1).prop_map(AxisId)
@@ -84,19 +91,29 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (-10.0..210.0f64).prop_map(Act::Load),
         1 => (1..30u8).prop_map(Act::Loss),
         1 => any::<bool>().prop_map(Act::Sto),
+        1 => any::<bool>().prop_map(Act::Safety),
         8 => (1..400u16).prop_map(Act::Run),
     ]
 }
 
 /// What every cycle is held to, on what the drives really received.
+#[derive(Default)]
 struct Watch {
     last: [Option<i32>; AXES],
+    /// Exchanges in a row without a safety input.
+    lost_for: u32,
 }
 
 impl Watch {
     fn look(&mut self, b: &Bench) -> Result<(), TestCaseError> {
         let cell = cell();
         let dt = cell.cycle.as_secs_f64();
+        let lost = b.bus.di != 3;
+        self.lost_for = if lost { self.lost_for + u32::from(b.bus.wire == Wire::Good) } else { 0 };
+        for (i, drive) in b.bus.drives.iter().enumerate() {
+            prop_assert!(self.lost_for < NO_TORQUE_AFTER || drive.received.1 == 0, "torque on axis {i}");
+            prop_assert!(self.lost_for < OFF_AFTER || !drive.enabled(), "axis {i} is on");
+        }
         for (i, (drive, axis)) in b.bus.drives.iter().zip(&cell.axes).enumerate() {
             if !drive.follows_positions() {
                 self.last[i] = None;
@@ -152,6 +169,10 @@ fn apply(b: &mut Bench, watch: &mut Watch, act: Act) -> Result<(), TestCaseError
             b.bus.drives.iter_mut().for_each(|d| d.quirks.sto = on);
             Ok(())
         }
+        Act::Safety(lost) => {
+            b.bus.di = if lost { 1 } else { 3 };
+            Ok(())
+        }
         Act::Run(n) => run(b, watch, usize::from(n)),
     }
 }
@@ -179,11 +200,12 @@ proptest! {
     fn setpoints_stay_in_travel_and_step_bound_and_every_job_ends_once(
         acts in proptest::collection::vec(act(), 1..60),
         stiffness in 0.0..2.0f64,
+        mode_delay in 0..8usize,
     ) {
         let mut b = Bench::enabled();
         b.events.clear();
-        b.bus.drives.iter_mut().for_each(|d| (d.stiffness, d.contact) = (stiffness, 1.0));
-        let mut watch = Watch { last: [None; AXES] };
+        b.bus.drives.iter_mut().for_each(|d| (d.stiffness, d.contact, d.mode_delay) = (stiffness, 1.0, mode_delay));
+        let mut watch = Watch::default();
         let sent = acts.iter().filter(|a| matches!(a, Act::Send(_))).count();
         for act in acts {
             apply(&mut b, &mut watch, act)?;
