@@ -20,6 +20,7 @@
 
 mod pdo;
 mod sequence;
+mod start_up;
 
 use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode};
 use cellwright_model::{DurationNs, TimeNs};
@@ -27,6 +28,7 @@ use cellwright_model::{DurationNs, TimeNs};
 pub use pdo::{INPUT_BYTES, OUTPUT_BYTES};
 use pdo::{Rx, Tx};
 use sequence::Sequence;
+pub use start_up::{StartUpObject, start_up};
 
 /// Longest time that a drive may take for one transition of its PDS or one mode change: charging a
 /// DC link and releasing a holding brake are the slow ones.
