@@ -100,8 +100,8 @@ pub(crate) struct RunArgs {
     /// Cobots: the twin's.
     #[arg(long, value_enum, default_value_t = Robots::Twin)]
     pub(crate) robots: Robots,
-    /// Who confirms and scans: `auto:ID` answers by itself; only on the twin.
-    #[arg(long, value_name = "auto:ID")]
+    /// Who operates and answers: a person at this terminal (`ID`), or `auto:ID` on the twin.
+    #[arg(long, value_name = "ID|auto:ID")]
     pub(crate) operator: Option<String>,
     /// Writes every frame, both directions.
     #[arg(long, value_name = "FILE.pcapng")]
@@ -137,10 +137,10 @@ pub(crate) struct RecordArgs {
     /// Zenoh endpoint of the cell.
     #[arg(long, value_name = "ENDPOINT", required_unless_present = "listen")]
     pub(crate) connect: Vec<String>,
-    /// Zenoh endpoint to listen on; a loopback port of its own, kept in the state directory, if left out.
+    /// Zenoh endpoint to listen on; none if left out.
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) listen: Option<String>,
-    /// One JSON line an accepted batch.
+    /// One JSON line whenever its counts have changed.
     #[arg(long)]
     pub(crate) json: bool,
 }

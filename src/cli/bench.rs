@@ -11,6 +11,7 @@ use cellwright_station::{End, Told};
 use serde_json::{Value, json};
 
 use super::args::{BenchArgs, Robots, RunArgs};
+use super::out::{errln, outln};
 use super::session::{self, Watcher};
 use super::twin::{Pulse, PulseReading};
 use super::{Failure, print_json, progress, wiring};
@@ -27,7 +28,7 @@ struct Bench {
 impl Watcher for Bench {
     fn started(&mut self, warnings: &[PlatformWarning], pulse: &Pulse) {
         for warning in warnings {
-            eprintln!("warning: {warning}");
+            errln!("warning: {warning}");
         }
         self.pulse = pulse.clone();
     }
@@ -41,7 +42,7 @@ impl Watcher for Bench {
                 }
                 self.ended += 1;
             }
-            Told::Alarm(alarm) => progress::alarm(alarm),
+            Told::Alarm(alarm) => errln!("{}", progress::alarm(alarm)),
             _ => {}
         }
     }
@@ -79,16 +80,20 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
             "exec_ns": quantiles(&r.exec_ns), "round_trip_ns": quantiles(&r.round_trip_ns),
         }));
     } else {
-        println!("{} units after one to warm up: {cycles} cycles of {:.3} ms", args.units, period_ns as f64 / 1e6);
-        println!("{} missed in all, {} with a wrong working counter", r.missed_cycles, report.wkc_errors);
-        println!("{allocations} allocations and {page_faults} page faults on the real-time thread");
-        println!("wake-up    {}", progress::quantiles(&r.wake_ns));
-        println!("execution  {} (with the twin's segment and plant)", progress::quantiles(&r.exec_ns));
-        println!("round trip {}", progress::quantiles(&r.round_trip_ns));
+        outln!(
+            "{} units after one to warm up: {cycles} cycles of {:.3} ms",
+            args.units,
+            period_ns as f64 / 1e6
+        );
+        outln!("{} missed in all, {} with a wrong working counter", r.missed_cycles, report.wkc_errors);
+        outln!("{allocations} allocations and {page_faults} page faults on the real-time thread");
+        outln!("wake-up    {}", progress::quantiles(&r.wake_ns));
+        outln!("execution  {} (with the twin's segment and plant)", progress::quantiles(&r.exec_ns));
+        outln!("round trip {}", progress::quantiles(&r.round_trip_ns));
     }
     let complete = report.end == End::Completed && bench.ended == args.units + 1;
     if !complete {
-        eprintln!("cellwright: the run ended early: {:?}", report.end);
+        errln!("cellwright: the run ended early: {:?}", report.end);
     }
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

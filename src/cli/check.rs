@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use cellwright_recipe::{Severity, json_rows, render};
 
 use super::args::CheckArgs;
+use super::out::outln;
 use super::{Failure, print_json, wiring};
 
 pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
@@ -12,18 +13,20 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
     if args.json {
         print_json(&json_rows(&reading.diagnostics, &reading.sources));
     } else {
-        print!("{}", render(&reading.diagnostics, &reading.sources));
+        if !reading.diagnostics.is_empty() {
+            outln!("{}", render(&reading.diagnostics, &reading.sources).trim_end_matches('\n'));
+        }
         let errors = reading.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
         let warnings = reading.diagnostics.len() - errors;
         match &reading.prepared {
-            Some(p) => println!(
+            Some(p) => outln!(
                 "{} {} holds on cell {}: {} steps, {warnings} warnings",
                 p.plan.recipe_id,
                 p.plan.recipe_version,
                 p.cell.id,
                 p.plan.steps.len()
             ),
-            None => println!("{errors} errors, {warnings} warnings"),
+            None => outln!("{errors} errors, {warnings} warnings"),
         }
     }
     Ok(if reading.prepared.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -10,6 +10,7 @@ use cellwright_trace::verify::{VerifyReport, verify_files};
 use serde_json::Value;
 
 use super::args::{DhrCommand, StoreArgs};
+use super::out::outln;
 use super::{Failure, print_json};
 
 pub(crate) fn run(command: DhrCommand) -> Result<ExitCode, Failure> {
@@ -25,7 +26,11 @@ pub(crate) fn run(command: DhrCommand) -> Result<ExitCode, Failure> {
         DhrCommand::Verify { store, heads } => {
             let state = state_path(&store);
             let report = verify_files(&store_path(&store), Some(&state), heads.as_deref())?;
-            if store.json { print_json(&report) } else { print_report(&report) }
+            if store.json {
+                print_json(&report)
+            } else {
+                print_report(&report)
+            }
             return Ok(if report.ok { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         DhrCommand::Heads { store, out } => {
@@ -34,7 +39,7 @@ pub(crate) fn run(command: DhrCommand) -> Result<ExitCode, Failure> {
             if store.json {
                 print_json(&heads);
             } else {
-                println!("{} heads in {}: keep it on another machine", heads.heads.len(), out.display());
+                outln!("{} heads in {}: keep it on another machine", heads.heads.len(), out.display());
             }
         }
     }
@@ -55,7 +60,7 @@ fn store_path(args: &StoreArgs) -> PathBuf {
 }
 
 fn print_row(row: &Summary) {
-    println!(
+    outln!(
         "{:<14} {:<12} {} {}  {}{}",
         row.serial,
         row.result.as_deref().unwrap_or("in work").to_uppercase(),
@@ -68,12 +73,12 @@ fn print_row(row: &Summary) {
 
 fn print_report(report: &VerifyReport) {
     for problem in &report.problems {
-        println!("{}: {}", problem.place, problem.what);
+        outln!("{}: {}", problem.place, problem.what);
     }
     let word = if report.ok { "holds" } else { "DOES NOT HOLD" };
-    println!("{} events; the record {word}; end checked against: {}", report.events, report.head_checked);
+    outln!("{} events; the record {word}; end checked against: {}", report.events, report.head_checked);
     if report.undelivered > 0 {
-        println!("{} more wait in the outbox for their delivery", report.undelivered);
+        outln!("{} more wait in the outbox for their delivery", report.undelivered);
     }
 }
 
@@ -84,18 +89,18 @@ fn print_record(record: &Value) {
         Some(Value::Null) | None => "-".to_owned(),
         Some(other) => other.to_string(),
     };
-    println!("serial     {}  {}", word("/serial"), word("/result").to_uppercase());
-    println!("cause      {}", word("/cause"));
-    println!("recipe     {} {}  {}", word("/recipe/id"), word("/recipe/version"), word("/recipe/hash"));
-    println!("cell       {}  {}", word("/cell/id"), word("/cell/hash"));
-    println!("order      {}   origin {}   purpose {}", word("/order"), word("/origin"), word("/purpose"));
-    println!("released   {}   disposition {}", word("/released"), word("/disposition"));
+    outln!("serial     {}  {}", word("/serial"), word("/result").to_uppercase());
+    outln!("cause      {}", word("/cause"));
+    outln!("recipe     {} {}  {}", word("/recipe/id"), word("/recipe/version"), word("/recipe/hash"));
+    outln!("cell       {}  {}", word("/cell/id"), word("/cell/hash"));
+    outln!("order      {}   origin {}   purpose {}", word("/order"), word("/origin"), word("/purpose"));
+    outln!("released   {}   disposition {}", word("/released"), word("/disposition"));
     for c in rows(record, "components") {
-        println!("component  {} {} lot {} serial {}", c("name"), c("part"), c("lot"), c("serial"));
+        outln!("component  {} {} lot {} serial {}", c("name"), c("part"), c("lot"), c("serial"));
     }
     for step in record["steps"].as_array().into_iter().flatten() {
         let text = |name: &str| plain(&step[name]);
-        println!(
+        outln!(
             "step       {:<6} {:<16} attempt {}  {}  {}",
             text("station"),
             text("id"),
@@ -104,13 +109,25 @@ fn print_record(record: &Value) {
             text("start")
         );
         for m in rows(step, "measurements") {
-            println!("           {} {} {} in {}: {}", m("name"), m("value"), m("unit"), m("limits"), m("verdict"));
+            outln!(
+                "           {} {} {} in {}: {}",
+                m("name"),
+                m("value"),
+                m("unit"),
+                m("limits"),
+                m("verdict")
+            );
         }
         for c in rows(step, "curves") {
-            println!("           curve {} of {} samples, {}", c("name"), c("samples"), c("hash"));
+            outln!("           curve {} of {} samples, {}", c("name"), c("samples"), c("hash"));
         }
     }
-    println!("chain      {} .. {} of {}", word("/chain/first_seq"), word("/chain/last_seq"), word("/chain/stream"));
+    outln!(
+        "chain      {} .. {} of {}",
+        word("/chain/first_seq"),
+        word("/chain/last_seq"),
+        word("/chain/stream")
+    );
 }
 
 /// The objects of a list, each as a function from field to text.

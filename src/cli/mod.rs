@@ -8,6 +8,7 @@ mod bench;
 mod check;
 mod dhr;
 mod files;
+mod out;
 mod progress;
 mod record;
 mod run;
@@ -23,6 +24,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command};
+use out::{errln, outln};
 
 #[global_allocator]
 static ALLOCATOR: alloc::Counting = alloc::Counting;
@@ -52,6 +54,8 @@ pub(crate) fn main() -> ExitCode {
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off,cellwright=warn")),
         )
         .with_writer(std::io::stderr)
+        // It would say so on standard error, and panic if nobody reads there.
+        .log_internal_errors(false)
         .init();
     let result = match cli.command {
         Command::Check(args) => check::run(args),
@@ -64,11 +68,11 @@ pub(crate) fn main() -> ExitCode {
     result.unwrap_or_else(|failure| match failure {
         Failure::Shown => ExitCode::FAILURE,
         Failure::Failed(text) => {
-            eprintln!("cellwright: {text}");
+            errln!("cellwright: {text}");
             ExitCode::FAILURE
         }
         Failure::Usage(text) => {
-            eprintln!("cellwright: {text}");
+            errln!("cellwright: {text}");
             ExitCode::from(2)
         }
     })
@@ -82,7 +86,7 @@ pub(crate) fn default_state(cell: &str) -> PathBuf {
 /// One JSON document on a line. Values of our own types always have a JSON form.
 pub(crate) fn print_json(value: &impl serde::Serialize) {
     match serde_json::to_string(value) {
-        Ok(text) => println!("{text}"),
-        Err(e) => eprintln!("cellwright: no JSON: {e}"),
+        Ok(text) => outln!("{text}"),
+        Err(e) => errln!("cellwright: no JSON: {e}"),
     }
 }

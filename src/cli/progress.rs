@@ -1,15 +1,16 @@
 //! What people and programs see of a run: a line an event, after it is durable.
 
-use std::io::{self, Write};
-
 use cellwright_controller::Alarm;
 use cellwright_model::event::{Event, EventData, Measurement, StepEnded};
 use cellwright_model::outcome::{StepOutcome, UnitResult, Verdict};
 use serde::Serialize;
 
+use super::out::Lines;
+
 /// Writes events as lines: plain text, or the event's canonical JSON.
 pub(crate) struct Printer {
     pub(crate) json: bool,
+    pub(crate) out: Lines,
 }
 
 /// Ends a run; the last line of `run --json`.
@@ -40,36 +41,31 @@ impl Summary {
 }
 
 impl Printer {
-    /// One line to standard output. A reader that went away is no reason to stop the cell.
-    pub(crate) fn event(&self, event: &Event) {
+    /// The line of an event, if it has one.
+    pub(crate) fn event(&mut self, event: &Event) {
         let line = if self.json { Some(event.line.clone()) } else { text(event) };
         if let Some(line) = line {
-            self.line(&line);
+            self.out.line(line);
         }
     }
 
     /// A line of text in plain mode only.
-    pub(crate) fn say(&self, line: &str) {
+    pub(crate) fn say(&mut self, line: &str) {
         if !self.json {
-            self.line(line);
+            self.out.line(line.to_owned());
         }
-    }
-
-    pub(crate) fn line(&self, line: &str) {
-        let mut out = io::stdout().lock();
-        let _ = writeln!(out, "{line}").and_then(|()| out.flush());
     }
 }
 
-/// Shown at once and on standard error, so that it reaches a person even when the store does not work.
-pub(crate) fn alarm(alarm: &Alarm) {
+/// What a person is told of an alarm.
+pub(crate) fn alarm(alarm: &Alarm) -> String {
     let word = match (alarm.cleared, alarm.acknowledged) {
         (Some(_), _) => "cleared",
         (None, Some(_)) => "acknowledged",
         (None, None) => "ALARM",
     };
     let first = if alarm.first_out { " (first)" } else { "" };
-    eprintln!("{word}{first}: {}: {}\n       remedy: {}", alarm.place, alarm.cause, alarm.remedy);
+    format!("{word}{first}: {}: {}\n       remedy: {}", alarm.place, alarm.cause, alarm.remedy)
 }
 
 /// The plain line of an event; `None` for those that only the record needs.
@@ -140,6 +136,9 @@ pub(crate) fn quantiles(q: &cellwright_rt::Quantiles) -> String {
     let us = |ns: u64| ns as f64 / 1e3;
     format!(
         "p50 {:.1} µs, p99 {:.1} µs, p99.9 {:.1} µs, max {:.1} µs",
-        us(q.p50), us(q.p99), us(q.p999), us(q.max)
+        us(q.p50),
+        us(q.p99),
+        us(q.p999),
+        us(q.max)
     )
 }

@@ -7,8 +7,10 @@ use cellwright_trace::network::{Network, NetworkMode, NetworkOptions};
 use cellwright_trace::recorder::{EVERY_CELL, Recorder};
 use cellwright_trace::store::{SqliteStore, StoreOptions};
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::args::RecordArgs;
+use super::out::outln;
 use super::{Failure, print_json};
 
 /// How often its work is shown.
@@ -23,15 +25,17 @@ pub(crate) fn run(args: RecordArgs) -> Result<ExitCode, Failure> {
     })?;
     let recorder = Recorder::start(&network, EVERY_CELL, Box::new(store))?;
     if !args.json {
-        println!("records into {}; Ctrl-C ends", args.store.display());
+        outln!("records into {}; Ctrl-C ends", args.store.display());
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let watched: std::io::Result<()> = runtime.block_on(async {
         let mut shown = recorder.status();
-        let mut interrupt = std::pin::pin!(tokio::signal::ctrl_c());
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
         loop {
             tokio::select! {
-                _ = &mut interrupt => return,
+                _ = interrupt.recv() => return Ok(()),
+                _ = terminate.recv() => return Ok(()),
                 () = tokio::time::sleep(LOOK) => {}
             }
             let status = recorder.status();
@@ -42,12 +46,18 @@ pub(crate) fn run(args: RecordArgs) -> Result<ExitCode, Failure> {
                         "failed": status.failed, "problem": status.last_problem,
                     }));
                 } else {
-                    println!("{} batches kept, {} refused, {} failed", status.committed, status.refused, status.failed);
+                    outln!(
+                        "{} batches kept, {} refused, {} failed",
+                        status.committed,
+                        status.refused,
+                        status.failed
+                    );
                 }
                 shown = status;
             }
         }
     });
+    watched?;
     drop(recorder);
     network.close();
     Ok(ExitCode::SUCCESS)

@@ -6,104 +6,127 @@ use cellwright_rt::platform::PlatformWarning;
 use cellwright_station::{End, Told};
 use serde_json::json;
 
+use super::Failure;
 use super::args::RunArgs;
+use super::out::Lines;
 use super::progress::{self, Printer, Summary};
 use super::session::{self, Report, Watcher};
 use super::twin::Pulse;
-use super::{Failure, print_json};
 
+/// What the run says, on both streams.
 struct Screen {
     printer: Printer,
+    /// Alarms and questions: shown at once, so that they reach a person even when the store does not work.
+    said: Lines,
     summary: Summary,
 }
 
 impl Watcher for Screen {
     fn started(&mut self, warnings: &[PlatformWarning], _: &Pulse) {
         for warning in warnings {
-            eprintln!("warning: {warning}");
+            self.said.line(format!("warning: {warning}"));
         }
     }
 
     fn told(&mut self, told: &Told<'_>) {
-        match told {
+        let line = match told {
             Told::Event(event) => {
                 self.printer.event(event);
                 self.summary.count(event);
+                return;
             }
             Told::Alarm(alarm) => progress::alarm(alarm),
-            Told::Ask(q) => {
-                eprintln!("question {}: {} ({})", q.id.0, q.prompt, q.answers.join(" | "));
-            }
-            Told::Refused { what, why } => eprintln!("refused: {what}: {why}"),
-            Told::Store(Some(cause)) => eprintln!("ALARM: the record cannot be written: {cause}"),
-            Told::Store(None) => eprintln!("the record can be written again"),
-        }
+            Told::Ask(q) => format!("question {}: {} ({})", q.id.0, q.prompt, q.answers.join(" | ")),
+            Told::Refused { what, why } => format!("refused: {what}: {why}"),
+            Told::Store(Some(cause)) => format!("ALARM: the record cannot be written: {cause}"),
+            Told::Store(None) => "the record can be written again".to_owned(),
+        };
+        self.said.line(line);
     }
 }
 
 pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
-    let mut screen = Screen { printer: Printer { json: args.json }, summary: Summary::default() };
+    let mut screen = Screen {
+        printer: Printer { json: args.json, out: Lines::start(std::io::stdout())? },
+        said: Lines::start(std::io::stderr())?,
+        summary: Summary::default(),
+    };
     if args.bus == "twin" {
         screen.printer.say("twin: wire-level segment, plant and cobots in this process; no hardware moves.");
         screen.printer.say("Not a safety function, not a production record.");
     }
-    let report = session::run(&args, &mut screen)?;
-    let Screen { printer, mut summary } = screen;
-    summary.cycles = report.cycle.cycles;
-    summary.missed_cycles = report.cycle.missed_cycles;
-    summary.wkc_errors = report.wkc_errors;
-    if printer.json {
-        print_json(&json!({ "summary": summary }));
-    } else {
-        print_summary(&summary, &report);
+    let report = session::run(&args, &mut screen);
+    let Screen { mut printer, mut said, mut summary } = screen;
+    let status = report.map(|report| {
+        summary.cycles = report.cycle.cycles;
+        summary.missed_cycles = report.cycle.missed_cycles;
+        summary.wkc_errors = report.wkc_errors;
+        if printer.json {
+            printer.out.line(json!({ "summary": summary }).to_string());
+        } else {
+            print_summary(&summary, &report, &mut printer);
+        }
+        status(&report, &mut said)
+    });
+    let unseen = printer.out.finish();
+    if unseen > 0 {
+        said.line(format!("cellwright: {unseen} lines were not taken by their reader; the record has them"));
     }
-    Ok(status(&report))
+    said.finish();
+    status
 }
 
-fn print_summary(summary: &Summary, report: &Report) {
-    println!();
-    println!(
+fn print_summary(summary: &Summary, report: &Report, printer: &mut Printer) {
+    printer.say("");
+    printer.say(&format!(
         "{} units: {} good, {} ng, {} interrupted",
         summary.units, summary.good, summary.ng, summary.interrupted
-    );
+    ));
     let cycle = &report.cycle;
-    println!("{} cycles, {} missed, {} with a wrong working counter", cycle.cycles, cycle.missed_cycles, report.wkc_errors);
-    println!("wake-up    {}", progress::quantiles(&cycle.wake_ns));
-    println!("execution  {}", progress::quantiles(&cycle.exec_ns));
-    println!("round trip {}", progress::quantiles(&cycle.round_trip_ns));
-    match &report.store {
-        Some(store) => println!("record: {}; try `cellwright dhr list --state {}`", store.display(), report.state.display()),
-        None => println!("record: left to a recorder elsewhere; outbox in {}", report.state.display()),
-    }
-    match &report.capture {
-        Some(Ok(c)) => println!("capture: {} frames, {} dropped", c.frames, c.dropped),
-        Some(Err(e)) => println!("capture: {e}"),
-        None => {}
+    printer.say(&format!(
+        "{} cycles, {} missed, {} with a wrong working counter",
+        cycle.cycles, cycle.missed_cycles, report.wkc_errors
+    ));
+    printer.say(&format!("wake-up    {}", progress::quantiles(&cycle.wake_ns)));
+    printer.say(&format!("execution  {}", progress::quantiles(&cycle.exec_ns)));
+    printer.say(&format!("round trip {}", progress::quantiles(&cycle.round_trip_ns)));
+    let state = report.state.display();
+    printer.say(&match &report.store {
+        Some(store) => format!("record: {}; try `cellwright dhr list --state {state}`", store.display()),
+        None => format!("record: left to a recorder elsewhere; outbox in {state}"),
+    });
+    if let Some(Ok(c)) = &report.capture {
+        printer.say(&format!("capture: {} frames, {} dropped", c.frames, c.dropped));
     }
 }
 
 /// 0 when the order is complete or a stop was asked for, and everything said is durable.
-fn status(report: &Report) -> ExitCode {
-    let mut failed = true;
+fn status(report: &Report, said: &mut Lines) -> ExitCode {
+    let mut causes = Vec::new();
     match &report.end {
-        End::Completed | End::Stopped => failed = false,
-        End::Aborted => eprintln!("cellwright: aborted"),
+        End::Completed | End::Stopped => {}
+        End::Aborted => causes.push("aborted".to_owned()),
         End::NeedsPerson(state) => {
-            eprintln!("cellwright: the cell is in {} and needs a person; the alarms above say why", state.name());
+            causes.push(format!(
+                "the cell is in {} and needs a person; the alarms above say why",
+                state.name()
+            ));
         }
-        End::CycleEnded => eprintln!("cellwright: the real-time thread ended by a program error: {:?}", report.cycle.end),
+        End::CycleEnded => {
+            causes.push(format!("the real-time thread ended by a program error: {:?}", report.cycle.end));
+        }
     }
     if report.unwritten > 0 {
-        eprintln!("cellwright: {} transactions could not be made durable; nothing of them was told", report.unwritten);
-        failed = true;
+        let n = report.unwritten;
+        causes.push(format!("{n} transactions could not be made durable; nothing of them was told"));
     }
     if !report.delivered {
-        eprintln!("cellwright: the recorder has not acknowledged everything; the rest waits in the outbox");
-        failed = true;
+        causes.push("the recorder has not acknowledged everything; the rest waits in the outbox".to_owned());
     }
     if let Some(Err(e)) = &report.capture {
-        eprintln!("cellwright: {e}");
-        failed = true;
+        causes.push(e.clone());
     }
-    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let status = if causes.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    causes.iter().for_each(|cause| said.line(format!("cellwright: {cause}")));
+    status
 }

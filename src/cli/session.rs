@@ -8,13 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cellwright_bus::capture::{self, Capture};
 use cellwright_bus::{InProcessLink, Link, RawSocketLink, Wait, with_bus};
-use cellwright_controller::{
-    AutoOperator, Controller, DeviceId, Input, LedgerSettings, Order, Source,
-};
-use cellwright_model::{CameraId, ScannerId, TimeNs};
+use cellwright_controller::{AutoOperator, Controller, DeviceId, Input, LedgerSettings, Order, Source};
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Stamp};
 use cellwright_model::outcome::{Origin, Purpose};
+use cellwright_model::{CameraId, ScannerId, TimeNs};
 use cellwright_rt::bus::Bus;
 use cellwright_rt::clock::{Clock, MonotonicClock};
 use cellwright_rt::platform::{self, PlatformWarning, RealTime};
@@ -26,6 +24,8 @@ use cellwright_trace::network::{Network, NetworkOptions};
 use cellwright_trace::recorder::Recorder;
 use cellwright_trace::store::{SqliteStore, StoreOptions};
 use cellwright_trace::{Ack, CellAddress, Outbox, OutboxOptions, OutboxWriter, Recovery};
+use cellwright_twin::ports::Hand;
+use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use super::args::RunArgs;
@@ -113,9 +113,9 @@ fn operator(args: &RunArgs) -> Result<Operator, Failure> {
 
 fn open_socket(interface: &str) -> Result<Box<dyn Link + Send>, Failure> {
     let socket = RawSocketLink::open(interface, Wait::Sleep);
-    socket.map(|s| Box::new(s) as Box<dyn Link + Send>).map_err(|e| {
-        Failure::Failed(format!("{}: {}; remedy: {}", e.place(), e.cause(), e.remedy()))
-    })
+    socket
+        .map(|s| Box::new(s) as Box<dyn Link + Send>)
+        .map_err(|e| Failure::Failed(format!("{}: {}; remedy: {}", e.place(), e.cause(), e.remedy())))
 }
 
 /// Outbox, network and recorder.
@@ -133,11 +133,11 @@ struct Record {
 impl Record {
     fn open(args: &RunArgs, cell: &Cell) -> Result<Record, Failure> {
         let state = args.state.clone().unwrap_or_else(|| default_state(&cell.id));
-        let address =
-            CellAddress { site: cell.site.clone(), line: cell.line.clone(), cell: cell.id.clone() };
+        let address = CellAddress { site: cell.site.clone(), line: cell.line.clone(), cell: cell.id.clone() };
         let (outbox, recovery) = Outbox::open(&state, OutboxOptions::new(address.clone()))?;
         let store = (!args.no_recorder).then(|| args.store.clone().unwrap_or_else(|| state.join("dhr.db")));
-        let kept = store.as_deref().map(|path| SqliteStore::open(path, StoreOptions::default())).transpose()?;
+        let kept =
+            store.as_deref().map(|path| SqliteStore::open(path, StoreOptions::default())).transpose()?;
         let network = Network::open(&network_options(args, &state))?;
         network.write_endpoint(&state)?;
         let recorder =
@@ -202,11 +202,11 @@ impl Session {
     ) -> Result<Session, Failure> {
         let Prepared { cell, plan, plant } = prepared;
         let pulse = Pulse::default();
+        let trays = wiring::tray_use(&cell, Some(&record.recovery));
         let (link, devices, drivers) = match (socket, plant) {
             (Some(socket), _) => (socket, None, twin::drivers(&cell, Vec::new())),
             (None, Some(plant)) => {
-                let taken = wiring::taken(&cell, Some(&record.recovery));
-                let side = TwinSide::new(&cell, plant, args.seed, &taken, pulse.clone())?;
+                let side = TwinSide::new(&cell, plant, args.seed, &trays, pulse.clone())?;
                 let link = InProcessLink::new(side.segment, MonotonicClock);
                 (Box::new(link) as Box<dyn Link + Send>, Some(side.devices), side.drivers)
             }
@@ -214,6 +214,7 @@ impl Session {
         };
         let (link, capture) = tap(args.capture.as_deref(), link, &args.bus)?;
         let (rt, ends) = cellwright_rt::link();
+        let engine = wiring::engine(&cell, &trays, Some(&record.recovery))?;
         let settings = LedgerSettings {
             origin: if devices.is_some() { Origin::Twin } else { Origin::Real },
             purpose: Purpose::Trial,
@@ -221,8 +222,8 @@ impl Session {
             lot: None,
             operator: Some(operator.name().to_owned()),
             clock_state: ClockState::Unsynchronised,
+            trays,
         };
-        let engine = wiring::engine(&cell, Some(&record.recovery))?;
         let order = Order { id: ORDER.to_owned(), plan, units: args.units };
         let loads = devices.as_ref().map(|d| wiring::loads(&d.materials)).unwrap_or_default();
         let (operator, person) = match operator {
@@ -248,13 +249,18 @@ impl Session {
     }
 
     fn run(mut self, watcher: &mut (dyn Watcher + Send)) -> Result<Report, Failure> {
+        // Signals are heard before anything can move.
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let (ask, commands) = mpsc::channel(ASKED_MAX);
+        runtime.block_on(async { terminal::on_interrupt(ask.clone()) })?;
         self.record.close_open_units(watcher)?;
         let Record { state, store, address, outbox, recorder, network, live, .. } = self.record;
         let (writer, acks) = OutboxWriter::start(outbox)?;
         let delivery = Delivery::start(&network, &address, &state, writer.cursor(), writer.head())?;
 
         let stop = StopRequest::default();
-        let cycle = RunningCycle::start(&self.cell, self.rt, self.link, &self.link_name, self.rt_core, &stop)?;
+        let cycle =
+            RunningCycle::start(&self.cell, self.rt, self.link, &self.link_name, self.rt_core, &stop)?;
         watcher.started(&cycle.warnings, &self.pulse);
         let parts = Pumped {
             controller: self.controller,
@@ -263,8 +269,10 @@ impl Session {
             devices: self.devices,
             writer,
             acks,
+            ask,
+            commands,
         };
-        let outcome = parts.pump(&self.cell, &cycle, watcher, &live);
+        let outcome = parts.pump(runtime, &self.cell, &cycle, watcher, &live);
         // Whatever became of the station: the cycle ends in order, its outputs in their defined off state.
         if !matches!(&outcome, Ok(o) if o.end != End::Aborted) {
             stop.abort();
@@ -272,7 +280,14 @@ impl Session {
         stop.stop();
         let (cycle, wkc_errors) = cycle.join()?;
         let outcome = outcome?;
-        let delivered = recorder.is_none() || delivery.flush(DELIVERY_MAX);
+        let delivered = match &recorder {
+            Some(_) => delivery.flush(DELIVERY_MAX),
+            None => {
+                // A recorder elsewhere may be away: then the rest waits in the outbox, and nothing is wrong.
+                delivery.flush_if_answered(DELIVERY_MAX);
+                true
+            }
+        };
         let unwritten = outcome.untaken + outcome.writer.finish().len();
         drop((delivery, live, recorder));
         network.close();
@@ -348,30 +363,32 @@ struct Pumped {
     devices: Option<TwinDevices>,
     writer: OutboxWriter,
     acks: Receiver<Ack>,
+    ask: mpsc::Sender<Asked>,
+    commands: mpsc::Receiver<Asked>,
 }
 
 impl Pumped {
     fn pump(
         self,
+        runtime: Runtime,
         cell: &Cell,
         cycle: &RunningCycle,
         watcher: &mut (dyn Watcher + Send),
         live: &LivePublisher,
     ) -> Result<cellwright_station::Outcome, Failure> {
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let alive = &cycle.thread;
         let outcome = runtime.block_on(async {
-            let (ask, commands) = mpsc::channel(ASKED_MAX);
-            terminal::on_interrupt(ask.clone())?;
             if let Some((who, order)) = self.person {
                 let by = Source::new(who.clone(), "terminal");
-                let _ = ask.send(Asked::Input(Input::Order { order, by })).await;
-                tokio::spawn(terminal::read_lines(who, ask));
+                let _ = self.ask.send(Asked::Input(Input::Order { order, by })).await;
+                tokio::spawn(terminal::read_lines(who, self.ask));
             }
-            let addresses = match self.devices {
-                Some(devices) => serve(devices).await?,
-                None => addresses(cell),
+            let (addresses, mut hand) = match self.devices {
+                Some(devices) => {
+                    let (addresses, hand) = serve(devices).await?;
+                    (addresses, self.operator.is_some().then_some(hand))
+                }
+                None => (addresses(cell), None),
             };
             let station = Station {
                 controller: self.controller,
@@ -379,15 +396,21 @@ impl Pumped {
                 writer: self.writer,
                 acks: self.acks,
                 addresses,
-                commands,
+                commands: self.commands,
                 now,
                 wall_unix_ns,
                 cycle_alive: &|| !alive.is_finished(),
             };
             let mut told = |told: Told<'_>| {
                 watcher.told(&told);
-                if let Told::Event(event) = told {
-                    live.publish(event);
+                match told {
+                    Told::Event(event) => live.publish(event),
+                    Told::Ask(question) => {
+                        if let Some(hand) = &mut hand {
+                            twin::act(hand, question);
+                        }
+                    }
+                    _ => {}
                 }
             };
             Ok::<_, std::io::Error>(station.run(&mut told).await)
@@ -398,8 +421,8 @@ impl Pumped {
     }
 }
 
-/// Serves the twin's cameras and scanners on loopback.
-async fn serve(devices: TwinDevices) -> std::io::Result<Vec<(DeviceId, String)>> {
+/// Serves the twin's cameras and scanners on loopback; the hand that reaches into it comes back.
+async fn serve(devices: TwinDevices) -> std::io::Result<(Vec<(DeviceId, String)>, Hand)> {
     let mut addresses = Vec::new();
     for (i, camera) in devices.cameras.into_iter().enumerate() {
         let scene = devices.scene.clone();
@@ -411,7 +434,7 @@ async fn serve(devices: TwinDevices) -> std::io::Result<Vec<(DeviceId, String)>>
         let address = serve_twin(scanner, move |see: &mut dyn FnMut(&_)| scene.scanner(see), now).await?;
         addresses.push((DeviceId::Scanner(ScannerId(i as u16)), address.to_string()));
     }
-    Ok(addresses)
+    Ok((addresses, devices.hand))
 }
 
 /// Cameras and scanners as the cell file has them.

@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use cellwright_bus::{InProcessLink, with_bus};
 use cellwright_controller::{
-    AutoOperator, Controller, DeviceId, Inputs, LedgerSettings, Notice, Order, Outputs, Progress, StreamEvent,
-    Ticket,
+    AutoOperator, Controller, DeviceId, Inputs, LedgerSettings, Notice, Order, Outputs, Progress,
+    StreamEvent, Ticket,
 };
 use cellwright_driver_api::message::MessageTwin;
 use cellwright_model::event::{ClockState, Event, EventData};
@@ -25,8 +25,9 @@ use cellwright_trace::{CellAddress, Sealer};
 use serde_json::json;
 
 use super::args::SimulateArgs;
+use super::out::{errln, outln};
 use super::progress::Summary;
-use super::twin::{Pulse, TwinDevices, TwinSide};
+use super::twin::{self, Pulse, TwinDevices, TwinSide};
 use super::wiring::{self, Prepared};
 use super::{Failure, print_json, progress};
 
@@ -54,14 +55,17 @@ pub(crate) fn run(args: SimulateArgs) -> Result<ExitCode, Failure> {
             "virtual_s": virtual_s, "wall_s": wall_s, "times_real_time": virtual_s / wall_s,
         }));
     } else {
-        println!("{} units: {} good, {} ng, {} interrupted", s.units, s.good, s.ng, s.interrupted);
-        println!("yield {:.1} %, takt {takt_s:.2} s", 100.0 * s.good as f64 / s.units.max(1) as f64);
-        simulated.ng_by_cause.iter().for_each(|(cause, n)| println!("  ng {n:>4}  {cause}"));
-        println!("{virtual_s:.1} s of virtual time in {wall_s:.2} s: {:.0} times real time", virtual_s / wall_s);
-        println!("predicted from the plant model; not evidence of process capability");
+        outln!("{} units: {} good, {} ng, {} interrupted", s.units, s.good, s.ng, s.interrupted);
+        outln!("yield {:.1} %, takt {takt_s:.2} s", 100.0 * s.good as f64 / s.units.max(1) as f64);
+        simulated.ng_by_cause.iter().for_each(|(cause, n)| outln!("  ng {n:>4}  {cause}"));
+        outln!(
+            "{virtual_s:.1} s of virtual time in {wall_s:.2} s: {:.0} times real time",
+            virtual_s / wall_s
+        );
+        outln!("predicted from the plant model; not evidence of process capability");
     }
     if let Some(state) = simulated.stuck {
-        eprintln!("cellwright: the cell stopped in {} before the order was complete", state.name());
+        errln!("cellwright: the cell stopped in {} before the order was complete", state.name());
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
@@ -89,7 +93,8 @@ struct Simulated {
 fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failure> {
     let Prepared { cell, plan, plant } = prepared;
     let plant = plant.ok_or_else(|| Failure::Failed("the twin has no plant".to_owned()))?;
-    let side = TwinSide::new(&cell, plant, args.seed, &wiring::taken(&cell, None), Pulse::default())?;
+    let trays = wiring::tray_use(&cell, None);
+    let side = TwinSide::new(&cell, plant, args.seed, &trays, Pulse::default())?;
     let (rt, ends) = cellwright_rt::link();
     let cycle = Cycle::new(&cell, wiring::drivers(&cell), rt)?;
     let settings = LedgerSettings {
@@ -99,8 +104,10 @@ fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failur
         lot: None,
         operator: Some(OPERATOR.to_owned()),
         clock_state: ClockState::Virtual,
+        trays: trays.clone(),
     };
-    let controller = Controller::new(cell.clone(), wiring::engine(&cell, None)?, ends, side.drivers, settings);
+    let controller =
+        Controller::new(cell.clone(), wiring::engine(&cell, &trays, None)?, ends, side.drivers, settings);
     let order = Order { id: "SIMULATION".to_owned(), plan, units: args.units };
     let address = CellAddress { site: cell.site.clone(), line: cell.line.clone(), cell: cell.id.clone() };
     let mut desk = Desk {
@@ -166,10 +173,15 @@ impl Desk {
         }
         for notice in self.outputs.notices.drain(..) {
             match notice {
-                Notice::Ask(question) => self.inputs.operator.extend(self.operator.answer(&question)),
+                Notice::Ask(question) => {
+                    twin::act(&mut self.devices.devices.hand, &question);
+                    self.inputs.operator.extend(self.operator.answer(&question));
+                }
                 Notice::TrayAtEnd(tray) => self.inputs.operator.push(self.operator.exchange(tray)),
-                Notice::Alarm(alarm) => progress::alarm(&alarm),
-                Notice::Answered { request, result: Err(why), .. } => eprintln!("refused: {request:?}: {why}"),
+                Notice::Alarm(alarm) => errln!("{}", progress::alarm(&alarm)),
+                Notice::Answered { request, result: Err(why), .. } => {
+                    errln!("refused: {request:?}: {why}")
+                }
                 Notice::Answered { .. } | Notice::Withdrawn(_) => {}
             }
         }

@@ -8,6 +8,8 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Sender;
 
+use super::out::errln;
+
 /// What can be typed; shown when a line is none of it.
 pub(crate) const HELP: &str = "commands: clear reset start hold unhold suspend unsuspend stop abort complete, \
                                ack NUMBER, answer NUMBER TEXT";
@@ -44,7 +46,7 @@ pub(crate) async fn read_lines(who: String, to: Sender<Asked>) {
                     return;
                 }
             }
-            Err(why) => eprintln!("cellwright: {why}"),
+            Err(why) => errln!("cellwright: {why}"),
         }
     }
 }

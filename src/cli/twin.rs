@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cellwright_bus::InProcessSegment;
 use cellwright_camera::driver::LineCamera;
 use cellwright_camera::twin::{CameraScene, CameraTwin};
-use cellwright_controller::Devices;
+use cellwright_controller::{Devices, Question, QuestionKind, TrayUse};
 use cellwright_driver_api::message::{CameraDriver, RobotDriver, ScannerDriver};
 use cellwright_model::cell::Cell;
 use cellwright_model::plant::{Material, PlantDescription};
@@ -15,16 +15,12 @@ use cellwright_model::{CameraId, DurationNs, ScannerId, TimeNs};
 use cellwright_rt::platform;
 use cellwright_scanner::driver::LineScanner;
 use cellwright_scanner::twin::{ScannerScene, ScannerTwin};
-use cellwright_twin::plant::Cursors;
-use cellwright_twin::ports::PlantScene;
+use cellwright_twin::plant::{Cursors, Injection};
+use cellwright_twin::ports::{Hand, PlantScene};
 use cellwright_twin::world::{World, WorldError};
 
 use super::alloc::allocations_of_this_thread;
 
-/// From trigger to result of the twin's camera: exposure and evaluation.
-const CAMERA_TIME: DurationNs = DurationNs::from_millis(120);
-/// From request to code of the twin's scanner.
-const SCANNER_TIME: DurationNs = DurationNs::from_millis(60);
 /// Cycles between two looks at the thread's page faults, each a system call.
 const FAULTS_EVERY: u64 = 64;
 
@@ -90,6 +86,8 @@ pub(crate) struct TwinDevices {
     pub(crate) scanners: Vec<ScannerTwin>,
     pub(crate) scene: Scene,
     pub(crate) materials: Vec<Material>,
+    /// Reaches into the machine while it runs, as a person does who takes parts out.
+    pub(crate) hand: Hand,
 }
 
 /// What cameras and scanners see, shared between their connections.
@@ -121,34 +119,47 @@ pub(crate) struct TwinSide {
 }
 
 impl TwinSide {
-    /// The twin of `cell` with the parts of `seed`; `taken` says how many parts each tray gave or took before.
+    /// The twin of `cell` with the parts of `seed`; `trays` says how far each was used before.
     pub(crate) fn new(
         cell: &Cell,
         plant: PlantDescription,
         seed: u64,
-        taken: &[u32],
+        trays: &[TrayUse],
         pulse: Pulse,
     ) -> Result<TwinSide, WorldError> {
         let materials = plant.material.clone();
-        let (world, ports) = World::new(cell, plant, seed, &Cursors(taken.to_vec()))?;
+        let (camera_time, scanner_time) = (plant.tip.camera_time, plant.tip.scanner_time);
+        // The plant counts in 32 bits: a part that often is not made on a twin.
+        let taken = trays.iter().map(|t| u32::try_from(t.picks).unwrap_or(u32::MAX)).collect();
+        let (world, ports) = World::new(cell, plant, seed, &Cursors(taken))?;
         let robots = ports.robots.into_iter().map(|r| Box::new(r) as Box<dyn RobotDriver + Send>).collect();
         let cameras = cell.cameras.iter().enumerate();
         let scanners = 0..cell.scanners.len();
         let devices = TwinDevices {
-            cameras: cameras.map(|(i, c)| CameraTwin::new(CameraId(i as u16), c, CAMERA_TIME)).collect(),
-            scanners: scanners.map(|i| ScannerTwin::new(ScannerId(i as u16), SCANNER_TIME)).collect(),
+            cameras: cameras.map(|(i, c)| CameraTwin::new(CameraId(i as u16), c, camera_time)).collect(),
+            scanners: scanners.map(|i| ScannerTwin::new(ScannerId(i as u16), scanner_time)).collect(),
             scene: Scene(Arc::new(Mutex::new(ports.scene))),
             materials,
+            hand: ports.hand,
         };
         let segment = TwinSegment { world, now: TimeNs(0), pulse };
         Ok(TwinSide { segment, drivers: drivers(cell, robots), devices })
     }
 }
 
+/// What the automatic operator of the twin does with his hands before he answers: what a person would have
+/// taken out of the machine, he takes out.
+pub(crate) fn act(hand: &mut Hand, question: &Question) {
+    if question.kind == QuestionKind::Reconcile && hand.act(Injection::TakeOut).is_err() {
+        eprintln!("warning: the twin is busy; its leftovers are still in the machine");
+    }
+}
+
 /// Drivers of the message devices: the same for the twin's and for real ones, but for the cobots.
 pub(crate) fn drivers(cell: &Cell, robots: Vec<Box<dyn RobotDriver + Send>>) -> Devices {
     let cameras = cell.cameras.iter().map(|c| Box::new(LineCamera::new(c)) as Box<CameraDriver>);
-    let scanners = cell.scanners.iter().map(|s| Box::new(LineScanner::new(s, CENTURY_OF)) as Box<ScannerDriver>);
+    let scanners =
+        cell.scanners.iter().map(|s| Box::new(LineScanner::new(s, CENTURY_OF)) as Box<ScannerDriver>);
     Devices::new(robots, cameras.collect(), scanners.collect())
 }
 

@@ -5,22 +5,25 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cellwright_analog_in::driver::AnalogInput4;
-use cellwright_controller::{Engine, EngineConfig, EngineError, Load, TrayState};
-use cellwright_trace::Recovery;
 use cellwright_bus::{BusConfig, ExpectedSubDevice, StartUpSdo};
+use cellwright_controller::{Engine, EngineConfig, EngineError, Load, TrayState, TrayUse};
 use cellwright_digital_io::driver::{DigitalInput16, DigitalOutput16};
 use cellwright_driver_api::cyclic::CyclicDriver;
+use cellwright_model::TrayId;
 use cellwright_model::cell::{Axis, Cell, DeviceKind, SubDevice};
 use cellwright_model::plan::Plan;
-use cellwright_model::TrayId;
 use cellwright_model::plant::{Material, PlantDescription};
 use cellwright_recipe::{Diagnostic, Sources, compile, load_cell, load_plant, render};
 use cellwright_rt::bus::{Identity, SdoData};
-use cellwright_servo_cia402::driver::{ServoDriver, ServoParameters};
+use cellwright_servo_cia402::driver::{
+    ServoDriver, ServoParameters, StartUpObject, start_up as servo_start_up,
+};
+use cellwright_trace::Recovery;
 
 use super::Failure;
 use super::args::CellArgs;
 use super::files::{EMBEDDED_CELL, EMBEDDED_RECIPE, Files};
+use super::out::errln;
 
 /// A cell with its Plan, checked; nothing has been moved or written.
 pub(crate) struct Prepared {
@@ -71,7 +74,8 @@ fn read_into(
     let cell = cell?;
     let mut plant = None;
     if with_plant {
-        let (result, description) = split(load_plant(&Files, &format!("{folder}/plant.yaml"), &cell, sources));
+        let (result, description) =
+            split(load_plant(&Files, &format!("{folder}/plant.yaml"), &cell, sources));
         keep(result)?;
         plant = description;
     }
@@ -99,7 +103,7 @@ fn text(path: &Path) -> String {
 pub(crate) fn prepare(args: &CellArgs, with_plant: bool) -> Result<Prepared, Failure> {
     let reading = read(args, with_plant);
     if !reading.diagnostics.is_empty() {
-        eprint!("{}", render(&reading.diagnostics, &reading.sources));
+        errln!("{}", render(&reading.diagnostics, &reading.sources).trim_end_matches('\n'));
     }
     reading.prepared.ok_or(Failure::Shown)
 }
@@ -140,7 +144,7 @@ pub(crate) fn bus_config(cell: &Cell, link_name: &str) -> BusConfig {
             revision: device.revision,
             serial: device.serial,
         },
-        start_up: axis_at(cell, position).map(start_up).unwrap_or_default(),
+        start_up: axis_at(cell, position).map(|axis| start_up(cell, axis)).unwrap_or_default(),
     };
     BusConfig {
         link_name: link_name.to_owned(),
@@ -149,30 +153,41 @@ pub(crate) fn bus_config(cell: &Cell, link_name: &str) -> BusConfig {
     }
 }
 
-/// 0x6072, maximum torque in per mille of the rated one (CiA 402-2): the drive itself limits it too.
-fn start_up(axis: &Axis) -> Vec<StartUpSdo> {
-    let per_mille = (1000.0 * axis.torque_max_nm / axis.torque_rated_nm).round().clamp(0.0, 65_535.0) as u16;
-    SdoData::new(&per_mille.to_le_bytes())
-        .map(|data| vec![StartUpSdo { index: 0x6072, sub: 0, data }])
-        .unwrap_or_default()
+/// What the driver of the drive wants it told in PRE-OP.
+fn start_up(cell: &Cell, axis: &Axis) -> Vec<StartUpSdo> {
+    let objects = servo_start_up(axis.torque_max_nm, axis.torque_rated_nm, cell.cycle);
+    let sdo = |o: &StartUpObject| {
+        SdoData::new(o.bytes()).map(|data| StartUpSdo { index: o.index, sub: o.sub, data })
+    };
+    objects.iter().filter_map(sdo).collect()
 }
 
 /// An engine that goes on where the journal ends.
-pub(crate) fn engine(cell: &Arc<Cell>, recovery: Option<&Recovery>) -> Result<Engine, EngineError> {
-    let taken = taken(cell, recovery);
-    let tray = |(i, next): (usize, &u32)| (TrayId(i as u16), TrayState { next: *next, part: None, lot: None });
+pub(crate) fn engine(
+    cell: &Arc<Cell>,
+    trays: &[TrayUse],
+    recovery: Option<&Recovery>,
+) -> Result<Engine, EngineError> {
+    let tray = |(i, used): (usize, &TrayUse)| {
+        (TrayId(i as u16), TrayState { next: used.next, part: None, lot: None })
+    };
     let config = EngineConfig {
         serial_counter: recovery.and_then(|r| r.serial_counter).unwrap_or(0),
-        trays: taken.iter().enumerate().map(tray).collect(),
+        trays: trays.iter().enumerate().map(tray).collect(),
         leftovers: Vec::new(),
     };
     Engine::new(cell.clone(), config)
 }
 
-/// How many parts each tray gave or took before, by [`TrayId`].
-pub(crate) fn taken(cell: &Cell, recovery: Option<&Recovery>) -> Vec<u32> {
-    let of = |name: &str| recovery.and_then(|r| r.tray_cursors.get(name)).copied().unwrap_or(0);
-    cell.trays.iter().map(|t| of(&t.name)).collect()
+/// How far each tray was used before, by [`TrayId`]; without a journal all are new.
+pub(crate) fn tray_use(cell: &Cell, recovery: Option<&Recovery>) -> Vec<TrayUse> {
+    let used = |name: &str| {
+        recovery.map_or_else(TrayUse::default, |r| TrayUse {
+            next: r.tray_cursors.get(name).copied().unwrap_or(0),
+            picks: r.picks.get(name).copied().unwrap_or(0),
+        })
+    };
+    cell.trays.iter().map(|t| used(&t.name)).collect()
 }
 
 /// What the automatic operator loads: the material that the plant has.

@@ -29,6 +29,17 @@ pub struct LedgerSettings {
     pub lot: Option<String>,
     pub operator: Option<String>,
     pub clock_state: ClockState,
+    /// How far each tray was used before, by [`TrayId`]; those beyond the end not at all.
+    pub trays: Vec<TrayUse>,
+}
+
+/// How far a tray or lane is used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TrayUse {
+    /// Next pocket of the tray that is there now.
+    pub next: u32,
+    /// Parts that it gave or took, exchanged trays included: never goes back.
+    pub picks: u64,
 }
 
 /// Time of day at an instant of the monotonic clock.
@@ -140,14 +151,7 @@ impl Ledger {
             Record::PartMoved { unit, serial, part, from, to, verified } => {
                 self.moved(entry, unit, &serial, &part, (from, to), verified);
             }
-            Record::TrayCursor { tray, next } => {
-                let pockets = self.cell.trays.get(tray.index()).map_or(0, |t| t.pockets());
-                if pockets > 1 && next >= pockets {
-                    self.at_end.push(tray);
-                }
-                let tray = self.tray(tray).to_owned();
-                entry.out.journal.push(JournalEntry::TrayCursor { tray, pocket: next });
-            }
+            Record::TrayCursor { tray, next } => self.tray_used(entry, tray, next),
             Record::Material { tray, part, lot, by } => self.material(entry, tray, part, lot, by.who),
             Record::UnitClosed(summary) => self.close(entry, *summary),
         }
@@ -250,9 +254,7 @@ impl Ledger {
     fn environment(&self, status: &RtStatus) -> Vec<EnvironmentReading> {
         let channels = self.cell.analogs.iter().enumerate();
         channels
-            .filter(|(i, a)| {
-                a.dimension == Dimension::Temperature && status.analog_valid >> i & 1 == 1
-            })
+            .filter(|(i, a)| a.dimension == Dimension::Temperature && status.analog_valid >> i & 1 == 1)
             .map(|(i, a)| EnvironmentReading {
                 sensor: a.name.clone(),
                 value: round_to(status.analogs[AnalogId(i as u16).index()], a.resolution),
@@ -284,6 +286,25 @@ impl Ledger {
         self.event(entry, unit, EventData::PartMoved(PartMoved { part, from, to, verified }));
     }
 
+    fn tray_used(&mut self, entry: &mut Entry, tray: TrayId, next: u32) {
+        let pockets = self.cell.trays.get(tray.index()).map_or(0, |t| t.pockets());
+        if pockets > 1 && next >= pockets {
+            self.at_end.push(tray);
+        }
+        let trays = &mut self.settings.trays;
+        if trays.len() <= tray.index() {
+            trays.resize(tray.index() + 1, TrayUse::default());
+        }
+        let used = &mut trays[tray.index()];
+        // A cursor that goes back is an exchanged tray: nothing was taken by that.
+        used.picks += u64::from(next.saturating_sub(used.next));
+        used.next = next;
+        let picks = used.picks;
+        let tray = self.tray(tray).to_owned();
+        entry.out.journal.push(JournalEntry::PickCount { tray: tray.clone(), picks });
+        entry.out.journal.push(JournalEntry::TrayCursor { tray, pocket: next });
+    }
+
     fn material(&self, entry: &mut Entry, tray: TrayId, part: String, lot: String, who: String) {
         let quantity = self.cell.trays.get(tray.index()).map_or(0, |t| t.pockets());
         let data = MaterialLoaded {
@@ -301,12 +322,8 @@ impl Ledger {
 
     fn close(&mut self, entry: &mut Entry, summary: UnitSummary) {
         let counts = self.units.get(&summary.unit).map(|u| u.counts).unwrap_or_default();
-        let data = UnitEnded {
-            result: summary.result,
-            cause: summary.cause,
-            retested: summary.retested,
-            counts,
-        };
+        let data =
+            UnitEnded { result: summary.result, cause: summary.cause, retested: summary.retested, counts };
         self.event(entry, Some(summary.unit), EventData::UnitResult(data));
         self.units.remove(&summary.unit);
         let closed = JournalEntry::UnitClosed { serial: summary.serial, result: summary.result };

@@ -10,12 +10,12 @@ mod ledger;
 mod operator;
 mod timers;
 
-pub use cellwright_engine::{Engine, EngineConfig, EngineError, TrayState};
 pub use cellwright_engine::api::{
     Alarm, Answered, DeviceReply, Input, MachineFault, Order, Question, QuestionKind, Source, Ticket,
 };
+pub use cellwright_engine::{Engine, EngineConfig, EngineError, TrayState};
 pub use devices::{DeviceId, Devices, StreamEvent};
-pub use ledger::{Ledger, LedgerSettings};
+pub use ledger::{Ledger, LedgerSettings, TrayUse};
 pub use operator::{AutoOperator, Load, Progress};
 
 use std::collections::VecDeque;
@@ -61,7 +61,11 @@ pub enum Notice {
     Alarm(Alarm),
     /// The last pocket of a tray was used: it has to be exchanged before the next part.
     TrayAtEnd(TrayId),
-    Answered { request: Answered, by: Source, result: Result<(), String> },
+    Answered {
+        request: Answered,
+        by: Source,
+        result: Result<(), String>,
+    },
 }
 
 /// See the module text.

@@ -102,9 +102,13 @@ pub enum RtEventKind {
     Refused(Refusal),
     Done(JobResult),
     /// Came to rest because of the urgent word `Hold`; goes on with `Resume`.
-    Held { actual_au: f64 },
+    Held {
+        actual_au: f64,
+    },
     /// Came to rest because of a cancel, stop or abort; the job is over.
-    Stopped { actual_au: f64 },
+    Stopped {
+        actual_au: f64,
+    },
     Fault(RtFault),
 }
 

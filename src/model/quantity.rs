@@ -166,7 +166,11 @@ fn split(text: &str) -> Result<(f64, &str), QuantityError> {
                 && text[..i].ends_with(|p: char| p.is_ascii_digit())
                 && text[i + 1..].starts_with(|n: char| n.is_ascii_digit() || n == '-' || n == '+');
             let exponent_sign = matches!(c, '-' | '+') && text[..i].ends_with(['e', 'E']);
-            !(c.is_ascii_digit() || c == '.' || exponent || exponent_sign || (i == 0 && matches!(c, '-' | '+')))
+            !(c.is_ascii_digit()
+                || c == '.'
+                || exponent
+                || exponent_sign
+                || (i == 0 && matches!(c, '-' | '+')))
         })
         .map_or(text.len(), |(i, _)| i);
     let (number, unit) = text.split_at(end);

@@ -74,7 +74,10 @@ pub enum Told<'a> {
     Alarm(&'a Alarm),
     Ask(&'a Question),
     /// Someone's command was refused.
-    Refused { what: String, why: &'a str },
+    Refused {
+        what: String,
+        why: &'a str,
+    },
     /// The store refuses, or works again.
     Store(Option<String>),
 }
@@ -114,6 +117,7 @@ impl Station<'_> {
             inputs: Inputs::default(),
             outputs: Outputs::default(),
             ending: None,
+            interrupted: false,
             streams,
             station: self,
         };
@@ -153,16 +157,27 @@ struct Pump<'a> {
     /// Submitted or pending, not yet acknowledged.
     open_tickets: usize,
     ending: Option<Ending>,
+    /// Ctrl-C came once.
+    interrupted: bool,
 }
 
 impl Pump<'_> {
     fn asked(&mut self, asked: Asked) {
         match asked {
             Asked::Input(input) => self.inputs.operator.push(input),
-            Asked::Interrupt if self.ending.as_ref().is_none_or(|e| e.end == End::Completed) => {
-                self.stop(End::Stopped);
-            }
-            Asked::Interrupt => self.abort(End::Aborted),
+            Asked::Interrupt => self.interrupt(),
+        }
+    }
+
+    fn interrupt(&mut self) {
+        let first = !core::mem::replace(&mut self.interrupted, true);
+        match &self.ending {
+            None => self.stop(End::Stopped),
+            // It stops by itself already.
+            Some(_) if first => {}
+            // Asking once more gives it no more time.
+            Some(Ending { end: End::Aborted, .. }) => {}
+            Some(_) => self.abort(End::Aborted),
         }
     }
 
@@ -173,14 +188,18 @@ impl Pump<'_> {
 
     /// Stop with bounded motion; in a state that knows no Stop it is over already.
     fn stop(&mut self, end: End) {
-        if !at_end(self.state()) {
+        let state = self.state();
+        if !at_end(state) && !matches!(state, CellState::Stopping | CellState::Aborting | CellState::Clearing)
+        {
             self.command(CellCommand::Stop);
         }
         self.ending = Some(Ending { end, deadline: (self.station.now)() + STOP_MAX });
     }
 
     fn abort(&mut self, end: End) {
-        self.command(CellCommand::Abort);
+        if !matches!(self.state(), CellState::Aborting | CellState::Aborted) {
+            self.command(CellCommand::Abort);
+        }
         self.ending = Some(Ending { end, deadline: (self.station.now)() + ABORT_MAX });
     }
 

@@ -1,7 +1,9 @@
 //! After a kill or a power cut: the unit that was open is interrupted, and so is each step that was under
 //! way. Nothing is guessed: what became of the part is a person's decision later.
 
-use cellwright_model::event::{EventData, EventDraft, JournalEntry, Stamp, StepCounts, StepEnded, Transaction, UnitEnded};
+use cellwright_model::event::{
+    EventData, EventDraft, JournalEntry, Stamp, StepCounts, StepEnded, Transaction, UnitEnded,
+};
 use cellwright_model::outcome::{StepOutcome, UnitResult};
 use cellwright_trace::outbox::{OpenUnit, Recovery};
 
@@ -13,12 +15,8 @@ pub fn interrupted(recovery: &Recovery, now: Stamp) -> Vec<Transaction> {
 }
 
 fn interrupt(open: &OpenUnit, now: Stamp) -> Transaction {
-    let draft = |data| EventDraft {
-        time: now,
-        context: open.context.clone(),
-        unit: Some(open.unit.clone()),
-        data,
-    };
+    let draft =
+        |data| EventDraft { time: now, context: open.context.clone(), unit: Some(open.unit.clone()), data };
     let mut events: Vec<EventDraft> = open
         .intents
         .iter()

@@ -87,15 +87,27 @@ impl Delivery {
 
     /// Waits until all events that are durable now are acknowledged; false if `patience` ends first.
     pub fn flush(&self, patience: Duration) -> bool {
+        self.wait_delivered(patience, true)
+    }
+
+    /// As [`flush`](Self::flush), but does not wait for a recorder that is away or refuses.
+    pub fn flush_if_answered(&self, patience: Duration) -> bool {
+        self.wait_delivered(patience, false)
+    }
+
+    fn wait_delivered(&self, patience: Duration, through_problems: bool) -> bool {
         let until = Instant::now() + patience;
         let goal = self.head.get().seq;
-        while self.status().delivered < goal {
-            if Instant::now() >= until {
+        loop {
+            let status = self.status();
+            if status.delivered >= goal {
+                return true;
+            }
+            if Instant::now() >= until || (status.problem.is_some() && !through_problems) {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        true
     }
 }
 

@@ -25,8 +25,8 @@ pub enum JournalEntry {
     SerialCounter(u64),
     /// The next pick from (or place into) a tray uses this pocket.
     TrayCursor { tray: String, pocket: u32 },
-    /// How many parts of a component were taken from their source so far.
-    PickCount { component: String, picks: u64 },
+    /// How many parts a tray or lane gave or took so far, exchanged ones included.
+    PickCount { tray: String, picks: u64 },
     /// A part is now there; see [`super::PartMoved`].
     PartMoved { part: String, from: String, to: String, verified: bool },
     /// A part is no longer followed: it left the cell, or is part of a unit that did.

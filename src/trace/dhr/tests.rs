@@ -95,9 +95,7 @@ fn a_serial_of_two_streams_needs_its_stream() {
 
 #[test]
 fn a_component_is_told_once_with_all_that_is_known_of_it() {
-    let entry = |lot: Option<&str>, serial: Option<&str>| {
-        json!({ "name": "hub", "part": "HUB-23", "lot": lot, "serial": serial })
-    };
+    let entry = |lot: Option<&str>, serial: Option<&str>| json!({ "name": "hub", "part": "HUB-23", "lot": lot, "serial": serial });
     let step = |n: u64, components: Vec<Value>| SealedLine {
         data: json!({ "components": components }),
         ..sealed_step(n)

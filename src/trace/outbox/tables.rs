@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS intents (
     serial TEXT NOT NULL, n INTEGER NOT NULL, attempt INTEGER NOT NULL, entry TEXT NOT NULL,
     PRIMARY KEY (serial, n, attempt)) STRICT;
 CREATE TABLE IF NOT EXISTS tray_cursors (tray TEXT PRIMARY KEY, pocket INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS picks (component TEXT PRIMARY KEY, picks INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS picks (tray TEXT PRIMARY KEY, picks INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS parts (part TEXT PRIMARY KEY, place TEXT NOT NULL, verified INTEGER NOT NULL) STRICT;
 ";
 
@@ -42,7 +42,7 @@ pub struct Recovery {
     /// None before the first unit.
     pub serial_counter: Option<u64>,
     pub tray_cursors: ByName<u32>,
-    /// Parts taken from their source so far, by component.
+    /// Parts that each tray or lane gave or took so far, exchanged ones included.
     pub picks: ByName<u64>,
     /// Where each part is.
     pub places: ByName<Place>,
@@ -168,8 +168,8 @@ pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result
         JournalEntry::TrayCursor { tray, pocket } => {
             run("INSERT OR REPLACE INTO tray_cursors VALUES (?1, ?2)", &[tray, pocket])
         }
-        JournalEntry::PickCount { component, picks } => {
-            run("INSERT OR REPLACE INTO picks VALUES (?1, ?2)", &[component, &(*picks as i64)])
+        JournalEntry::PickCount { tray, picks } => {
+            run("INSERT OR REPLACE INTO picks VALUES (?1, ?2)", &[tray, &(*picks as i64)])
         }
         JournalEntry::PartMoved { part, to, verified, .. } => {
             run("INSERT OR REPLACE INTO parts VALUES (?1, ?2, ?3)", &[part, to, verified])
@@ -239,10 +239,8 @@ pub(super) fn recover(conn: &Connection, path: &Path) -> Result<Recovery, TraceE
         open_units: open_units(conn).map_err(sql)?.map_err(damaged)?,
         serial_counter: number("serial_counter").map_err(sql)?,
         tray_cursors: pairs(conn, "SELECT tray, pocket FROM tray_cursors", |r| r.get(1)).map_err(sql)?,
-        picks: pairs(conn, "SELECT component, picks FROM picks", |r| {
-            r.get::<_, i64>(1).map(i64::unsigned_abs)
-        })
-        .map_err(sql)?,
+        picks: pairs(conn, "SELECT tray, picks FROM picks", |r| r.get::<_, i64>(1).map(i64::unsigned_abs))
+            .map_err(sql)?,
         places: pairs(conn, "SELECT part, place, verified FROM parts", |r| {
             Ok(Place { place: r.get(1)?, verified: r.get(2)? })
         })

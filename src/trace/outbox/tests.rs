@@ -35,7 +35,7 @@ fn a_restarted_controller_finds_what_was_open() {
     let mut half = unit_transactions("S2", 5);
     half.truncate(2);
     half[1].journal.extend([
-        JournalEntry::PickCount { component: "hub".into(), picks: 7 },
+        JournalEntry::PickCount { tray: "hub".into(), picks: 7 },
         JournalEntry::PartMoved {
             part: "hub/7".into(),
             from: "hub_tray/3".into(),
