@@ -3,7 +3,7 @@
 use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode, DriveState};
 use cellwright_driver_api::twin::{PlantPort, Quantities, SubDeviceModel};
 use cellwright_model::{DurationNs, TimeNs};
-use cellwright_servo_cia402::driver::{INPUT_BYTES, OUTPUT_BYTES, ServoDriver, ServoParameters};
+use cellwright_servo_cia402::driver::{INPUT_BYTES, OUTPUT_BYTES, ServoDriver, ServoParameters, start_up};
 use cellwright_servo_cia402::twin::{ServoConfig, ServoTwin};
 
 const MS: u64 = 1_000_000;
@@ -68,6 +68,11 @@ impl Pair {
         let output = output(&self.input);
         self.driver.encode(TimeNs(self.now), &output, &mut outputs);
         self.twin.outputs(&outputs);
+        self.millisecond();
+    }
+
+    /// Of drive and mechanics, with the outputs that it has.
+    fn millisecond(&mut self) {
         self.twin.step(MS, &mut self.plant);
         let v = self.get("axis.x.velocity") + self.get("axis.x.torque") / self.inertia * 1e-3;
         self.set("axis.x.velocity", v);
@@ -142,4 +147,32 @@ fn a_fault_is_reset_on_the_way_to_operation_enabled() {
     p.cycle(AxisOutput { power: false, ..ON });
     p.until_follows(ON);
     assert_eq!(p.input.error_code, 0);
+}
+
+/// A drive that interpolates over another time than the cycle's would stop between its targets.
+#[test]
+fn a_drive_told_the_period_of_the_cycle_moves_evenly_from_target_to_target() {
+    for period_ms in [1, 2, 4] {
+        let mut p = Pair::new();
+        for o in start_up(1.0, 1.0, DurationNs::from_millis(period_ms)) {
+            p.twin.object_write(o.index, o.sub, o.bytes()).unwrap();
+        }
+        p.until_follows(ON);
+        let (mut slowest, mut fastest) = (f64::MAX, 0.0f64);
+        for n in 0..400 / period_ms {
+            let position_au = START_AU + (n * period_ms) as f64 * 0.01;
+            p.cycle(AxisOutput { position_au, ..ON });
+            for _ in 1..period_ms {
+                p.millisecond();
+                if n * period_ms > 200 {
+                    let v = p.get("axis.x.velocity");
+                    (slowest, fastest) = (slowest.min(v), fastest.max(v));
+                }
+            }
+        }
+        let even = period_ms == 1 || (9.5..10.5).contains(&slowest) && (9.5..10.5).contains(&fastest);
+        assert!(even, "{slowest} to {fastest} au/s with a cycle of {period_ms} ms");
+        let shown = p.input.position_au - START_AU;
+        assert!((3.8..4.0).contains(&shown), "{shown} with a cycle of {period_ms} ms");
+    }
 }
