@@ -5,6 +5,7 @@ second time, so that both sides must be right to agree.
 """
 
 import atexit
+import contextlib
 import hashlib
 import json
 import math
@@ -245,7 +246,7 @@ def of_type(events, kind):
 
 def stored_lines(store):
     """Every event line of a DHR store, in the order of its streams."""
-    with sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=10) as db:
+    with contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True, timeout=10)) as db:
         return [row[0] for row in db.execute("SELECT line FROM events ORDER BY stream, seq")]
 
 

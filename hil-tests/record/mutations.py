@@ -6,9 +6,11 @@ inside the events changed (also with the row's own hash computed anew), rows del
 last), doubled, exchanged, forged behind the end; a curve file changed, cut, deleted, exchanged.
 """
 
+import contextlib
 import hashlib
 import json
 import pathlib
+import re
 import shutil
 import sqlite3
 import sys
@@ -29,10 +31,9 @@ class Store:
         shutil.copytree(fresh, folder, ignore=shutil.ignore_patterns("*.sock", "lock", "*.lock"))
 
     def sql(self, statement, *values):
-        with sqlite3.connect(self.path / "dhr.db") as db:
-            db.execute("PRAGMA foreign_keys = OFF")
+        with contextlib.closing(sqlite3.connect(self.path / "dhr.db")) as db:
             changed = db.execute(statement, values).rowcount
-        db.close()
+            db.commit()
         return changed
 
     def forget_outbox(self):
@@ -53,10 +54,12 @@ class Mutations:
     def __init__(self, checks, fresh, folder):
         self.checks, self.fresh, self.folder = checks, fresh, folder
         self.rows = rows_of(fresh / "dhr.db")
+        self.columns = columns_of(fresh / "dhr.db", "events")
+        self.head_columns = columns_of(fresh / "dhr.db", "heads")
         self.places = {"first": 0, "middle": len(self.rows) // 2, "last": len(self.rows) - 1}
 
     def expect(self, name, change, places, args=()):
-        """After `change` verify must end with 1 and name one of `places` (a seq, a curve's hash)."""
+        """After `change`, which says how much it changed, verify must end with 1 and name one of `places` (a seq, a curve's hash)."""
         store = Store(self.fresh, self.folder / "changed")
         if change(store) == 0:
             self.checks.check(name, False, "the change touched nothing: the check would be empty")
@@ -66,7 +69,7 @@ class Mutations:
         self.checks.check(name, code == 1 and found["ok"] is False and named, f"exit {code}, looked for {places} in {common.short(json.dumps(found))}")
 
     def each_column(self):
-        for column, kind in columns_of(self.fresh / "dhr.db", "events"):
+        for column, kind in self.columns:
             for place, index in self.places.items():
                 row = self.rows[index]
                 self.expect(f"column {column} of the {place} row changed",
@@ -97,9 +100,8 @@ class Mutations:
         if rehash:
             changed["hash"] = hash_of(changed)
         store = Store(self.fresh, self.folder / "changed")
-        columns = [c for c, _ in columns_of(self.fresh / "dhr.db", "events")]
         store.sql("UPDATE events SET line = ? WHERE rowid = ?", jcs(changed), row["rowid"])
-        if rehash and "hash" in columns:
+        if rehash:
             store.sql("UPDATE events SET hash = ? WHERE rowid = ?", changed["hash"], row["rowid"])
         code, found = store.verify()
         return code == 1 and any(names(p, s) for p in found["problems"] for s in (row["seq"], row["seq"] + 1))
@@ -120,7 +122,7 @@ class Mutations:
     def head_of_the_store(self):
         """What the store itself notes as its end."""
         stream = self.rows[-1]["stream"]
-        for column, kind in columns_of(self.fresh / "dhr.db", "heads"):
+        for column, kind in self.head_columns:
             self.expect(f"column {column} of the store's head changed",
                         lambda s, c=column, k=kind: s.sql(f"UPDATE heads SET {c} = ?", other(len(self.rows) if k == "INTEGER" else stream, k)),
                         ["head", stream])
@@ -147,8 +149,8 @@ class Mutations:
             ("a curve emptied", lambda f: f.write_bytes(b"")),
             ("a curve deleted", lambda f: f.unlink()),
         ):
-            self.expect(name, lambda s, c=change: c(s.curves()[0]), [first])
-        self.expect("two curves exchanged", lambda s: swap_files(*s.curves()[:2]), [names_[0], names_[1]])
+            self.expect(name, lambda s, c=change: (c(s.curves()[0]), 1)[1], [first])
+        self.expect("two curves exchanged", lambda s: (swap_files(*s.curves()[:2]), 1)[1], [names_[0], names_[1]])
         self.expect("every curve deleted", lambda s: [f.unlink() for f in s.curves()] and 1, [first])
 
     def heads(self):
@@ -166,13 +168,13 @@ class Mutations:
 
 
 def rows_of(path):
-    with sqlite3.connect(path) as db:
+    with contextlib.closing(sqlite3.connect(path)) as db:
         db.row_factory = sqlite3.Row
         return [dict(row) for row in db.execute("SELECT rowid AS rowid, * FROM events ORDER BY stream, seq")]
 
 
 def columns_of(path, table):
-    with sqlite3.connect(path) as db:
+    with contextlib.closing(sqlite3.connect(path)) as db:
         return [(row[1], row[2].upper()) for row in db.execute(f"PRAGMA table_info({table})")]
 
 
@@ -214,12 +216,13 @@ def hash_of(event):
 
 
 def names(problem, place):
-    """Whether a problem says that place: a seq as the number after the stream, else as text."""
-    text = f"{problem['where']} {problem['what']}"
-    if isinstance(place, int):
-        words = "".join(c if c.isdigit() else " " for c in problem["where"].rsplit(":", 1)[-1]).split()
-        return str(place) in words
-    return place in text
+    """Whether a problem says that place: a seq as `stream:seq` or within `events A to B`, else as text."""
+    if not isinstance(place, int):
+        return place in f"{problem['where']} {problem['what']}"
+    if problem["where"].endswith(f":{place}"):
+        return True
+    ranges = re.findall(r"events? (\d+)(?: to (\d+))?", problem["what"])
+    return any(int(low) <= place <= int(high or low) for low, high in ranges)
 
 
 def insert(store, row, seq):

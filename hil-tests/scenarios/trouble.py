@@ -8,8 +8,10 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import common
@@ -20,9 +22,11 @@ RECIPES = common.ROOT / "recipes" / "cannula-hub"
 RECIPE = "cannula-hub.recipe.yaml"
 NOBODY = 65534
 DIAGNOSTIC = {"code", "severity", "file", "line", "column", "end_line", "end_column", "message", "help"}
-# The outbox of a unit or two; the limits of the full-disk checks lie within the first units.
-FULL_FILE_BYTES = 160 * 1024
-FULL_DISK = "900k"
+# Both are reached in the middle of the first unit: its write-ahead log is above 1 MiB, its state directory 2 MiB.
+FULL_FILE_BYTES = 700 * 1024
+FULL_DISK = "1700k"
+# Longer than a unit takes from its start to its first step.
+FULL_WATCHED_S = 15
 
 
 class Input:
@@ -174,15 +178,21 @@ def unwritable(checks, folder):
 
 
 def full_store(checks, folder, name, state, file_bytes=None):
-    """Store full in the middle: the run ends bounded with an alarm, not 0, and what it told is kept."""
-    run = cellwright("run", "--json", "--units", 20, "--state", state, cwd=folder, timeout=240, file_bytes=file_bytes)
-    events = [e for e, _ in common.printed_events(run.out)]
-    units = [unit for _, unit in common.paths_of_units(events)]
-    checks.check(f"{name}: it began to work before it was full", len(events) > 5, f"{len(events)} events; exit {run.code}: {common.short(run.err[-600:])}")
-    checks.check(f"{name}: the run ends by itself with 1", run.code == 1, f"exit {run.code}: {common.short(run.err[-600:])}")
-    checks.check(f"{name}: no new unit was opened for long", len(units) < 20, str(len(units)))
-    checks.check(f"{name}: it says that the store is full, and a remedy", re.search(r"(?i)full|no space|too large|file size", run.text), common.short(run.err[-600:]))
-    return events
+    """Store full in the middle of a unit: an alarm, no new unit, nothing told any more; Ctrl-C ends it with 1."""
+    run = Started(["run", "--json", "--units", 20, "--state", state], folder / f"run-{state.parent.name}-{state.name}",
+                  cwd=folder, file_bytes=file_bytes)
+    full = until(lambda: re.search(r"ALARM.*(full|no space|disk I/O|too large)", run.stderr(), re.I) or not run.alive(), 90)
+    checks.check(f"{name}: an alarm says it, with the file and a remedy",
+                 full and str(state) in run.stderr() and "remedy" in run.stderr(), common.short(run.stderr()[-600:]))
+    events = lambda: [e for e, _ in common.printed_events(run.stdout())]
+    checks.check(f"{name}: it had begun to work", common.of_type(events(), common.STEP_OUTCOME), f"{len(events())} events")
+    opened = len(common.of_type(events(), common.UNIT_OPENED))
+    time.sleep(FULL_WATCHED_S)
+    checks.equal(f"{name}: no new unit is opened in {FULL_WATCHED_S} s", len(common.of_type(events(), common.UNIT_OPENED)), opened)
+    run.signal(signal.SIGINT)
+    code = run.wait(30)
+    checks.check(f"{name}: Ctrl-C ends it with 1, since not all could be kept", code == 1, f"exit {code}: {common.short(run.stderr()[-600:])}")
+    return events()
 
 
 def full_file(checks, folder):
