@@ -57,6 +57,7 @@ pub(crate) fn main() -> ExitCode {
         // It would say so on standard error, and panic if nobody reads there.
         .log_internal_errors(false)
         .init();
+    cellwright_trace::ignore_file_size_signal();
     let result = match cli.command {
         Command::Check(args) => check::run(args),
         Command::Simulate(args) => simulate::run(args),

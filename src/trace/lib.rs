@@ -35,3 +35,4 @@ pub use chain::{Head, Sealer};
 pub use error::TraceError;
 pub use keys::CellAddress;
 pub use outbox::{Ack, Outbox, OutboxOptions, OutboxWriter, Recovery};
+pub use sqlite::ignore_file_size_signal;

@@ -32,8 +32,9 @@ pub(crate) fn open_to_read(path: &Path) -> Result<Connection, TraceError> {
     Ok(conn)
 }
 
-/// A file size limit (RLIMIT_FSIZE) shall be an error that is told and not the end of the process.
-fn ignore_file_size_signal() {
+/// A file size limit (RLIMIT_FSIZE) shall be an error that is told and not the end of the process. Databases
+/// see to it themselves; a program that writes other files calls it at its start.
+pub fn ignore_file_size_signal() {
     // SAFETY: SIG_IGN installs no handler; setting the disposition of SIGXFSZ has no precondition.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
