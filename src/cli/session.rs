@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cellwright_bus::capture::{self, Capture};
 use cellwright_bus::{InProcessLink, Link, RawSocketLink, Wait, with_bus};
-use cellwright_controller::{AutoOperator, Controller, DeviceId, Input, LedgerSettings, Order, Source};
+use cellwright_controller::{AutoOperator, Controller, DeviceId, Input, LedgerSettings, Load, Order, Source};
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Stamp};
 use cellwright_model::outcome::{Origin, Purpose};
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
     let operator = operator(args)?;
     let twin = args.bus == "twin";
     let prepared = wiring::prepare(&args.cell, twin)?;
-    if !twin && !(prepared.cell.robots.is_empty() && prepared.cell.trays.is_empty()) {
+    if !twin && (!prepared.cell.robots.is_empty() || !prepared.cell.trays.is_empty()) {
         return Err(Failure::Usage(format!(
             "cell {} has cobots, and this build has a driver only for those of the twin: run it with --bus twin",
             prepared.cell.id
@@ -183,7 +183,8 @@ struct Session {
     controller: Controller,
     rt: RtEnds,
     operator: Option<AutoOperator>,
-    person: Option<(String, Order)>,
+    /// A person, and what is entered for them: the order, and what lies in the twin.
+    person: Option<(String, Vec<Input>)>,
     link: Box<dyn Link + Send>,
     link_name: String,
     pulse: Pulse,
@@ -228,7 +229,10 @@ impl Session {
         let loads = devices.as_ref().map(|d| wiring::loads(&d.materials)).unwrap_or_default();
         let (operator, person) = match operator {
             Operator::Automatic(id) => (Some(AutoOperator::new(id, order, loads)), None),
-            Operator::Person(id) => (None, Some((id, order))),
+            Operator::Person(id) => {
+                let entered = entered(&id, order, loads);
+                (None, Some((id, entered)))
+            }
         };
         let controller = Controller::new(cell.clone(), engine, ends, drivers, settings);
         let (link_name, rt_core) = (args.bus.clone(), args.rt_core);
@@ -296,6 +300,20 @@ impl Session {
     }
 }
 
+fn entered(who: &str, order: Order, loads: Vec<Load>) -> Vec<Input> {
+    let by = Source::new(who, "terminal");
+    let load = |l: Load| Input::MaterialLoaded {
+        tray: l.tray,
+        part: l.part,
+        lot: l.lot,
+        next: None,
+        by: by.clone(),
+    };
+    let mut inputs: Vec<Input> = loads.into_iter().map(load).collect();
+    inputs.push(Input::Order { order, by });
+    inputs
+}
+
 type BoxLink = Box<dyn Link + Send>;
 
 fn tap(path: Option<&Path>, link: BoxLink, name: &str) -> Result<(BoxLink, Option<Capture>), Failure> {
@@ -359,7 +377,7 @@ fn last_core() -> Option<usize> {
 struct Pumped {
     controller: Controller,
     operator: Option<AutoOperator>,
-    person: Option<(String, Order)>,
+    person: Option<(String, Vec<Input>)>,
     devices: Option<TwinDevices>,
     writer: OutboxWriter,
     acks: Receiver<Ack>,
@@ -378,10 +396,8 @@ impl Pumped {
     ) -> Result<cellwright_station::Outcome, Failure> {
         let alive = &cycle.thread;
         let outcome = runtime.block_on(async {
-            if let Some((who, order)) = self.person {
-                let by = Source::new(who.clone(), "terminal");
-                let _ = self.ask.send(Asked::Input(Input::Order { order, by })).await;
-                tokio::spawn(terminal::read_lines(who, self.ask));
+            if let Some((who, entered)) = self.person {
+                tokio::spawn(terminal::read_lines(who, entered, self.ask));
             }
             let (addresses, mut hand) = match self.devices {
                 Some(devices) => {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -40,11 +40,6 @@ pub(crate) fn run(args: SimulateArgs) -> Result<ExitCode, Failure> {
     let began = Instant::now();
     let simulated = simulate(prepared, &args)?;
     let wall_s = began.elapsed().as_secs_f64();
-    if let Some(path) = &args.record {
-        write_record(path, &simulated.lines).map_err(|e| {
-            Failure::Failed(format!("{}: {e}; check the path and the space left", path.display()))
-        })?;
-    }
     let virtual_s = simulated.virtual_s;
     let s = &simulated.summary;
     let takt_s = if s.units > 0 { simulated.execute_s / s.units as f64 } else { 0.0 };
@@ -71,18 +66,39 @@ pub(crate) fn run(args: SimulateArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write_record(path: &Path, lines: &[String]) -> std::io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    for line in lines {
-        writeln!(file, "{line}")?;
+/// The file of `--record`, written as the events come.
+struct RecordFile {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl RecordFile {
+    fn create(path: &Path) -> Result<RecordFile, Failure> {
+        let file = File::create(path).map_err(|e| unwritten(path, &e))?;
+        Ok(RecordFile { path: path.to_owned(), file: BufWriter::new(file) })
     }
-    file.into_inner().map_err(|e| e.into_error())?.sync_all()
+
+    fn line(&mut self, line: &str) -> Result<(), Failure> {
+        writeln!(self.file, "{line}").map_err(|e| unwritten(&self.path, &e))
+    }
+
+    fn finish(mut self) -> Result<(), Failure> {
+        let done = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
+        match done {
+            // A pipe or a device has nothing to synchronise.
+            Err(e) if e.kind() == std::io::ErrorKind::InvalidInput => Ok(()),
+            done => done.map_err(|e| unwritten(&self.path, &e)),
+        }
+    }
+}
+
+fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::Failed(format!("{}: {error}; check the path and the space left", path.display()))
 }
 
 struct Simulated {
     summary: Summary,
     ng_by_cause: BTreeMap<String, u64>,
-    lines: Vec<String>,
     virtual_s: f64,
     /// From the first Execute to the end of the last unit.
     execute_s: f64,
@@ -119,7 +135,7 @@ fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failur
         outputs: Outputs::default(),
         summary: Summary::default(),
         ng_by_cause: BTreeMap::new(),
-        lines: args.record.is_some().then(Vec::new),
+        record: args.record.as_deref().map(RecordFile::create).transpose()?,
         execute: None,
     };
     let clock = VirtualClock::default();
@@ -141,7 +157,7 @@ fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failur
             }
         };
         runner.shut_down()?;
-        Ok(desk.finish(clock.now(), stuck))
+        desk.finish(clock.now(), stuck)
     })
 }
 
@@ -157,7 +173,7 @@ struct Desk {
     outputs: Outputs,
     summary: Summary,
     ng_by_cause: BTreeMap<String, u64>,
-    lines: Option<Vec<String>>,
+    record: Option<RecordFile>,
     /// First Execute, last end of a unit.
     execute: Option<(TimeNs, TimeNs)>,
 }
@@ -195,8 +211,8 @@ impl Desk {
             for draft in transaction.events {
                 let event = self.sealer.seal(draft)?;
                 self.look(now, &event);
-                if let Some(lines) = &mut self.lines {
-                    lines.push(event.line);
+                if let Some(record) = &mut self.record {
+                    record.line(&event.line)?;
                 }
             }
             self.inputs.persisted.push(Ticket(transaction.ticket));
@@ -222,16 +238,16 @@ impl Desk {
         }
     }
 
-    fn finish(self, now: TimeNs, stuck: Option<CellState>) -> Simulated {
+    fn finish(mut self, now: TimeNs, stuck: Option<CellState>) -> Result<Simulated, Failure> {
+        self.record.take().map(RecordFile::finish).transpose()?;
         let execute_s = self.execute.map_or(0.0, |(from, to)| to.since(from).as_secs_f64());
-        Simulated {
+        Ok(Simulated {
             summary: self.summary,
             ng_by_cause: self.ng_by_cause,
-            lines: self.lines.unwrap_or_default(),
             virtual_s: now.since(TimeNs(0)).as_secs_f64(),
             execute_s,
             stuck,
-        }
+        })
     }
 }
 

@@ -36,8 +36,13 @@ pub(crate) fn parse(line: &str, who: &str) -> Result<Input, String> {
     }
 }
 
-/// Reads lines until standard input ends.
-pub(crate) async fn read_lines(who: String, to: Sender<Asked>) {
+/// Hands over what is entered at the start, then reads lines until standard input ends.
+pub(crate) async fn read_lines(who: String, entered: Vec<Input>, to: Sender<Asked>) {
+    for input in entered {
+        if to.send(Asked::Input(input)).await.is_err() {
+            return;
+        }
+    }
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         match parse(&line, &who) {

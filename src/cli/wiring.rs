@@ -112,9 +112,9 @@ pub(crate) fn prepare(args: &CellArgs, with_plant: bool) -> Result<Prepared, Fai
 pub(crate) fn drivers(cell: &Cell) -> Vec<CyclicDriver> {
     let driver = |(position, device): (usize, &SubDevice)| match device.kind {
         DeviceKind::Coupler => CyclicDriver::None,
-        DeviceKind::DigitalInput16 => CyclicDriver::DigitalInputs(Box::new(DigitalInput16::default())),
-        DeviceKind::DigitalOutput16 => CyclicDriver::DigitalOutputs(Box::new(DigitalOutput16::default())),
-        DeviceKind::AnalogInput4 => CyclicDriver::AnalogInputs(Box::new(AnalogInput4::default())),
+        DeviceKind::DigitalInput16 => CyclicDriver::DigitalInputs(Box::new(DigitalInput16)),
+        DeviceKind::DigitalOutput16 => CyclicDriver::DigitalOutputs(Box::new(DigitalOutput16)),
+        DeviceKind::AnalogInput4 => CyclicDriver::AnalogInputs(Box::new(AnalogInput4)),
         // The cell file has been checked: a drive without an axis is refused there.
         DeviceKind::ServoCia402 => axis_at(cell, position)
             .map_or(CyclicDriver::None, |axis| CyclicDriver::Axis(Box::new(servo(axis)))),

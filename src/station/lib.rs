@@ -181,8 +181,13 @@ impl Pump<'_> {
         }
     }
 
+    /// Who asks is not known of a signal; what the station decides is its own.
     fn command(&mut self, command: CellCommand) {
-        let by = Source::new("operator", "terminal");
+        let by = if self.interrupted {
+            Source::new("signal", "process")
+        } else {
+            Source::new("station", "program")
+        };
         self.inputs.operator.push(Input::Command { command, by });
     }
 
