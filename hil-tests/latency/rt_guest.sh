@@ -92,6 +92,10 @@ expect() {
   if grep -aEq "$2" guest.log; then echo "  ok    $1"; else echo "  FAIL  $1"; failures=$((failures + 1)); fi
 }
 
+expect_not() {
+  if grep -aEq "$2" guest.log; then echo "  FAIL  $1"; failures=$((failures + 1)); else echo "  ok    $1"; fi
+}
+
 mkdir -p "$work"
 cd "$work"
 package=$(kernel_package)
@@ -104,10 +108,12 @@ make_root
 boot "$package.elf"
 expect "the kernel is PREEMPT_RT" 'guest: realtime=1( |$)'
 expect "the run of one unit ends with 0" '^guest: run=0'
+expect_not "SCHED_FIFO, pinning and locked memory were granted" '^guest: stderr warning'
 expect "one unit, decided" '^guest: last .*"units":1[,}]'
 expect "no working-counter error in the run" '^guest: last .*"wkc_errors":0[,}]'
 expect "dhr verify finds nothing" '^guest: verify=0'
 expect "bench ends with 0" '^guest: bench=0'
+expect "fewer than a hundred cycles missed of a whole unit" '^guest: bench=0 .*"missed": ?[0-9]{1,2}[,}]'
 expect "nothing was allocated on the real-time thread" '^guest: bench=0 .*"allocations": ?0[,}]'
 expect "the guest came to its end" '^guest: end'
 exit $((failures > 0))
