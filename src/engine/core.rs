@@ -118,7 +118,10 @@ impl Core {
                 Acting::stop(cx)
             }
             Intent::Clear => Acting::clear(cx),
-            Intent::Home => Acting::Homing(Homing::new(cx.cell)),
+            Intent::Home => {
+                self.look_into_grippers(cx);
+                Acting::Homing(Homing::new(cx.cell))
+            }
             Intent::CheckStart => Acting::start(cx),
             Intent::Produce => {
                 self.flow = Flow::Run;

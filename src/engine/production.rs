@@ -1,8 +1,8 @@
 //! Orders and units: what is opened when, what is counted at the end, what a person has to take out first.
 
-use cellwright_model::UnitId;
 use cellwright_model::outcome::{FaultClass, UnitResult};
 use cellwright_model::packml::{CellCommand, CellState};
+use cellwright_model::{RobotId, UnitId};
 
 use crate::alarms;
 use crate::api::{Question, QuestionKind, Source};
@@ -10,11 +10,15 @@ use crate::branch::Flow;
 use crate::cell_chart::Trigger;
 use crate::core::Core;
 use crate::ledger::Cx;
-use crate::record::{Location, Record};
+use crate::parts::Leftover;
+use crate::record::{Location, PartRef, Record};
 use crate::unit::Unit;
 
 /// The answer that says that what was asked for has been taken out.
 pub const REMOVED: &str = "removed";
+/// A part in a gripper that no unit has taken in, and whose it is.
+const UNKNOWN_PART: &str = "part";
+const UNKNOWN_SERIAL: &str = "unknown";
 
 impl Core {
     /// Ends units that are closed, opens the next, ends the order. `true` if anything happened.
@@ -86,6 +90,32 @@ impl Core {
         }
     }
 
+    /// A gripper that was closing when its step was broken off may hold a part that nobody has entered: it is
+    /// entered as taken from where the cobot was, so that a person is asked for it before anything moves.
+    pub(crate) fn look_into_grippers(&mut self, cx: &mut Cx<'_>) {
+        for (i, state) in cx.machine.robots.iter().enumerate().take(cx.cell.robots.len()) {
+            let robot = RobotId(i as u16);
+            let at = Location::Gripper(robot);
+            if !state.holding || self.parts.leftovers.iter().any(|l| l.at == at) {
+                continue;
+            }
+            let from = match self.parts.last_pocket.get(&robot).copied() {
+                // Not accounted for: the cursor still points at the pocket that is empty now.
+                Some((tray, n)) if self.parts.pocket(cx.cell, tray) == Some(n) => {
+                    let next = self.parts.advance(tray);
+                    cx.record(Record::TrayCursor { tray, next });
+                    Location::Tray { tray, pocket: n }
+                }
+                _ => Location::Hand,
+            };
+            let part = PartRef::Component(UNKNOWN_PART.into());
+            let serial = UNKNOWN_SERIAL.to_string();
+            let left = Leftover { serial: serial.clone(), part: part.clone(), at };
+            cx.record(Record::PartMoved { unit: None, serial, part, from, to: at, verified: false });
+            self.parts.leftovers.push(left);
+        }
+    }
+
     /// Nothing lies where the next unit would meet it; otherwise a person is asked to take it out.
     pub(crate) fn reconciled(&mut self, cx: &mut Cx<'_>) -> bool {
         if self.parts.leftovers.is_empty() {
@@ -126,8 +156,7 @@ impl Core {
     }
 }
 
-fn describe(cx: &Cx<'_>, serial: &str, part: &crate::record::PartRef, at: &Location) -> String {
-    use crate::record::PartRef;
+fn describe(cx: &Cx<'_>, serial: &str, part: &PartRef, at: &Location) -> String {
     let what = match part {
         PartRef::Unit => format!("unit {serial}"),
         PartRef::Component(name) => format!("{name} of {serial}"),

@@ -10,6 +10,7 @@ use cellwright_engine::{REJECT, REMOVE, REMOVED, RETRY};
 use cellwright_model::job::{JobEnd, RtOp, UrgentWord};
 use cellwright_model::outcome::{StepOutcome, UnitResult, Verdict};
 use cellwright_model::packml::{CellCommand, CellState};
+use cellwright_model::robot::RobotCommand;
 
 use common::cell as c;
 use common::{Bench, plan};
@@ -313,6 +314,32 @@ fn what_is_left_is_taken_out_before_the_next_unit() {
     b.command(CellCommand::Start);
     completed(&mut b);
     assert_eq!(b.closed().len(), 2);
+}
+
+/// The answer of the gripper comes after the abort, when nobody waits for it any more.
+#[test]
+fn a_part_gripped_during_an_abort_is_asked_for_and_its_pocket_is_not_picked_again() {
+    let grips = |b: &Bench| b.robot_commands.last() == Some(&RobotCommand::Grip { close: true });
+    let mut b = Bench::new();
+    b.produce(Arc::new(plan()), 2);
+    b.until_true("a grip", grips);
+    b.command(CellCommand::Abort);
+    b.until(CellState::Aborted);
+    b.command(CellCommand::Clear);
+    b.until(CellState::Stopped);
+    b.command(CellCommand::Reset);
+    b.until_true("a question", |b| !b.questions.is_empty());
+    assert!(b.questions[0].prompt.contains("from gripper of robot"), "{}", b.questions[0].prompt);
+    let taken = Location::Tray { tray: c::SOURCE, pocket: 0 };
+    let entered = |r: &Record| matches!(r, Record::PartMoved { from, to: Location::Gripper(_), unit: None, .. } if *from == taken);
+    assert_eq!(b.records.iter().filter(|r| entered(r)).count(), 1);
+    b.answer(REMOVED);
+    b.until(CellState::Idle);
+    b.command(CellCommand::Start);
+    completed(&mut b);
+    assert_eq!(b.closed()[1].result, UnitResult::Good);
+    let second = Location::Tray { tray: c::SOURCE, pocket: 1 };
+    assert!(b.records.iter().any(|r| matches!(r, Record::PartMoved { from, .. } if *from == second)));
 }
 
 #[test]

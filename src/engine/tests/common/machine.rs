@@ -141,6 +141,9 @@ impl Bench {
     }
 
     pub(crate) fn answer(&mut self, word: &str) {
+        if word == cellwright_engine::REMOVED {
+            (self.robot_holding, self.robots[0].holding) = (false, false);
+        }
         let question = self.questions.remove(0);
         self.put(Input::Answer { id: question.id, answer: word.into(), by: who() });
     }
@@ -495,6 +498,7 @@ impl Bench {
         }
         self.robots[0].moving = false;
         let holding = self.robot_holding;
+        self.robots[0].holding = holding;
         self.inbox.push_back(Input::Robot { id, reply: RobotReply::Done { holding } });
     }
 }
