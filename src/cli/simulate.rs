@@ -15,7 +15,7 @@ use cellwright_controller::{
 };
 use cellwright_driver_api::message::MessageTwin;
 use cellwright_model::event::{ClockState, Event, EventData};
-use cellwright_model::outcome::{Origin, Purpose};
+use cellwright_model::outcome::{Origin, Purpose, UnitResult};
 use cellwright_model::packml::CellState;
 use cellwright_model::time::VIRTUAL_EPOCH_UNIX_NS;
 use cellwright_model::{CameraId, ScannerId, TimeNs};
@@ -230,7 +230,7 @@ impl Desk {
                 if let Some(execute) = &mut self.execute {
                     execute.1 = now;
                 }
-                if let Some(cause) = &end.cause {
+                if let (UnitResult::Ng, Some(cause)) = (end.result, &end.cause) {
                     *self.ng_by_cause.entry(cause.clone()).or_default() += 1;
                 }
             }

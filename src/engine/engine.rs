@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cellwright_model::cell::{Cell, TrayKind};
-use cellwright_model::job::RtFault;
+use cellwright_model::job::{RtFault, RtFaultKind};
 use cellwright_model::outcome::FaultClass;
 use cellwright_model::packml::{CellMode, CellState};
 use cellwright_model::{JobId, RequestId, TimeNs, TrayId};
@@ -91,6 +91,16 @@ impl Engine {
     }
 }
 
+/// The axis, or the safety input, that a fault of the cycle speaks of.
+fn place_of(cell: &Cell, fault: &RtFault) -> String {
+    let axis = fault.axis.and_then(|a| cell.axes.get(a.index())).map(|a| &a.name);
+    // The value of this kind is the place of its input.
+    let input =
+        (fault.kind == RtFaultKind::SafetyInput).then(|| cell.digital_inputs.get(fault.value as usize));
+    let input = input.flatten().map(|i| &i.name);
+    axis.or(input).map_or_else(|| "cycle".to_string(), Clone::clone)
+}
+
 /// A tray's name, or its number where the request names none of the cell.
 fn name_of(cell: &Cell, tray: TrayId) -> String {
     cell.trays.get(tray.index()).map_or_else(|| format!("tray {}", tray.0), |t| t.name.clone())
@@ -130,11 +140,7 @@ impl Core {
         if of_step && !self.units.is_empty() {
             return;
         }
-        let place = fault
-            .axis
-            .and_then(|a| cx.cell.axes.get(a.index()))
-            .map_or_else(|| "cycle".to_string(), |a| a.name.clone());
-        self.react(cx, &alarms::of_cycle(fault, place));
+        self.react(cx, &alarms::of_cycle(fault, place_of(cx.cell, fault)));
     }
 
     fn change_mode(&mut self, cx: &mut Cx<'_>, mode: CellMode, by: &Source) {
