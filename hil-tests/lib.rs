@@ -129,11 +129,7 @@ type Chars<'a> = std::iter::Peekable<std::str::Chars<'a>>;
 fn skip_string(rest: &mut Chars<'_>, code: &mut String) {
     while let Some(c) = rest.next() {
         match c {
-            '\\' => {
-                if rest.next() == Some('\n') {
-                    code.push('\n');
-                }
-            }
+            '\\' => code.extend(rest.next().filter(|escaped| *escaped == '\n')),
             '\n' => code.push('\n'),
             '"' => return,
             _ => {}
