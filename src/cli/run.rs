@@ -92,7 +92,12 @@ fn print_summary(summary: &Summary, report: &Report, printer: &mut Printer) {
     printer.say(&format!("round trip {}", progress::quantiles(&cycle.round_trip_ns)));
     let state = report.state.display();
     printer.say(&match &report.store {
-        Some(store) => format!("record: {}; try `cellwright dhr list --state {state}`", store.display()),
+        Some(store) if *store == report.state.join("dhr.db") => {
+            format!("record: {}; try `cellwright dhr list --state {state}`", store.display())
+        }
+        Some(store) => {
+            format!("record: {0}; try `cellwright dhr list --state {state} --store {0}`", store.display())
+        }
         None => format!("record: left to a recorder elsewhere; outbox in {state}"),
     });
     if let Some(Ok(c)) = &report.capture {

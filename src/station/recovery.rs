@@ -54,3 +54,84 @@ fn interrupt(open: &OpenUnit, now: Stamp) -> Transaction {
         JournalEntry::UnitClosed { serial: open.unit.serial.clone(), result: UnitResult::Interrupted };
     Transaction { ticket: 0, journal: vec![closed], events, curves: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use cellwright_model::event::{CellRef, ClockState, Context, RecipeRef, UnitContext};
+    use cellwright_model::outcome::{Origin, Purpose};
+    use cellwright_trace::chain::Head;
+    use cellwright_trace::outbox::OpenIntent;
+
+    use super::*;
+
+    fn open_unit() -> OpenUnit {
+        let cell = CellRef { id: "cell".into(), hash: "00".into() };
+        let recipe = RecipeRef {
+            id: "r".into(),
+            version: "1".into(),
+            hash: "11".into(),
+            plan_hash: None,
+            variant: None,
+            approval: None,
+        };
+        let context = Context {
+            origin: Origin::Twin,
+            purpose: Purpose::Trial,
+            cell,
+            program: "p".into(),
+            order: Some("O".into()),
+            lot: None,
+            clock_state: ClockState::Unsynchronised,
+        };
+        let intent = OpenIntent {
+            step: "press".into(),
+            n: 4,
+            attempt: 2,
+            station: Some("press".into()),
+            time: Stamp { wall_unix_ns: 5, monotonic_ns: 5 },
+        };
+        OpenUnit {
+            context: Arc::new(context),
+            unit: Arc::new(UnitContext { serial: "CW-7".into(), udi: None, recipe }),
+            opened: Stamp { wall_unix_ns: 1, monotonic_ns: 1 },
+            intents: vec![intent],
+        }
+    }
+
+    #[test]
+    fn an_open_unit_ends_interrupted_with_the_step_that_was_under_way() {
+        let recovery = Recovery { open_units: vec![open_unit()], ..recovery() };
+        let now = Stamp { wall_unix_ns: 9, monotonic_ns: 9 };
+        let transactions = interrupted(&recovery, now);
+        assert_eq!(transactions.len(), 1);
+        let Transaction { ticket, journal, events, .. } = &transactions[0];
+        assert_eq!(*ticket, 0, "nothing waits for it");
+        assert!(matches!(&journal[..], [JournalEntry::UnitClosed { serial, .. }] if serial == "CW-7"));
+        let [step, result] = &events[..] else { panic!("{events:?}") };
+        let EventData::StepOutcome(step) = &step.data else { panic!("{step:?}") };
+        assert_eq!((step.n, step.attempt, step.outcome), (4, 2, StepOutcome::Interrupted));
+        let EventData::UnitResult(end) = &result.data else { panic!("{result:?}") };
+        assert_eq!((end.result, end.counts.attempts), (UnitResult::Interrupted, 1));
+        assert_eq!(result.unit.as_ref().map(|u| u.serial.as_str()), Some("CW-7"));
+    }
+
+    #[test]
+    fn nothing_open_is_nothing_interrupted() {
+        assert!(interrupted(&recovery(), Stamp { wall_unix_ns: 9, monotonic_ns: 9 }).is_empty());
+    }
+
+    fn recovery() -> Recovery {
+        Recovery {
+            fresh: false,
+            head: Head::empty("cell-0"),
+            delivered: 0,
+            open_units: Vec::new(),
+            serial_counter: Some(7),
+            tray_cursors: Default::default(),
+            picks: Default::default(),
+            places: Default::default(),
+        }
+    }
+}

@@ -38,7 +38,10 @@ pub enum TraceError {
 
 impl TraceError {
     pub(crate) fn network(what: impl Into<String>, cause: impl ToString) -> TraceError {
-        TraceError::Network { what: what.into(), cause: cause.to_string() }
+        // Zenoh's errors end with the place in its source, which says nothing to whoever reads this.
+        let cause = cause.to_string();
+        let said = cause.split(" at /").next().unwrap_or(&cause);
+        TraceError::Network { what: what.into(), cause: said.to_owned() }
     }
 
     pub(crate) fn io(what: &'static str, path: &Path, error: &std::io::Error) -> TraceError {
