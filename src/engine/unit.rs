@@ -269,7 +269,7 @@ impl Unit {
     pub(crate) fn poll(&mut self, shop: &mut Shop<'_, '_>, flow: Flow) -> bool {
         match self.life {
             Life::Opening(_) if flow.ends() => {
-                self.close(shop.cx, UnitResult::Interrupted, Some("interrupted".into()));
+                self.close(shop.cx, UnitResult::Interrupted, Some("stopped".into()));
                 true
             }
             Life::Opening(ticket) => {
@@ -342,8 +342,9 @@ impl Unit {
                 self.data.remove_by_hand(cx);
                 self.close(cx, UnitResult::Ng, condemned);
             }
-            (BranchEnd::Stopped | BranchEnd::Aborted, _) => {
-                let cause = condemned.or_else(|| Some("interrupted".into()));
+            (end @ (BranchEnd::Stopped | BranchEnd::Aborted), _) => {
+                let word = if matches!(end, BranchEnd::Aborted) { "aborted" } else { "stopped" };
+                let cause = condemned.or_else(|| Some(word.into()));
                 self.close(cx, UnitResult::Interrupted, cause);
             }
             _ => self.close(cx, UnitResult::Ng, condemned),
