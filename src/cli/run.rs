@@ -19,10 +19,16 @@ struct Screen {
     /// Alarms and questions: shown at once, so that they reach a person even when the store does not work.
     said: Lines,
     summary: Summary,
+    twin: bool,
 }
 
 impl Watcher for Screen {
     fn started(&mut self, warnings: &[PlatformWarning], _: &Pulse) {
+        if self.twin {
+            self.printer
+                .say("twin: wire-level segment, plant and cobots in this process; no hardware moves.");
+            self.printer.say("Not a safety function, not a production record.");
+        }
         for warning in warnings {
             self.said.line(format!("warning: {warning}"));
         }
@@ -50,13 +56,10 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         printer: Printer { json: args.json, out: Lines::start(std::io::stdout())? },
         said: Lines::start(std::io::stderr())?,
         summary: Summary::default(),
+        twin: args.bus == "twin",
     };
-    if args.bus == "twin" {
-        screen.printer.say("twin: wire-level segment, plant and cobots in this process; no hardware moves.");
-        screen.printer.say("Not a safety function, not a production record.");
-    }
     let report = session::run(&args, &mut screen);
-    let Screen { mut printer, mut said, mut summary } = screen;
+    let Screen { mut printer, mut said, mut summary, .. } = screen;
     let status = report.map(|report| {
         summary.cycles = report.cycle.cycles;
         summary.missed_cycles = report.cycle.missed_cycles;
