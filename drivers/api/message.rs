@@ -20,7 +20,7 @@ mod line;
 use cellwright_model::robot::{RobotReport, RobotRequest, RobotState};
 use cellwright_model::{Dimension, RequestId, TimeNs};
 
-pub use line::{Line, LineBuffer, LineExchange};
+pub use line::{Line, LineAnswers, LineBuffer, LineExchange};
 
 /// Bytes of one line of a text protocol, its end included: longer than any GS1 element string
 /// (ISO/IEC 16022 carries at most 2,335 characters) and any inspection answer.

@@ -1,6 +1,6 @@
 //! The twin camera: answers the protocol about the scene in front of it.
 
-use cellwright_driver_api::message::{Line, LineBuffer, MessageTwin};
+use cellwright_driver_api::message::{Line, LineAnswers, LineBuffer, MessageTwin};
 use cellwright_model::cell::{Camera, CameraJob};
 use cellwright_model::{CameraId, DurationNs, TimeNs};
 
@@ -19,15 +19,9 @@ pub struct CameraTwin {
     jobs: Vec<CameraJob>,
     answer_time: DurationNs,
     lines: LineBuffer,
-    /// The answer under way, with when it is due.
-    due: Option<(TimeNs, String)>,
-    /// Answers that need no picture.
-    at_once: Vec<u8>,
+    answers: LineAnswers,
     seen: Option<(u64, u64)>,
 }
-
-/// Bytes of refusals that wait to be sent; more are dropped, as a device with a full buffer does.
-const REFUSALS_BYTES_MAX: usize = 4096;
 
 impl CameraTwin {
     /// `answer_time`: from trigger to result.
@@ -37,16 +31,8 @@ impl CameraTwin {
             jobs: camera.jobs.clone(),
             answer_time,
             lines: LineBuffer::default(),
-            due: None,
-            at_once: Vec::new(),
+            answers: LineAnswers::default(),
             seen: None,
-        }
-    }
-
-    fn refuse(&mut self, id: &str, code: &str, words: &str) {
-        let line = format!("ERR {id} {code} {words}\n");
-        if self.at_once.len() + line.len() <= REFUSALS_BYTES_MAX {
-            self.at_once.extend_from_slice(line.as_bytes());
         }
     }
 
@@ -54,21 +40,21 @@ impl CameraTwin {
         let mut fields = line.split(' ');
         let (word, id, job) = (fields.next(), fields.next(), fields.next());
         let (Some("TRIGGER"), Some(id), Some(job), None) = (word, id, job, fields.next()) else {
-            return self.refuse("0", "bad-request", "expected TRIGGER id job@version");
+            return self.answers.refuse("0", "bad-request", "expected TRIGGER id job@version");
         };
         if id.parse::<u32>().is_err() {
-            return self.refuse("0", "bad-request", "the id is no number");
+            return self.answers.refuse("0", "bad-request", "the id is no number");
         }
-        if self.due.is_some() {
-            return self.refuse(id, "busy", "a job is under way");
+        if self.answers.busy() {
+            return self.answers.refuse(id, "busy", "a job is under way");
         }
         let known = self.jobs.iter().find(|j| job == format!("{}@{}", j.name, j.version)).cloned();
-        let Some(known) = known else { return self.refuse(id, "unknown-job", job) };
+        let Some(known) = known else { return self.answers.refuse(id, "unknown-job", job) };
         let answer = match self.expose(&known, scene) {
             Some(values) => format!("OK {id} {job}{values}\n"),
             None => format!("ERR {id} no-part nothing to measure in view\n"),
         };
-        self.due = Some((now + self.answer_time, answer));
+        self.answers.answer(now + self.answer_time, answer);
     }
 
     fn expose(&mut self, job: &CameraJob, scene: &dyn CameraScene) -> Option<String> {
@@ -98,30 +84,25 @@ impl MessageTwin for CameraTwin {
 
     fn on_connect(&mut self) {
         self.lines.clear();
-        self.due = None;
-        self.at_once.clear();
+        self.answers.clear();
     }
 
     fn receive(&mut self, now: TimeNs, bytes: &[u8], scene: &(dyn CameraScene + 'static)) {
         let mut lines = core::mem::take(&mut self.lines);
         lines.push(bytes, |line| match line {
             Line::Text(text) => self.line(now, text, scene),
-            Line::NotText | Line::TooLong => self.refuse("0", "bad-request", "no line of the protocol"),
+            Line::NotText | Line::TooLong => {
+                self.answers.refuse("0", "bad-request", "no line of the protocol")
+            }
         });
         self.lines = lines;
     }
 
     fn transmit(&mut self, now: TimeNs, out: &mut Vec<u8>) {
-        out.append(&mut self.at_once);
-        if let Some((_, answer)) = self.due.take_if(|(at, _)| now >= *at) {
-            out.extend_from_slice(answer.as_bytes());
-        }
+        self.answers.transmit(now, out);
     }
 
     fn deadline(&self) -> Option<TimeNs> {
-        if !self.at_once.is_empty() {
-            return Some(TimeNs(0));
-        }
-        self.due.as_ref().map(|(at, _)| *at)
+        self.answers.deadline()
     }
 }

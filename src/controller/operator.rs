@@ -1,5 +1,6 @@
-//! The automatic operator of the twin: brings the cell from Aborted into Execute once, confirms what the
-//! recipe asks, and leaves every real decision to stop the run. Never used for production.
+//! The automatic operator of the twin: brings the cell from Aborted into Execute once, loads material, confirms
+//! what the recipe asks, and rejects the part where the machine could not. A cell that falls out of Execute is
+//! left to a person. Never used for production.
 
 use cellwright_engine::api::{Input, Order, Question, QuestionKind, Source};
 use cellwright_model::TrayId;

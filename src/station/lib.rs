@@ -113,6 +113,7 @@ impl Station<'_> {
         let streams = streams::Streams::connect(&self.addresses);
         let mut pump = Pump {
             pending: VecDeque::new(),
+            overdue: false,
             open_tickets: 0,
             inputs: Inputs::default(),
             outputs: Outputs::default(),
@@ -154,6 +155,8 @@ struct Pump<'a> {
     outputs: Outputs,
     /// Not yet taken by the writer, in order.
     pending: VecDeque<Transaction>,
+    /// More than [`OUTBOX_BACKLOG_MAX`] were pending, and not all have been taken since.
+    overdue: bool,
     /// Submitted or pending, not yet acknowledged.
     open_tickets: usize,
     ending: Option<Ending>,
@@ -303,10 +306,21 @@ impl Pump<'_> {
                 }
             }
         }
-        if self.pending.len() > OUTBOX_BACKLOG_MAX {
-            let cause = format!("{} transactions wait for the disk", self.pending.len());
-            self.inputs.operator.push(Input::Store { writable: false, cause });
-        }
+        self.watch_backlog();
+    }
+
+    /// Too much waits here besides what the writer has: the cell holds until all of it is taken.
+    fn watch_backlog(&mut self) {
+        let waiting = self.pending.len();
+        let (overdue, cause) = match self.overdue {
+            false if waiting > OUTBOX_BACKLOG_MAX => {
+                (true, format!("{waiting} transactions wait for the disk"))
+            }
+            true if waiting == 0 => (false, String::new()),
+            _ => return,
+        };
+        self.overdue = overdue;
+        self.inputs.operator.push(Input::Store { writable: !overdue, cause });
     }
 
     fn notice(&mut self, notice: Notice, told: &mut (dyn FnMut(Told<'_>) + Send)) {

@@ -15,6 +15,57 @@ pub enum Line<'a> {
     TooLong,
 }
 
+/// Bytes of refusals that wait to be sent; more are dropped, as a device with a full buffer does.
+const REFUSALS_BYTES_MAX: usize = 4096;
+
+/// What the answering end has to say: refusals at once, and one answer when its time has come.
+#[derive(Debug, Default)]
+pub struct LineAnswers {
+    at_once: Vec<u8>,
+    due: Option<(TimeNs, String)>,
+}
+
+impl LineAnswers {
+    /// An answer is under way.
+    pub fn busy(&self) -> bool {
+        self.due.is_some()
+    }
+
+    /// The answer, a line with its end, to be sent at `at`.
+    pub fn answer(&mut self, at: TimeNs, line: String) {
+        self.due = Some((at, line));
+    }
+
+    /// `ERR id code words`, sent at once.
+    pub fn refuse(&mut self, id: &str, code: &str, words: &str) {
+        let line = format!("ERR {id} {code} {words}\n");
+        if self.at_once.len() + line.len() <= REFUSALS_BYTES_MAX {
+            self.at_once.extend_from_slice(line.as_bytes());
+        }
+    }
+
+    /// Forgets all of it.
+    pub fn clear(&mut self) {
+        *self = LineAnswers::default();
+    }
+
+    /// Appends what is due at `now`.
+    pub fn transmit(&mut self, now: TimeNs, out: &mut Vec<u8>) {
+        out.append(&mut self.at_once);
+        if let Some((_, answer)) = self.due.take_if(|(at, _)| now >= *at) {
+            out.extend_from_slice(answer.as_bytes());
+        }
+    }
+
+    /// When something is due.
+    pub fn deadline(&self) -> Option<TimeNs> {
+        if !self.at_once.is_empty() {
+            return Some(TimeNs(0));
+        }
+        self.due.as_ref().map(|(at, _)| *at)
+    }
+}
+
 /// Puts lines together from bytes that come cut anywhere; holds at most [`LINE_BYTES_MAX`] bytes.
 #[derive(Debug, Default)]
 pub struct LineBuffer {

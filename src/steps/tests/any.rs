@@ -1,5 +1,6 @@
 //! Any bytes at all: diagnostics or a Plan, never a panic; every place told lies inside its file.
 
+#[path = "../../recipe/tests/common/mod.rs"]
 mod common;
 
 use cellwright_recipe::{Diagnostic, Sources, compile, json_rows, load_cell, render};

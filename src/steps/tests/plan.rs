@@ -1,6 +1,7 @@
 //! The embedded recipe as a Plan: the structure of what the engine executes, and that equal text gives an
 //! equal Plan.
 
+#[path = "../../recipe/tests/common/mod.rs"]
 mod common;
 
 use cellwright_model::cell::Cell;

@@ -1,6 +1,7 @@
 //! Wrong recipes: each mistake has its code and its exact place. A case changes one piece of the embedded
 //! recipe; `«` marks where the diagnostic must point.
 
+#[path = "../../recipe/tests/common/mod.rs"]
 mod common;
 
 use cellwright_recipe::{Severity, Sources, compile, json_rows, render};
