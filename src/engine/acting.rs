@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 
-use cellwright_model::cell::Cell;
+use cellwright_model::angle::nearest_equivalent;
+use cellwright_model::cell::{Axis, Cell};
 use cellwright_model::job::{RtOp, UrgentWord};
 use cellwright_model::outcome::FaultClass;
 use cellwright_model::robot::{RobotCommand, RobotReply};
@@ -400,8 +401,8 @@ fn begin(cx: &mut Cx<'_>, act: Act) -> Result<(Doing, TimeNs), String> {
         Act::Home(axis) => {
             let described = cx.cell.axes.get(axis.index()).ok_or("unknown-axis")?;
             let velocity_au_s = described.velocity_max * share;
-            let target_au = described.home_au;
             let actual = cx.machine.rt.axes.get(axis.index()).map_or(0.0, |a| a.actual_au);
+            let target_au = home(cx.cell, axis, described, actual);
             // Twice the time of the way at this speed, and what every act may take.
             let way = DurationNs::from_secs_f64(2.0 * (actual - target_au).abs() / velocity_au_s);
             let job = cx.job(RtOp::MoveTo { axis, target_au, velocity_au_s });
@@ -414,6 +415,15 @@ fn begin(cx: &mut Cx<'_>, act: Act) -> Result<(Doing, TimeNs), String> {
             Ok((Doing::Robot(id), within(cx, ACT_WITHIN)))
         }
     }
+}
+
+/// Where an axis goes to be home. The table turns on from station to station: it goes to the nearest angle at
+/// which its nests stand as at home, and does not unwind the turns of a shift.
+fn home(cell: &Cell, axis: AxisId, described: &Axis, actual_au: f64) -> f64 {
+    let (lo, hi) = (described.travel_lo_au, described.travel_hi_au);
+    let turns = cell.table.as_ref().is_some_and(|t| t.axis == axis);
+    let nearest = if turns { nearest_equivalent(described.home_au, actual_au, lo, hi) } else { None };
+    nearest.unwrap_or(described.home_au)
 }
 
 /// Every output that is not the panel's goes to its defined off state.

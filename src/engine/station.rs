@@ -1,6 +1,7 @@
 //! The table that carries the nests past the stations: whether a nest stands at a station, and bringing it
 //! there as a part of preparing a step.
 
+use cellwright_model::angle::nearest_equivalent;
 use cellwright_model::cell::Table;
 use cellwright_model::job::RtOp;
 use cellwright_model::{DurationNs, StationId};
@@ -67,14 +68,15 @@ impl StepRun {
     }
 }
 
-/// Table angle that brings a nest to a station, within the table's travel. `None`: there is none.
+/// Table angle that brings a nest to a station: of those within the table's travel the nearest to where it is.
+/// `None`: there is none.
 pub(crate) fn table_target(cx: &Cx<'_>, nest: u16, station: StationId) -> Option<f64> {
     let table = cx.cell.table.as_ref()?;
     let axis = cx.cell.axes.get(table.axis.index())?;
     let pitch = 360.0 / f64::from(table.nests.max(1));
     let wanted = cx.cell.stations.get(station.index())?.table_au - f64::from(nest) * pitch;
-    let inside = |au: &f64| *au >= axis.travel_lo_au && *au <= axis.travel_hi_au;
-    [wanted, wanted + 360.0, wanted - 360.0].into_iter().find(inside)
+    let actual = cx.machine.rt.axes.get(table.axis.index())?.actual_au;
+    nearest_equivalent(wanted, actual, axis.travel_lo_au, axis.travel_hi_au)
 }
 
 /// The nest stands at the station now.

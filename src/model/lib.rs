@@ -6,6 +6,7 @@
 //! Positions of an axis are in its own unit (`_au`): millimetres for a linear, degrees for a rotary
 //! axis; speeds in that unit per second.
 
+pub mod angle;
 pub mod canonical;
 pub mod cell;
 pub mod curve;

@@ -77,6 +77,28 @@ fn resetting_goes_by_the_cell_file() {
 }
 
 #[test]
+fn the_table_goes_home_the_short_way_and_does_not_unwind() {
+    let mut b = Bench::new();
+    b.command(CellCommand::Clear);
+    b.until(CellState::Stopped);
+    b.rt.axes[c::TABLE.index()].actual_au = 270.2;
+    b.rt.axes[c::PRESS.index()].actual_au = 270.2;
+    b.command(CellCommand::Reset);
+    b.until(CellState::Idle);
+    let to = |wanted| {
+        b.commands.iter().find_map(|op| match op {
+            RtOp::MoveTo { axis, target_au, .. } if *axis == wanted => Some(*target_au),
+            _ => None,
+        })
+    };
+    assert_eq!(
+        (to(c::TABLE), to(c::PRESS)),
+        (Some(360.0), Some(0.0)),
+        "a turn on is home for the table only"
+    );
+}
+
+#[test]
 fn hold_in_the_middle_of_a_motion_and_on_from_there() {
     let mut p = plan();
     p.steps[3].on_hold = OnHold::Stop;

@@ -63,7 +63,7 @@ fn wrong_cells() {
         ("travel: -1 .. 62 mm", "travel: «62 .. -1 mm", "R0206"),
         ("velocity_max: 200 mm/s", "velocity_max: «0 mm/s", "R0207"),
         ("    home: 0 mm\n  press_z", "    home: «200 mm\n  press_z", "R0908"),
-        ("travel: -720000 .. 720000 deg", "travel: «-72000000 .. 72000000 deg", "R0112"),
+        ("travel: -720000 .. 720000 deg\n", "travel: «-72000000 .. 72000000 deg\n", "R0112"),
         ("estop_ok:             { device: di_1, bit: 0 }", "estop_ok: { device: di_1, bit: «16 }", "R0901"),
         ("guard_ok:             { device: di_1, bit: 1 }", "guard_ok: { device: di_1, bit: «0 }", "R0902"),
         ("valve_fill:  { device: do_1,", "valve_fill:  { device: «di_1,", "R0903"),
@@ -118,7 +118,12 @@ fn limits_that_cannot_be_reached_together() {
     );
     assert_eq!(codes(&base.replace("travel: -1 .. 62 mm", "travel: -1 .. 10 mm")), ["R0905"]);
     assert_eq!(codes(&base.replace("test:  { at: 270 deg", "test:  { at: 280 deg")), ["R0913"]);
-    assert_eq!(codes(&base.replace("travel: -5 .. 365 deg", "travel: -5 .. 260 deg")), ["R0909"]);
+    let table = "travel: -720000 .. 720000 deg  ";
+    assert_eq!(base.matches(table).count(), 1);
+    assert_eq!(codes(&base.replace(table, "travel: -5 .. 260 deg  ")), ["R0909"]);
+    // 1,000 counts a degree: beyond 2,147,483 deg they leave the 32 bits of a drive's position.
+    assert_eq!(codes(&base.replace(table, "travel: 0 .. 2147484 deg  ")), ["R0112"]);
+    assert!(codes(&base.replace(table, "travel: 0 .. 2147483 deg  ")).is_empty());
     assert_eq!(
         codes(&base.replace("      home:       [0, -90, 90, -90, -90, 0]\n", "")),
         ["R0709"].map(|_| "R0707")

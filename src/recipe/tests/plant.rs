@@ -64,7 +64,7 @@ fn wrong_plants_say_what_and_where() {
         ("  driver_1: { inertia", "  drover_1: { inertia", "R0302"),
         ("per_revolution: 5 mm", "per_revolution: 5 deg", "R0203"),
         ("coulomb: 0.060 N·m", "coulomb: -0.060 N·m", "R0112"),
-        ("start: 2 deg", "start: 400 deg", "R0702"),
+        ("start: 1 mm,", "start: 140 mm,", "R0702"),
         ("noise: 3 Pa", "noise: 3", "R0201"),
         ("miss: 0 %", "miss: 120 %", "R0112"),
         ("station: press\n", "station: pres\n", "R0306"),
