@@ -26,7 +26,7 @@ struct Bench {
 }
 
 impl Watcher for Bench {
-    fn started(&mut self, warnings: &[PlatformWarning], pulse: &Pulse) {
+    fn started(&mut self, warnings: &[PlatformWarning], pulse: &Pulse, _: cellwright_station::Desk) {
         for warning in warnings {
             errln!("warning: {warning}");
         }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use cellwright_rt::platform::PlatformWarning;
-use cellwright_station::{End, Told};
+use cellwright_station::{Desk, End, Told};
 use serde_json::json;
 
 use super::Failure;
@@ -23,7 +23,7 @@ struct Screen {
 }
 
 impl Watcher for Screen {
-    fn started(&mut self, warnings: &[PlatformWarning], _: &Pulse) {
+    fn started(&mut self, warnings: &[PlatformWarning], _: &Pulse, _: Desk) {
         if self.twin {
             self.printer
                 .say("twin: wire-level segment, plant and cobots in this process; no hardware moves.");

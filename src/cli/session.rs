@@ -17,7 +17,7 @@ use cellwright_rt::bus::Bus;
 use cellwright_rt::clock::{Clock, MonotonicClock};
 use cellwright_rt::platform::{self, PlatformWarning, RealTime};
 use cellwright_rt::{Cycle, LoopReport, RtEnds, Runner, StopRequest};
-use cellwright_station::{Asked, End, Station, Told, interrupted, serve_twin};
+use cellwright_station::{Asked, Desk, End, Publisher, Station, Told, interrupted, serve_twin};
 use cellwright_trace::delivery::Delivery;
 use cellwright_trace::live::LivePublisher;
 use cellwright_trace::network::{Network, NetworkOptions};
@@ -56,8 +56,8 @@ pub(crate) struct Report {
 
 /// What happens during a run, for whoever shows or measures it.
 pub(crate) trait Watcher {
-    /// The real-time thread runs, with what the system refused it.
-    fn started(&mut self, warnings: &[PlatformWarning], pulse: &Pulse);
+    /// The real-time thread runs, with what the system refused it. `desk`: for whoever looks and commands.
+    fn started(&mut self, warnings: &[PlatformWarning], pulse: &Pulse, desk: Desk);
     fn told(&mut self, told: &Told<'_>);
 }
 
@@ -265,7 +265,8 @@ impl Session {
         let stop = StopRequest::default();
         let cycle =
             RunningCycle::start(&self.cell, self.rt, self.link, &self.link_name, self.rt_core, &stop)?;
-        watcher.started(&cycle.warnings, &self.pulse);
+        let (publisher, snapshots) = Publisher::new();
+        watcher.started(&cycle.warnings, &self.pulse, Desk { snapshots, ask: ask.clone() });
         let parts = Pumped {
             controller: self.controller,
             operator: self.operator,
@@ -275,6 +276,7 @@ impl Session {
             acks,
             ask,
             commands,
+            publisher,
         };
         let outcome = parts.pump(runtime, &self.cell, &cycle, watcher, &live);
         // Whatever became of the station: the cycle ends in order, its outputs in their defined off state.
@@ -383,6 +385,7 @@ struct Pumped {
     acks: Receiver<Ack>,
     ask: mpsc::Sender<Asked>,
     commands: mpsc::Receiver<Asked>,
+    publisher: Publisher,
 }
 
 impl Pumped {
@@ -413,6 +416,7 @@ impl Pumped {
                 acks: self.acks,
                 addresses,
                 commands: self.commands,
+                snapshots: self.publisher,
                 now,
                 wall_unix_ns,
                 cycle_alive: &|| !alive.is_finished(),

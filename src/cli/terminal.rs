@@ -26,7 +26,7 @@ pub(crate) fn parse(line: &str, who: &str) -> Result<Input, String> {
         "ack" => Ok(Input::Acknowledge { alarm: number(words.next())?, by }),
         "answer" => {
             let id = RequestId(number(words.next())?);
-            Ok(Input::Answer { id, answer: words.collect::<Vec<_>>().join(" "), by })
+            Ok(Input::Answer { id, answer: words.collect::<Vec<_>>().join(" "), reason: None, by })
         }
         word => CellCommand::ALL
             .iter()
@@ -86,7 +86,7 @@ mod tests {
         assert!(matches!(parse("Hold", "a"), Ok(Input::Command { command: CellCommand::Hold, .. })));
         assert!(matches!(parse("ack 3", "a"), Ok(Input::Acknowledge { alarm: 3, .. })));
         match parse("answer 7 cannot judge", "anna") {
-            Ok(Input::Answer { id: RequestId(7), answer, by }) => {
+            Ok(Input::Answer { id: RequestId(7), answer, by, .. }) => {
                 assert_eq!((answer.as_str(), by.who.as_str()), ("cannot judge", "anna"));
             }
             other => panic!("{other:?}"),

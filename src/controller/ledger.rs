@@ -135,10 +135,10 @@ impl Ledger {
             }
             Record::Request { what, by, result } => self.command(entry, what, by, result),
             Record::Alarm(alarm) => self.event(entry, None, EventData::Alarm(alarm_changed(alarm))),
-            Record::Answer { unit, step, prompt, answer, by, .. } => {
+            Record::Answer { unit, step, prompt, answer, reason, by, .. } => {
                 let plan = unit.and_then(|u| self.units.get(&u)).map(|u| &u.plan);
                 let step = plan.zip(step).and_then(|(p, ix)| p.steps.get(ix.index())).map(|s| s.id.clone());
-                let data = OperatorAnswered { step, prompt, answer, operator: by.who, reason: None };
+                let data = OperatorAnswered { step, prompt, answer, operator: by.who, reason };
                 self.event(entry, unit, EventData::OperatorAnswer(data));
             }
             Record::UnitOpened { unit, serial, counter, plan, .. } => {
@@ -402,7 +402,7 @@ fn alarm_changed(alarm: Alarm) -> AlarmChanged {
         cause: alarm.cause,
         place: alarm.place,
         remedy: alarm.remedy,
-        who: None,
+        who: alarm.acknowledged_by.map(|by| by.who),
     }
 }
 

@@ -13,7 +13,9 @@ mod timers;
 pub use cellwright_engine::api::{
     Alarm, Answered, DeviceReply, Input, MachineFault, Order, Question, QuestionKind, Source, Ticket,
 };
-pub use cellwright_engine::{Engine, EngineConfig, EngineError, TrayState};
+pub use cellwright_engine::{
+    BranchStatus, Engine, EngineConfig, EngineError, OrderStatus, Status, TrayState, UnitStatus,
+};
 pub use devices::{DeviceId, Devices, StreamEvent};
 pub use ledger::{Ledger, LedgerSettings, TrayUse};
 pub use operator::{AutoOperator, Load, Progress};
@@ -25,6 +27,7 @@ use cellwright_engine::api::{Machine, Output};
 use cellwright_model::cell::Cell;
 use cellwright_model::event::Transaction;
 use cellwright_model::job::{Refusal, RtCommand, RtEvent, RtEventKind, RtStatus};
+use cellwright_model::robot::RobotState;
 use cellwright_model::{TimeNs, TrayId};
 use cellwright_rt::ControllerEnds;
 
@@ -35,11 +38,17 @@ pub struct Inputs {
     pub streams: Vec<(DeviceId, StreamEvent)>,
     /// Commands, orders, answers, acknowledgements, material; faults that the caller noticed.
     pub operator: Vec<Input>,
+    /// The same from someone who waits for the answer: [`Notice::Answered`] names it.
+    pub asked: Vec<(AskId, Input)>,
     /// Transactions that are durable now, in their order.
     pub persisted: Vec<Ticket>,
     /// Time of day at `now`, ns since 1970-01-01T00:00:00Z.
     pub wall_unix_ns: i128,
 }
+
+/// Names one request whose answer somebody waits for; the caller's own count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct AskId(pub u64);
 
 /// What is to be done after a step. The caller empties it.
 #[derive(Debug, Default)]
@@ -61,15 +70,20 @@ pub enum Notice {
     Alarm(Alarm),
     /// The last pocket of a tray was used: it has to be exchanged before the next part.
     TrayAtEnd(TrayId),
+    /// A request was taken or refused. It may be told once `ticket` is durable.
     Answered {
+        /// Of [`Inputs::asked`].
+        ask: Option<AskId>,
         request: Answered,
         by: Source,
         result: Result<(), String>,
+        ticket: Ticket,
     },
 }
 
 /// See the module text.
 pub struct Controller {
+    cell: Arc<Cell>,
     engine: Engine,
     ends: ControllerEnds,
     status: RtStatus,
@@ -96,6 +110,7 @@ impl Controller {
         settings: LedgerSettings,
     ) -> Controller {
         Controller {
+            cell: cell.clone(),
             engine,
             ends,
             status: RtStatus::default(),
@@ -118,6 +133,21 @@ impl Controller {
         &self.engine
     }
 
+    /// The cell that it controls.
+    pub fn cell(&self) -> &Arc<Cell> {
+        &self.cell
+    }
+
+    /// What the engine is doing, for people.
+    pub fn engine_status(&self) -> Status {
+        self.engine.status(Machine { rt: &self.status, robots: self.devices.robot_states() })
+    }
+
+    /// The last known state of each cobot, by its id.
+    pub fn robots(&self) -> &[RobotState] {
+        self.devices.robot_states()
+    }
+
     /// When the next step has something to do without new inputs from outside the cycle.
     pub fn deadline(&self) -> Option<TimeNs> {
         match (self.timers.next(), self.devices.deadline()) {
@@ -130,15 +160,15 @@ impl Controller {
     pub fn step(&mut self, now: TimeNs, inputs: &mut Inputs, out: &mut Outputs) {
         let wall = inputs.wall_unix_ns;
         let mut budget = INPUTS_PER_STEP_MAX;
-        let mut feed = |this: &mut Controller, input: Input| {
-            this.handle(now, wall, input, out);
+        let mut feed = |this: &mut Controller, ask: Option<AskId>, input: Input| {
+            this.handle(now, wall, ask, input, out);
             while let Some(next) = this.follow_up.pop_front() {
                 budget = budget.saturating_sub(1);
                 if budget == 0 {
                     this.follow_up.push_front(next);
                     return;
                 }
-                this.handle(now, wall, next, out);
+                this.handle(now, wall, None, next, out);
             }
         };
 
@@ -147,33 +177,36 @@ impl Controller {
             // The copy is as large as what was kept; the buffer itself goes back to the cycle.
             let curve = Arc::new(finished.curve.clone());
             self.ends.give_back(finished.curve);
-            feed(self, Input::Curve { capture: finished.capture, curve });
+            feed(self, None, Input::Curve { capture: finished.capture, curve });
         }
         let mut events = core::mem::take(&mut self.events);
         for event in events.drain(..) {
-            feed(self, Input::Rt(event));
+            feed(self, None, Input::Rt(event));
         }
         self.events = events;
         while let Some(fault) = self.ends.pop_bring_up_fault() {
-            feed(self, Input::MachineFault(bring_up_fault(&fault)));
+            feed(self, None, Input::MachineFault(bring_up_fault(&fault)));
         }
 
         for (device, event) in inputs.streams.drain(..) {
             self.devices.receive(now, device, event);
         }
         while let Some(input) = self.devices.poll(now) {
-            feed(self, input);
+            feed(self, None, input);
         }
         for input in inputs.operator.drain(..) {
-            feed(self, input);
+            feed(self, None, input);
+        }
+        for (ask, input) in inputs.asked.drain(..) {
+            feed(self, Some(ask), input);
         }
         for ticket in inputs.persisted.drain(..) {
-            feed(self, Input::Persisted(ticket));
+            feed(self, None, Input::Persisted(ticket));
         }
         while let Some(id) = self.timers.pop_due(now) {
-            feed(self, Input::Timer(id));
+            feed(self, None, Input::Timer(id));
         }
-        feed(self, Input::Tick);
+        feed(self, None, Input::Tick);
         self.devices.transmit(&mut out.streams);
     }
 
@@ -186,17 +219,26 @@ impl Controller {
         self.status = *self.ends.status();
     }
 
-    fn handle(&mut self, now: TimeNs, wall: i128, input: Input, out: &mut Outputs) {
+    fn handle(&mut self, now: TimeNs, wall: i128, mut ask: Option<AskId>, input: Input, out: &mut Outputs) {
         let mut outputs = core::mem::take(&mut self.scratch);
         let machine = Machine { rt: &self.status, robots: self.devices.robot_states() };
         self.engine.handle(now, input, machine, &mut outputs);
         for output in outputs.drain(..) {
-            self.carry_out(now, wall, output, out);
+            self.carry_out(now, wall, &mut ask, output, out);
         }
         self.scratch = outputs;
     }
 
-    fn carry_out(&mut self, now: TimeNs, wall: i128, output: Output, out: &mut Outputs) {
+    /// `ask`: the input's own, taken by the first answer, which is its; the engine may answer commands of
+    /// its own after it.
+    fn carry_out(
+        &mut self,
+        now: TimeNs,
+        wall: i128,
+        ask: &mut Option<AskId>,
+        output: Output,
+        out: &mut Outputs,
+    ) {
         match output {
             Output::Rt(command) => self.command(command),
             Output::Urgent(urgent) => {
@@ -222,8 +264,8 @@ impl Controller {
                 out.notices.extend(self.ledger.trays_at_end().map(Notice::TrayAtEnd));
             }
             Output::Alarm(alarm) => out.notices.push(Notice::Alarm(alarm)),
-            Output::Answered { request, by, result, .. } => {
-                out.notices.push(Notice::Answered { request, by, result });
+            Output::Answered { request, by, result, ticket } => {
+                out.notices.push(Notice::Answered { ask: ask.take(), request, by, result, ticket });
             }
         }
     }

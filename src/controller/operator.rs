@@ -100,7 +100,7 @@ impl AutoOperator {
             QuestionKind::Recipe | QuestionKind::Reconcile => None,
         };
         let answer = preferred.or_else(|| question.answers.first())?.clone();
-        Some(Input::Answer { id: question.id, answer, by: self.source() })
+        Some(Input::Answer { id: question.id, answer, reason: None, by: self.source() })
     }
 
     /// Exchanges a tray: the same material, from the first pocket on; an empty one for finished units.

@@ -5,7 +5,7 @@ use cellwright_model::TimeNs;
 use cellwright_model::job::{RtFault, RtFaultKind};
 use cellwright_model::outcome::FaultClass;
 
-use crate::api::{Alarm, MachineFault};
+use crate::api::{Alarm, MachineFault, Source};
 
 /// Alarms active at once. A machine with more is not described better by more; full: counted.
 pub(crate) const ALARMS_MAX: usize = 64;
@@ -40,6 +40,7 @@ impl Alarms {
             first_out: self.active.is_empty(),
             raised: now,
             acknowledged: None,
+            acknowledged_by: None,
             cleared: None,
         };
         self.active.push(alarm.clone());
@@ -47,10 +48,16 @@ impl Alarms {
     }
 
     /// `None`: there is no such active alarm, or it is acknowledged.
-    pub(crate) fn acknowledge(&mut self, now: TimeNs, id: u32) -> Option<Alarm> {
+    pub(crate) fn acknowledge(&mut self, now: TimeNs, id: u32, by: &Source) -> Option<Alarm> {
         let alarm = self.active.iter_mut().find(|a| a.id == id && a.acknowledged.is_none())?;
         alarm.acknowledged = Some(now);
+        alarm.acknowledged_by = Some(by.clone());
         Some(alarm.clone())
+    }
+
+    /// Ids of those that nobody has acknowledged.
+    pub(crate) fn unacknowledged(&self) -> Vec<u32> {
+        self.active.iter().filter(|a| a.acknowledged.is_none()).map(|a| a.id).collect()
     }
 
     /// Clears those that `which` says.
@@ -179,8 +186,12 @@ mod tests {
         assert!(alarms.raise(TimeNs(1), &f("a")).is_some_and(|a| a.first_out && a.id == 1));
         assert!(alarms.raise(TimeNs(2), &f("a")).is_none());
         assert!(alarms.raise(TimeNs(3), &f("b")).is_some_and(|a| !a.first_out));
-        assert!(alarms.acknowledge(TimeNs(4), 1).is_some());
-        assert!(alarms.acknowledge(TimeNs(4), 1).is_none());
+        let anna = Source::new("anna", "panel");
+        assert_eq!(alarms.unacknowledged(), [1, 2]);
+        let seen = alarms.acknowledge(TimeNs(4), 1, &anna);
+        assert_eq!(seen.and_then(|a| a.acknowledged_by), Some(anna.clone()));
+        assert!(alarms.acknowledge(TimeNs(4), 1, &anna).is_none());
+        assert_eq!(alarms.unacknowledged(), [2]);
         assert_eq!(alarms.clear(TimeNs(5), |_| true).len(), 2);
         for i in 0..ALARMS_MAX + 3 {
             alarms.raise(TimeNs(6), &f(&i.to_string()));

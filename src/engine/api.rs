@@ -107,7 +107,8 @@ pub enum Input {
     /// Ends a request to a camera or scanner.
     Device { id: RequestId, reply: DeviceReply },
     /// A person's (or automatic operator's) answer to [`Output::Ask`].
-    Answer { id: RequestId, answer: String, by: Source },
+    /// `reason`: why, in the person's words; kept with the answer.
+    Answer { id: RequestId, answer: String, reason: Option<String>, by: Source },
     /// The transaction is durable.
     Persisted(Ticket),
     /// The store can no longer (or can again) be written: no new unit, the cell holds.
@@ -123,6 +124,8 @@ pub enum Input {
     MaterialLoaded { tray: TrayId, part: String, lot: String, next: Option<u32>, by: Source },
     /// A person has seen the alarm.
     Acknowledge { alarm: u32, by: Source },
+    /// A person has seen every alarm that is active.
+    AcknowledgeAll { by: Source },
 }
 
 /// Answer of a camera or scanner.
@@ -217,6 +220,21 @@ pub enum Answered {
     Question(RequestId),
     Material(TrayId),
     Alarm(u32),
+    Alarms,
+}
+
+impl core::fmt::Display for Answered {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Answered::Command(command) => f.write_str(command.name()),
+            Answered::Mode(mode) => write!(f, "mode {}", mode.name()),
+            Answered::Order(id) => write!(f, "order {id}"),
+            Answered::Question(id) => write!(f, "answer to question {}", id.0),
+            Answered::Material(tray) => write!(f, "material of tray {}", tray.0),
+            Answered::Alarm(id) => write!(f, "acknowledgement of alarm {id}"),
+            Answered::Alarms => f.write_str("acknowledgement of all alarms"),
+        }
+    }
 }
 
 /// A question to a person. Unanswered, it waits; the step's timeout withdraws it.
@@ -259,5 +277,7 @@ pub struct Alarm {
     pub first_out: bool,
     pub raised: TimeNs,
     pub acknowledged: Option<TimeNs>,
+    /// Who acknowledged it, and from where.
+    pub acknowledged_by: Option<Source>,
     pub cleared: Option<TimeNs>,
 }

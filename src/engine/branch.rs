@@ -504,13 +504,19 @@ fn needs(env: &Env<'_, '_>, ix: StepIx) -> Needs {
 }
 
 /// The answer of a person, for the record.
-pub(crate) fn answer_record(question: &Question, answer: &str, by: &crate::api::Source) -> Record {
+pub(crate) fn answer_record(
+    question: &Question,
+    answer: &str,
+    reason: Option<String>,
+    by: &crate::api::Source,
+) -> Record {
     Record::Answer {
         unit: question.unit,
         serial: question.serial.clone(),
         step: question.step,
         prompt: question.prompt.clone(),
         answer: answer.into(),
+        reason,
         by: by.clone(),
     }
 }

@@ -120,7 +120,7 @@ impl Core {
             Input::Curve { capture, curve } => cx.ledger.on_curve(capture, curve),
             Input::Robot { id, reply } => cx.ledger.on_reply(id, Reply::Robot(reply)),
             Input::Device { id, reply } => cx.ledger.on_reply(id, Reply::Device(reply)),
-            Input::Answer { id, answer, by } => self.answer(cx, id, answer, by),
+            Input::Answer { id, answer, reason, by } => self.answer(cx, id, answer, reason, by),
             Input::Persisted(ticket) => cx.ledger.on_persisted(ticket),
             Input::Store { writable, cause } => self.store(cx, writable, cause),
             Input::MachineFault(fault) => self.react(cx, &fault),
@@ -128,6 +128,7 @@ impl Core {
                 self.material(cx, tray, part, lot, next, &by);
             }
             Input::Acknowledge { alarm, by } => self.acknowledge(cx, alarm, &by),
+            Input::AcknowledgeAll { by } => self.acknowledge_all(cx, &by),
             // Time and conditions are looked at after every input.
             Input::Timer(_) | Input::Tick => {}
         }
@@ -157,7 +158,7 @@ impl Core {
         cx.out.push(Output::Answered { request: Answered::Mode(mode), by: by.clone(), result, ticket });
     }
 
-    fn answer(&mut self, cx: &mut Cx<'_>, id: RequestId, answer: String, by: Source) {
+    fn answer(&mut self, cx: &mut Cx<'_>, id: RequestId, answer: String, reason: Option<String>, by: Source) {
         let result = match cx.ledger.questions.get_mut(&id) {
             None => Err("there is no such question".to_string()),
             Some(asked) if asked.answer.is_some() => Err("it is answered already".into()),
@@ -166,7 +167,7 @@ impl Core {
             }
             Some(asked) => {
                 asked.answer = Some((answer.clone(), by.clone()));
-                Ok(answer_record(&asked.question, &answer, &by))
+                Ok(answer_record(&asked.question, &answer, reason, &by))
             }
         };
         let (result, record) = match result {
@@ -236,20 +237,43 @@ impl Core {
     }
 
     fn acknowledge(&mut self, cx: &mut Cx<'_>, id: u32, by: &Source) {
-        let result = match self.alarms.acknowledge(cx.now, id) {
-            Some(alarm) => {
-                tell(cx, alarm);
-                crate::panel::show(cx, self.state(), self.alarms.active());
-                Ok(())
-            }
-            None => Err(format!("there is no unacknowledged alarm {id}")),
+        let result = match self.seen(cx, id, by) {
+            true => Ok(()),
+            false => Err(format!("there is no unacknowledged alarm {id}")),
         };
-        let ticket = cx.record(Record::Request {
-            what: format!("acknowledge alarm {id}"),
-            by: by.clone(),
-            result: result.clone(),
-        });
-        cx.out.push(Output::Answered { request: Answered::Alarm(id), by: by.clone(), result, ticket });
+        self.acknowledged(cx, format!("acknowledge alarm {id}"), Answered::Alarm(id), by, result);
+    }
+
+    fn acknowledge_all(&mut self, cx: &mut Cx<'_>, by: &Source) {
+        let ids = self.alarms.unacknowledged();
+        for id in &ids {
+            self.seen(cx, *id, by);
+        }
+        let result = match ids.is_empty() {
+            false => Ok(()),
+            true => Err("there is no unacknowledged alarm".to_string()),
+        };
+        self.acknowledged(cx, "acknowledge all alarms".into(), Answered::Alarms, by, result);
+    }
+
+    /// `false`: there is no such alarm that nobody has acknowledged.
+    fn seen(&mut self, cx: &mut Cx<'_>, id: u32, by: &Source) -> bool {
+        let Some(alarm) = self.alarms.acknowledge(cx.now, id, by) else { return false };
+        tell(cx, alarm);
+        crate::panel::show(cx, self.state(), self.alarms.active());
+        true
+    }
+
+    fn acknowledged(
+        &mut self,
+        cx: &mut Cx<'_>,
+        what: String,
+        request: Answered,
+        by: &Source,
+        result: Result<(), String>,
+    ) {
+        let ticket = cx.record(Record::Request { what, by: by.clone(), result: result.clone() });
+        cx.out.push(Output::Answered { request, by: by.clone(), result, ticket });
     }
 }
 

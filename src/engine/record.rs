@@ -65,6 +65,8 @@ pub enum Record {
         step: Option<StepIx>,
         prompt: String,
         answer: String,
+        /// Why, in the person's words.
+        reason: Option<String>,
         by: Source,
     },
     /// A unit is opened under this serial. `counter` is the serial counter from now on.

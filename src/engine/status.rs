@@ -2,12 +2,14 @@
 
 use cellwright_model::UnitId;
 use cellwright_model::expr::Expr;
-use cellwright_model::packml::{CellMode, CellState};
+use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use cellwright_model::plan::{Plan, Primitive, Resource};
 
 use crate::api::{Alarm, Machine, Question};
 use crate::branch::{Branch, Waits};
 use crate::branch_chart::BranchState;
+use crate::cell_chart::{self, Trigger};
+use crate::core::mask;
 use crate::engine::Engine;
 use crate::ops::Op;
 use crate::parts::TrayState;
@@ -19,6 +21,8 @@ use crate::unit::Unit;
 pub struct Status {
     pub state: CellState,
     pub mode: CellMode,
+    /// Commands that this state takes in this mode; there may be a reason against one all the same.
+    pub takes: Vec<CellCommand>,
     pub order: Option<OrderStatus>,
     pub units: Vec<UnitStatus>,
     pub alarms: Vec<Alarm>,
@@ -58,6 +62,13 @@ pub struct BranchStatus {
     pub waits_for: Option<String>,
 }
 
+fn taken(state: CellState, mode: CellMode) -> Vec<CellCommand> {
+    let taken = |c: &CellCommand| {
+        cell_chart::next(state, Trigger::Command(*c)).is_some_and(|to| mask(mode).contains(&to))
+    };
+    CellCommand::ALL.iter().copied().filter(taken).collect()
+}
+
 impl Engine {
     /// A snapshot at this moment.
     pub fn status(&self, machine: Machine<'_>) -> Status {
@@ -71,6 +82,7 @@ impl Engine {
         Status {
             state: self.state(),
             mode: self.mode(),
+            takes: taken(self.state(), self.mode()),
             order,
             units: self.core.units.values().map(|u| self.unit_status(u, &machine)).collect(),
             alarms: self.core.alarms.active().to_vec(),

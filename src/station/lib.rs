@@ -5,10 +5,15 @@
 
 mod recovery;
 mod serve;
+mod snapshot;
 mod streams;
 
 pub use recovery::interrupted;
 pub use serve::serve_twin;
+pub use snapshot::{
+    AlarmSeen, AxisSeen, BranchSeen, Counts, OrderSeen, Publisher, QuestionSeen, RobotSeen, Snapshot,
+    Snapshots, TraySeen, UnitSeen,
+};
 
 use std::collections::VecDeque;
 use std::sync::mpsc::Receiver;
@@ -18,7 +23,7 @@ use cellwright_controller::{
     Alarm, AutoOperator, Controller, DeviceId, Input, Inputs, MachineFault, Notice, Outputs, Progress,
     Question, Source, Ticket,
 };
-use cellwright_model::event::{Event, Transaction};
+use cellwright_model::event::{Event, Stamp, Transaction};
 use cellwright_model::limits::OUTBOX_BACKLOG_MAX;
 use cellwright_model::outcome::FaultClass;
 use cellwright_model::packml::{CellCommand, CellState};
@@ -48,6 +53,8 @@ pub struct Station<'a> {
     pub addresses: Vec<(DeviceId, String)>,
     /// Commands of people at this terminal, and signals.
     pub commands: mpsc::Receiver<Asked>,
+    /// What the cell is doing, for whoever draws it.
+    pub snapshots: Publisher,
     /// The clock of the cycle.
     pub now: fn() -> TimeNs,
     /// Time of day in ns since 1970-01-01T00:00:00Z.
@@ -63,6 +70,15 @@ pub enum Asked {
     Input(Input),
     /// Ctrl-C: the first stops with bounded motion, the second aborts.
     Interrupt,
+}
+
+/// Eyes and hands of a person at a running cell.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    /// What the cell is doing, at most every 50 ms.
+    pub snapshots: Snapshots,
+    /// Takes commands, answers, interrupts.
+    pub ask: mpsc::Sender<Asked>,
 }
 
 /// What is told, in its order.
@@ -119,6 +135,7 @@ impl Station<'_> {
             outputs: Outputs::default(),
             ending: None,
             interrupted: false,
+            tally: snapshot::Tally::default(),
             streams,
             station: self,
         };
@@ -162,6 +179,7 @@ struct Pump<'a> {
     ending: Option<Ending>,
     /// Ctrl-C came once.
     interrupted: bool,
+    tally: snapshot::Tally,
 }
 
 impl Pump<'_> {
@@ -263,13 +281,19 @@ impl Pump<'_> {
         for notice in notices {
             self.notice(notice, told);
         }
+        let (controller, tally) = (&self.station.controller, &self.tally);
+        let stamp = Stamp { wall_unix_ns: self.inputs.wall_unix_ns, monotonic_ns: now.0 };
+        self.station.snapshots.offer(now.0, || snapshot::take(controller, tally, stamp));
     }
 
     fn acknowledged(&mut self, ack: Ack, told: &mut (dyn FnMut(Told<'_>) + Send)) {
         match ack {
             Ack::Durable { ticket, events } => {
                 self.open_tickets = self.open_tickets.saturating_sub(1);
-                events.iter().for_each(|event| told(Told::Event(event)));
+                for event in &events {
+                    self.tally.count(event);
+                    told(Told::Event(event));
+                }
                 self.inputs.persisted.push(Ticket(ticket));
             }
             Ack::Refused { error, .. } => {
@@ -284,10 +308,12 @@ impl Pump<'_> {
             }
             Ack::Failing { error, .. } => {
                 let cause = error.to_string();
+                self.tally.store_fault = Some(cause.clone());
                 told(Told::Store(Some(cause.clone())));
                 self.inputs.operator.push(Input::Store { writable: false, cause });
             }
             Ack::Recovered => {
+                self.tally.store_fault = None;
                 told(Told::Store(None));
                 self.inputs.operator.push(Input::Store { writable: true, cause: String::new() });
             }
@@ -336,7 +362,7 @@ impl Pump<'_> {
                 self.inputs.operator.extend(exchanged);
             }
             Notice::Answered { request, result: Err(why), .. } => {
-                told(Told::Refused { what: format!("{request:?}"), why: &why });
+                told(Told::Refused { what: request.to_string(), why: &why });
             }
             Notice::Answered { .. } | Notice::Withdrawn(_) => {}
         }

@@ -120,7 +120,7 @@ fn stray(b: &mut Bench, n: u32) {
     let rejected = RobotReply::Rejected(RobotRefusal::Busy);
     b.put(Input::Robot { id: RequestId(n), reply: rejected });
     b.put(Input::Device { id: RequestId(n), reply: DeviceReply::NoRead });
-    b.put(Input::Answer { id: RequestId(n + 1_000), answer: "ok".into(), by: who() });
+    b.put(Input::Answer { id: RequestId(n + 1_000), answer: "ok".into(), reason: None, by: who() });
     b.put(Input::Persisted(Ticket(u64::from(n) + 100_000)));
     b.put(Input::Curve { capture: JobId(n), curve: Arc::default() });
     let kind = RtEventKind::Refused(Refusal::Unknown);

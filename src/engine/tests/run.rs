@@ -195,7 +195,12 @@ fn a_fault_asks_and_offers_what_the_step_permits() {
     assert_eq!((alarm.code.as_str(), alarm.place.as_str(), alarm.first_out), ("step-fault", "load", true));
     b.ticks(3_000);
     assert_eq!(b.engine.state(), CellState::Execute, "it waits, the cell does not stop");
-    b.put(Input::Answer { id: b.questions[0].id, answer: "maybe".into(), by: common::machine::who() });
+    b.put(Input::Answer {
+        id: b.questions[0].id,
+        answer: "maybe".into(),
+        reason: None,
+        by: common::machine::who(),
+    });
     assert!(b.answered.last().expect("an answer").1.is_err());
     b.answer(RETRY);
     completed(&mut b);

@@ -145,7 +145,7 @@ impl Bench {
             (self.robot_holding, self.robots[0].holding) = (false, false);
         }
         let question = self.questions.remove(0);
-        self.put(Input::Answer { id: question.id, answer: word.into(), by: who() });
+        self.put(Input::Answer { id: question.id, answer: word.into(), reason: None, by: who() });
     }
 
     /// One millisecond of machine.
@@ -307,7 +307,7 @@ impl Bench {
             Output::Ask(question) => match self.auto.iter().find(|(w, _)| question.prompt.contains(*w)) {
                 Some((_, answer)) => {
                     let answer = answer.clone();
-                    self.inbox.push_back(Input::Answer { id: question.id, answer, by: who() });
+                    self.inbox.push_back(Input::Answer { id: question.id, answer, reason: None, by: who() });
                 }
                 None => self.questions.push(question),
             },
