@@ -16,8 +16,8 @@ from common import Checks, cellwright, workdir
 LRW = "0x0c"
 UNITS = 2
 # LRW over the embedded segment: each SubDevice with outputs adds 2, each with inputs adds 1. Four
-# drives (both ways), 16 digital outputs, 16 digital inputs, the analog input.
-LRW_WKC = 4 * 3 + 2 + 1 + 1
+# drives (both ways), 16 digital outputs, twice 16 digital inputs, the analog input.
+LRW_WKC = 4 * 3 + 2 + 2 * 1 + 1
 
 
 def tshark(*args, timeout=300):

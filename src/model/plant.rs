@@ -232,8 +232,8 @@ pub struct InputSight {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sight {
-    /// A part of this kind in any nest: the sensors are in the carriers and reported as one.
-    Nest(PartKind),
+    /// A part of this kind in the nest that stands at this station; nothing while the table turns.
+    Nest(StationId, PartKind),
     /// The good tray's pocket that was filled last, until a gripper takes the next unit.
     PocketFilled,
     /// A part that falls through the chute: a pulse.

@@ -14,7 +14,7 @@ use cellwright_model::cell::{Cell, Panel, Sequences};
 use cellwright_model::{Dimension, DurationNs, limits};
 
 use crate::code::Code;
-use crate::condition::condition;
+use crate::condition::{Scene, condition};
 use crate::decode::{Decoder, Fields};
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::names::{axis, input, output, robot};
@@ -143,9 +143,10 @@ fn cell(d: &mut Decoder<'_>, root: &Node) -> Option<Cell> {
     let families = devices::segment(d, &mut f, &mut cell);
     devices::equipment(d, &mut f, &mut cell);
     axes::axes(d, &mut f, &mut cell, &families);
-    devices::signals(d, &mut f, &mut cell, &families);
+    let at_stations = devices::signals(d, &mut f, &mut cell, &families);
     cell.safety = safety(d, &mut f, &cell);
     places::stations(d, &mut f, &mut cell);
+    devices::check_stations(d, &cell, &at_stations);
     places::table(d, &mut f, &mut cell);
     robots::robots(d, &mut f, &mut cell);
     devices::cameras(d, &mut f, &mut cell);
@@ -262,7 +263,7 @@ fn sequences(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
     if let Some(nodes) = f.req("robots_home", d, |d, n| d.list(n)) {
         cell.sequences.robots_home = unique(d, nodes, "robot", |d, n| robot(d, n, cell));
     }
-    cell.sequences.start_when = f.opt("start_when", d, |d, n| condition(d, n, cell));
+    cell.sequences.start_when = f.opt("start_when", d, |d, n| condition(d, n, cell, Scene::Cell));
     f.finish(d);
 }
 

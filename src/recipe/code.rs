@@ -120,6 +120,7 @@ codes! {
     OutputInUse = "R0713", "an output that the cell drives itself";
     NoStation = "R0714", "a step without a station";
     MotorLimit = "R0715", "more torque than the axis may give";
+    OtherStation = "R0716", "a sensor of another station";
 
     RetryIrreversible = "R0801", "a retry of a step that cannot be done twice";
     TimeoutTooShort = "R0802", "a timeout shorter than the step";

@@ -6,9 +6,13 @@
 //! ```
 //! `nest_hub_present and not bin_full`, `leak_1 < 2 kPa`. A comparison is strict; two doubles are equal
 //! by chance only, so there is no `<=`.
+//!
+//! A sensor at a station is named `<station>.<name>` in cell.yaml. In the condition of a step at that station
+//! `<name>` is enough; it is looked for at the station first, then among the inputs of the whole cell.
 
 use cellwright_model::cell::Cell;
 use cellwright_model::expr::Expr;
+use cellwright_model::{InputId, StationId};
 
 use crate::code::Code;
 use crate::decode::{Decoder, Text};
@@ -26,11 +30,41 @@ struct Token<'t> {
     start: usize,
 }
 
-/// Reads a condition and resolves its names against the cell.
-pub fn condition(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Expr> {
+/// Where a condition is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scene {
+    /// Anywhere in the cell: an invariant, a step without a station, cell.yaml itself.
+    #[default]
+    Cell,
+    /// In a step at this station: its sensors go by their short names.
+    Station(StationId),
+    /// In a step whose station could not be read, which has been said: a name of any station will do.
+    Unread,
+}
+
+impl Scene {
+    /// The input that a name means here.
+    fn input(self, cell: &Cell, name: &str) -> Option<InputId> {
+        let at = |station: &str| cell.input(&format!("{station}.{name}"));
+        let here = match self {
+            Scene::Cell => None,
+            Scene::Station(s) => at(&cell.stations.get(s.index())?.name),
+            Scene::Unread => cell.stations.iter().find_map(|s| at(&s.name)),
+        };
+        here.or_else(|| cell.input(name))
+    }
+}
+
+/// Station of a sensor, by the name of its input.
+fn station_of(cell: &Cell, input: &str) -> Option<StationId> {
+    input.split_once('.').and_then(|(station, _)| cell.station(station))
+}
+
+/// Reads a condition and resolves its names against the cell, as they are meant at `scene`.
+pub fn condition(d: &mut Decoder<'_>, node: &Node, cell: &Cell, scene: Scene) -> Option<Expr> {
     let text = d.text(node)?;
     let tokens = tokens(&text.text);
-    let mut reader = Reader { d, cell, text: &text, tokens: &tokens, at: 0, depth: 0 };
+    let mut reader = Reader { d, cell, scene, text: &text, tokens: &tokens, at: 0, depth: 0 };
     let expr = reader.or()?;
     match reader.peek() {
         None => Some(expr),
@@ -72,6 +106,7 @@ fn quantity_end(text: &str) -> usize {
 struct Reader<'a, 'd, 's> {
     d: &'a mut Decoder<'d>,
     cell: &'a Cell,
+    scene: Scene,
     text: &'s Text,
     tokens: &'a [Token<'s>],
     at: usize,
@@ -166,8 +201,8 @@ impl<'s> Reader<'_, '_, 's> {
             self.at += 1;
             return self.comparison(token, sign);
         }
-        if let Some(input) = self.cell.input(name) {
-            return Some(Expr::Input(input));
+        if let Some(input) = self.scene.input(self.cell, name) {
+            return self.seen_here(token, input).then_some(Expr::Input(input));
         }
         let span = self.span(token);
         if self.cell.analog(name).is_some() {
@@ -181,10 +216,59 @@ impl<'s> Reader<'_, '_, 's> {
             self.error(Code::ConditionKind, span, message, "name the input that sees its effect".into());
             return None;
         }
-        let names: Vec<_> = self.cell.digital_inputs.iter().map(|i| i.name.as_str()).collect();
-        let message = format!("there is no signal `{name}`");
-        self.error(Code::UnknownSignal, span, message, suggest::remedy(name, names));
+        let help = self.unknown(name);
+        self.error(Code::UnknownSignal, span, format!("there is no signal `{name}`"), help);
         None
+    }
+
+    /// With several units in flight another unit stands at every other station: what is seen there says nothing
+    /// about the part of this step, so a step asks its own station only.
+    fn seen_here(&mut self, token: Token<'_>, input: InputId) -> bool {
+        let name = self.cell.digital_inputs[input.index()].name.clone();
+        let (Scene::Station(here), Some(there)) = (self.scene, station_of(self.cell, &name)) else {
+            return true;
+        };
+        if here == there {
+            return true;
+        }
+        let (here, short) =
+            (&self.cell.stations[here.index()].name, name.split_once('.').map_or("", |n| n.1));
+        let message =
+            format!("`{name}` looks at another station than this step's, `{here}`, where another unit is");
+        let help = match self.cell.input(&format!("{here}.{short}")) {
+            Some(_) => format!("write `{short}`: at `{here}` that is `{here}.{short}`"),
+            None => format!(
+                "`{here}` has no `{short}`: ask in a step at `{}`",
+                name.trim_end_matches(short).trim_end_matches('.')
+            ),
+        };
+        self.error(Code::OtherStation, self.span(token), message, help);
+        false
+    }
+
+    /// Remedy for a name that is no signal here: the names that may be meant, the short ones of this station too.
+    fn unknown(&self, name: &str) -> String {
+        let all = self.cell.digital_inputs.iter().map(|i| i.name.as_str());
+        let of_stations = |name: &str| -> Vec<String> {
+            let ours = |i: &&str| i.split_once('.').is_some_and(|(_, short)| short == name);
+            all.clone().filter(ours).map(|i| format!("`{i}`")).collect()
+        };
+        let elsewhere = of_stations(name);
+        match self.scene {
+            Scene::Station(s) if !elsewhere.is_empty() => {
+                let here = &self.cell.stations[s.index()].name;
+                format!("`{here}` has no such sensor, only {}: ask in a step there", elsewhere.join(", "))
+            }
+            _ if !elsewhere.is_empty() => {
+                format!("give the step a `station:`, or say which is meant: {}", elsewhere.join(", "))
+            }
+            Scene::Station(s) => {
+                let here = format!("{}.", self.cell.stations[s.index()].name);
+                let short = all.clone().filter_map(|i| i.strip_prefix(here.as_str()));
+                suggest::remedy(name, short.chain(all.clone()))
+            }
+            Scene::Cell | Scene::Unread => suggest::remedy(name, all),
+        }
     }
 
     fn comparison(&mut self, channel: Token<'s>, sign: Token<'s>) -> Option<Expr> {

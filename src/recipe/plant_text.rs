@@ -372,9 +372,6 @@ fn gtin(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
 
 fn inputs(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Vec<InputSight>> {
     const SIGHTS: &[(&str, Sight)] = &[
-        ("nest.hub", Sight::Nest(PartKind::Hub)),
-        ("nest.cannula", Sight::Nest(PartKind::Cannula)),
-        ("nest.cap", Sight::Nest(PartKind::Cap)),
         ("pocket_filled", Sight::PocketFilled),
         ("drop", Sight::Drop),
         ("lane_ready", Sight::LaneReady),
@@ -383,11 +380,22 @@ fn inputs(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Vec<InputSigh
         ("air_ok", Sight::AirOk),
         ("released", Sight::Released),
     ];
+    let nests: Vec<(String, Sight)> = cell
+        .stations
+        .iter()
+        .enumerate()
+        .flat_map(|(s, station)| {
+            let nest = move |k: PartKind| Sight::Nest(StationId(s as u16), k);
+            PartKind::ALL.map(|k| (format!("{}.{}", station.name, k.as_str()), nest(k)))
+        })
+        .collect();
+    let nests = nests.iter().map(|(word, sight)| (word.as_str(), *sight));
+    let sights: Vec<(&str, Sight)> = SIGHTS.iter().copied().chain(nests).collect();
     let mut found = Vec::new();
     for entry in d.named(node)? {
         let names = cell.digital_inputs.iter().map(|i| i.name.as_str());
         let input = find(d, at_key(entry), Code::UnknownSignal, "digital input", names);
-        let sees = d.word(&entry.node, SIGHTS);
+        let sees = d.word(&entry.node, &sights);
         if let (Some(i), Some(sees)) = (input, sees) {
             found.push(InputSight { input: InputId(i), sees });
         }

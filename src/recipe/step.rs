@@ -9,7 +9,7 @@ use cellwright_model::plan::{
 use cellwright_model::{DurationNs, StationId, TrayId};
 
 use crate::code::Code;
-use crate::condition::condition;
+use crate::condition::{Scene, condition};
 use crate::decode::{Decoder, Fields};
 use crate::names;
 use crate::source::Span;
@@ -46,6 +46,8 @@ pub struct Context<'a, 'd> {
     pub specification: Option<&'a Specification>,
     /// Where the step before in the same branch left the unit.
     pub here: Option<StationId>,
+    /// Where conditions of this step are looked at: set by reading its station, so read that first.
+    pub scene: Scene,
     /// Stations at which a unit can be rejected: those of the steps before `on_reject`.
     pub visited: &'a [StationId],
     /// Under `on_reject:`.
@@ -81,20 +83,29 @@ impl<'a> Context<'a, '_> {
     /// `station:` of a step that has one; `None` has been said.
     pub fn station(&mut self, f: &mut Fields<'_>) -> Option<StationId> {
         let cell = self.cell;
-        f.req("station", self.d, |d, n| names::station(d, n, cell))
+        let station = f.req("station", self.d, |d, n| names::station(d, n, cell));
+        self.scene = station.map_or(Scene::Unread, Scene::Station);
+        station
     }
 
     /// `station:` if it is given.
     pub fn station_opt(&mut self, f: &mut Fields<'_>) -> Option<StationId> {
         let cell = self.cell;
-        f.opt("station", self.d, |d, n| names::station(d, n, cell))
+        let given = f.entry("station").is_some();
+        let station = f.opt("station", self.d, |d, n| names::station(d, n, cell));
+        self.scene = match station {
+            Some(station) => Scene::Station(station),
+            None if given => Scene::Unread,
+            None => Scene::Cell,
+        };
+        station
     }
 
     /// A condition of this recipe: a safety signal in it is refused, since its loss always means
     /// Aborting and no recipe decides about it (house rule 9).
     pub fn condition(&mut self, f: &mut Fields<'_>, field: &'static str) -> Option<Expr> {
-        let cell = self.cell;
-        f.opt(field, self.d, |d, n| recipe_condition(d, n, cell))
+        let (cell, scene) = (self.cell, self.scene);
+        f.opt(field, self.d, |d, n| recipe_condition(d, n, cell, scene))
     }
 
     /// The component of a step that takes from `tray`: named, or the only one that comes from there.
@@ -183,8 +194,8 @@ impl<'a> Context<'a, '_> {
 }
 
 /// A condition in which no safety signal stands.
-pub(crate) fn recipe_condition(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Expr> {
-    let expr = condition(d, node, cell)?;
+pub(crate) fn recipe_condition(d: &mut Decoder<'_>, node: &Node, cell: &Cell, scene: Scene) -> Option<Expr> {
+    let expr = condition(d, node, cell, scene)?;
     match safety_signal(&expr, cell) {
         None => Some(expr),
         Some(name) => {

@@ -13,6 +13,7 @@ use crate::code::Code;
 use crate::decode::{Decoder, Fields, split_version};
 use crate::names::{known, station};
 use crate::source::Span;
+use crate::suggest;
 use crate::tree::Node;
 
 const KINDS: &[(&str, DeviceKind)] = &[
@@ -122,11 +123,22 @@ fn channel(
     Some((device, number as u8))
 }
 
-pub(super) fn signals(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell, families: &Families) {
-    let Some(mut f) = f.req("signals", d, |d, n| d.fields(n)) else { return };
+/// Inputs of the form `<station>.<name>` with the place of their name.
+pub(super) type AtStations = Vec<(String, Span)>;
+
+pub(super) fn signals(
+    d: &mut Decoder<'_>,
+    f: &mut Fields<'_>,
+    cell: &mut Cell,
+    families: &Families,
+) -> AtStations {
+    let mut at_stations = Vec::new();
+    let Some(mut f) = f.req("signals", d, |d, n| d.fields(n)) else { return at_stations };
     let mut names = BTreeMap::new();
     if let Some(node) = f.req("inputs", d, |_, n| Some(n)) {
         inputs(d, node, cell, &mut names, families);
+        let dotted = d.named(node).unwrap_or_default().iter().filter(|e| e.key.contains('.'));
+        at_stations.extend(dotted.map(|e| (e.key.clone(), e.key_span)));
     }
     if let Some(node) = f.opt("outputs", d, |_, n| Some(n)) {
         outputs(d, node, cell, &mut names, families);
@@ -135,6 +147,22 @@ pub(super) fn signals(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell, 
         analogs(d, node, cell, &mut names, families);
     }
     f.finish(d);
+    at_stations
+}
+
+/// What stands before the dot of an input is a station: conditions of steps there leave it out.
+pub(super) fn check_stations(d: &mut Decoder<'_>, cell: &Cell, at_stations: &AtStations) {
+    if cell.stations.is_empty() {
+        return;
+    }
+    for (name, span) in at_stations {
+        let station = name.split_once('.').map_or("", |(station, _)| station);
+        if cell.station(station).is_none() {
+            let help = suggest::remedy(station, cell.stations.iter().map(|s| s.name.as_str()));
+            let message = format!("`{name}` is a sensor at a station `{station}`, which there is not");
+            d.sink.error(Code::UnknownStation, *span, message, help);
+        }
+    }
 }
 
 /// Inputs, outputs and analog channels share one namespace: a condition names either.

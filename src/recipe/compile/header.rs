@@ -6,7 +6,7 @@ use cellwright_model::plan::{Component, Identify, Invariant, Specification};
 
 use crate::cell_text;
 use crate::code::Code;
-use crate::condition::condition;
+use crate::condition::{Scene, condition};
 use crate::decode::{Decoder, Fields, Text};
 use crate::names;
 use crate::step::{ComponentDecl, safety_signal};
@@ -145,7 +145,7 @@ fn invariants_of(d: &mut Decoder<'_>, list: &[Node], cell: &Cell) -> Vec<Invaria
 fn invariant(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<(Invariant, Text)> {
     let mut f = d.fields(node)?;
     let id = f.req("id", d, |d, n| d.identifier(n));
-    let check = f.req("check", d, |d, n| condition(d, n, cell).map(|e| (e, n)));
+    let check = f.req("check", d, |d, n| condition(d, n, cell, Scene::Cell).map(|e| (e, n)));
     let words = [
         ("reject", FaultClass::RejectPart),
         ("hold", FaultClass::Hold),

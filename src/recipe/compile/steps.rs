@@ -10,6 +10,7 @@ use cellwright_model::{Dimension, DurationNs, StationId, StepIx};
 use super::Compiler;
 use super::header::{self, Header};
 use crate::code::Code;
+use crate::condition::Scene;
 use crate::decode::{Decoder, Fields, split_version};
 use crate::diagnostic::Sink;
 use crate::params;
@@ -323,6 +324,7 @@ impl Walk<'_, '_> {
             components: &self.header.components,
             specification: self.header.specification.as_ref(),
             here: here.station,
+            scene: Scene::Cell,
             visited: &self.visited,
             rejecting: self.rejecting,
         };

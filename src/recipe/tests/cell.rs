@@ -12,9 +12,9 @@ fn reads_the_embedded_cell() {
     let cell = cell();
     assert_eq!(cell.id, "cannula-cell");
     assert_eq!(cell.cycle.0, 1_000_000);
-    assert_eq!(cell.segment.len(), 8);
+    assert_eq!(cell.segment.len(), 9);
     let press = &cell.axes[cell.axis("press_z").unwrap().index()];
-    assert_eq!((press.subdevice, press.counts_per_au, press.travel_hi_au), (5, 10_000.0, 62.0));
+    assert_eq!((press.subdevice, press.counts_per_au, press.travel_hi_au), (6, 10_000.0, 62.0));
     assert_eq!(cell.digital_inputs[cell.input("bin_drop").unwrap().index()].bit, 7);
     let leak = &cell.analogs[cell.analog("leak_1").unwrap().index()];
     assert_eq!((leak.dimension, leak.scale, leak.range_hi), (Dimension::Pressure, 2.0, 62_000.0));
@@ -50,7 +50,7 @@ fn wrong_cells() {
         ("cycle: 1 ms", "cycle: «1", "R0201"),
         ("units_in_flight_max: 1", "units_in_flight_max: «0", "R0112"),
         ("serial_prefix: \"CW-\"", "serial_prefix: «\"C W\"", "R0113"),
-        ("kind: digital-input-16, ", "kind: «digital-inputs, ", "R0105"),
+        ("di_1,     kind: digital-input-16, ", "di_1,     kind: «digital-inputs, ", "R0105"),
         (
             "serial: 2004 }",
             "serial: 2004 }\n  - { name: «drive_4, kind: coupler, vendor: 1, product: 1, revision: 1, serial: 1 }",
@@ -66,6 +66,7 @@ fn wrong_cells() {
         ("travel: -720000 .. 720000 deg\n", "travel: «-72000000 .. 72000000 deg\n", "R0112"),
         ("estop_ok:             { device: di_1, bit: 0 }", "estop_ok: { device: di_1, bit: «16 }", "R0901"),
         ("guard_ok:             { device: di_1, bit: 1 }", "guard_ok: { device: di_1, bit: «0 }", "R0902"),
+        ("load.nest_hub_present:      {", "«loud.nest_hub_present: {", "R0306"),
         ("valve_fill:  { device: do_1,", "valve_fill:  { device: «di_1,", "R0903"),
         ("ambient:   { device: ai_1, channel: 3", "ambient: { device: ai_1, channel: «4", "R0901"),
         ("range: -50 .. 500 N,", "range: «-50 .. 500 mm,", "R0203"),

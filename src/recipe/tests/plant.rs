@@ -79,6 +79,8 @@ fn wrong_plants_say_what_and_where() {
         ("04012345678901", "04012345678902", "R0113"),
         ("expiry: 2030-02-28", "expiry: 2030-13-28", "R0113"),
         ("bin_drop: drop", "bin_drop: dropped", "R0105"),
+        ("present: press.hub", "present: prss.hub", "R0105"),
+        ("present: press.hub", "present: press.hubs", "R0105"),
         ("cameras: { cam_1: test }", "cameras: { }", "R0102"),
     ] {
         let (found, line) = broken(from, to);

@@ -124,7 +124,7 @@ fn picking_takes_one_part_and_no_second() {
     let no_return = at(&Primitive::PointOfNoReturn);
     let consume = at(&Primitive::Consume { component: "hub".into(), source: Some(tray) });
     let held = at(&Primitive::PlacePart { what: hub.clone(), to: Place::Gripper(robot), verify: None });
-    let verify = cell.input("nest_hub_present");
+    let verify = cell.input("load.nest_hub_present");
     let placed = at(&Primitive::PlacePart { what: hub, to: Place::Nest, verify });
     assert!(grip < no_return && no_return < consume && consume < held && held < placed);
     assert!(verify.is_some());
@@ -307,7 +307,7 @@ fn equal_text_gives_an_equal_plan_and_every_byte_counts() {
 fn other_kinds_and_fields_reach_the_plan() {
     let base = repository(RECIPE);
     let more = "  - wait: { id: calm, until: leak_1 < 2 kPa and (air_ok or not bin_drop), hold: 100 ms, timeout: 3 s }
-  - check: { id: seated, that: nest_cap_present, on_fail: reject }
+  - check: { id: seated, station: close, that: nest_cap_present and not close.nest_cannula_present, on_fail: reject }
   - move: { id: up, axis: press_z, to: 1 mm, velocity: 20 mm/s, on_fault: { retry: 2, after: 1 s, then: ask } }
   - move: { id: park, robot: robot_r, pose: home, speed: 50 % }
   - set: { id: blow, output: spare, to: true, on_hold: finish, on_fault: reject }
@@ -332,6 +332,12 @@ fn other_kinds_and_fields_reach_the_plan() {
     assert_eq!(list[0], Expr::Below(cell.analog("leak_1").unwrap(), 2000.0));
     assert!(matches!(&list[1], Expr::Or(l) if matches!(l[1], Expr::Not(_))));
     assert_eq!((hold.0, timeout.0), (100_000_000, 3_000_000_000));
+    let Primitive::Check { condition: Expr::And(seated), .. } = &step(&plan, "seated").ops[0] else {
+        panic!("{:?}", step(&plan, "seated"))
+    };
+    let at_close = |name| Expr::Input(cell.input(name).unwrap());
+    assert_eq!(seated[0], at_close("close.nest_cap_present"), "the short name means the step's station");
+    assert_eq!(seated[1], Expr::Not(Box::new(at_close("close.nest_cannula_present"))));
     assert_eq!(step(&plan, "calm").timeout.0, 3_000_000_000);
     assert_eq!(step(&plan, "up").on_fault, OnFault::Retry { times: 2, after: DurationNs::from_millis(1000) });
     assert_eq!(step(&plan, "blow").on_fault, OnFault::Reject);

@@ -115,12 +115,41 @@ fn quantities() {
     all(RECIPE, cases);
 }
 
+/// A sensor at a station is known there by its short name, and each refusal says what to write.
+#[test]
+fn names_of_sensors_at_stations() {
+    let help = |from: &str, to: &str| {
+        let text = repository(RECIPE).replacen(from, to, 1);
+        let mut sources = Sources::default();
+        let list = compile(&Files::with(RECIPE, text), RECIPE, &cell(), None, TABLE, &mut sources);
+        list.expect_err("refused").into_iter().map(|d| d.help).collect::<Vec<_>>().join("; ")
+    };
+    let press = "check: nest_hub_present and";
+    assert_eq!(help(press, "check: nest_hub_presnt and"), "did you mean `nest_hub_present`?");
+    assert_eq!(help(press, "check: pres.nest_hub_present and"), "did you mean `press.nest_hub_present`?");
+    assert_eq!(
+        help(press, "check: load.nest_hub_present and"),
+        "write `nest_hub_present`: at `press` that is `press.nest_hub_present`"
+    );
+    let anywhere = help("check: bin_drop", "check: nest_cap_present");
+    assert!(
+        anywhere.starts_with("give the step a `station:`, or say which is meant: `load.nest_cap_present`"),
+        "{anywhere}"
+    );
+    // A station that is not known says that, and nothing about the names at it.
+    assert!(help("station: press\n", "station: pres\n").contains("did you mean `press`?"));
+}
+
 #[test]
 fn names() {
     let cases: &[Case<'_>] = &[
         ("dwell: 200 ms", "dwell: «$seat_dept", &["R0301"]),
         ("axis: press_z", "axis: «pres_z", &["R0302"]),
         ("check: nest_hub_present and", "check: «nest_hub_presnt and", &["R0303"]),
+        ("check: nest_hub_present and", "check: «close.nest_hub_present and", &["R0716"]),
+        ("check: nest_hub_present and", "check: press.nest_hub_present and not", &[]),
+        ("check: bin_drop", "check: «nest_cap_present", &["R0303"]),
+        ("check: bin_drop", "check: press.nest_cap_present", &[]),
         ("force: load_cell", "force: «load_cel", &["R0305"]),
         ("id: look, station: test", "id: look, station: «tset", &["R0306"]),
         ("id: to-bin, robot: robot_r", "id: to-bin, robot: «robot_x", &["R0307"]),

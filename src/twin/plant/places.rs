@@ -259,11 +259,6 @@ impl Places {
         self.nests.get_mut(usize::from(nest))
     }
 
-    /// A part of this kind in any nest.
-    pub(crate) fn any_nest_has(&self, kind: PartKind) -> bool {
-        self.nests.iter().any(|n| n.part(kind).is_some())
-    }
-
     pub(crate) fn turn_table(&mut self, layout: &Layout, table_deg: f64) {
         let nests = self.nests.len();
         if layout.station_nests(table_deg, nests, &mut self.station_nest) {

@@ -70,7 +70,9 @@ impl InputSensor {
         }
         match self.sees {
             None => true,
-            Some(Sight::Nest(kind)) => places.any_nest_has(kind),
+            Some(Sight::Nest(station, kind)) => {
+                places.at_station(station).is_some_and(|nest| nest.part(kind).is_some())
+            }
             Some(Sight::PocketFilled) => latches.pocket_filled,
             Some(Sight::Drop) => latches.dropping(),
             Some(Sight::LaneReady) => !supplies.lane_empty,

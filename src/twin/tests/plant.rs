@@ -246,11 +246,17 @@ fn parts_are_numbered_as_their_sources_give_them() {
 fn a_unit_goes_to_the_tray_or_the_bin_and_its_sensor_sees_it() {
     let mut b = bench();
     b.load(0);
+    let seen = |b: &Bench| {
+        ["load", "press", "close", "test"].map(|s| b.quantity(&format!("di.{s}.nest_hub_present")) == 1.0)
+    };
+    assert_eq!(seen(&b), [true, false, false, false], "only where the nest stands");
+    b.move_until("table", TEST, 300.0, |b| b.at("table") > 45.0);
+    assert_eq!(seen(&b), [false; 4], "no station sees a nest between two of them");
     b.move_to("table", TEST, 300.0);
-    assert_eq!(b.quantity("di.nest_hub_present"), 1.0);
+    assert_eq!(seen(&b), [false, false, false, true]);
     assert!(b.at_pose(1, "test", true));
     b.run(1);
-    assert_eq!(b.quantity("di.nest_hub_present"), 0.0);
+    assert_eq!(seen(&b), [false; 4]);
     assert_eq!(b.quantity("di.good_pocket_filled"), 0.0);
     b.at_pocket(1, "good_tray", 0, false);
     b.run(1);

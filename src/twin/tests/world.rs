@@ -268,12 +268,12 @@ fn elapsed_time_is_made_up_only_within_its_bound() {
 #[test]
 fn the_segment_of_the_cell_answers_frames() {
     let mut rig = Rig::new(7);
-    assert_eq!(rig.world.segment().len(), 8);
+    assert_eq!(rig.world.segment().len(), 9);
     // BRD of register 0x0000, two bytes: every SubDevice counts.
     let mut frame = vec![0xFF; 6];
     frame.extend([0x02, 0, 0, 0, 0, 1, 0x88, 0xA4, 14, 0x10, 7, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
     assert!(rig.world.process(&mut frame, TimeNs(0)).is_some());
-    assert_eq!(u16::from_le_bytes([frame[28], frame[29]]), 8, "working counter");
+    assert_eq!(u16::from_le_bytes([frame[28], frame[29]]), 9, "working counter");
     rig.world.set_power(0, false);
     assert_eq!(rig.world.process(&mut frame, TimeNs(0)), None);
 }
