@@ -15,7 +15,8 @@ use cellwright_model::packml::{CellCommand, CellMode};
 use cellwright_model::plan::Plan;
 use cellwright_model::robot::{RobotReply, RobotRequest, RobotState};
 use cellwright_model::{
-    AnalogId, CameraId, InputId, JobId, RequestId, RobotId, ScannerId, StepIx, TimeNs, TrayId, UnitId,
+    AnalogId, AxisId, CameraId, InputId, JobId, OutputId, RequestId, RobotId, ScannerId, StepIx, TimeNs,
+    TrayId, UnitId,
 };
 
 use crate::record::Transaction;
@@ -126,6 +127,26 @@ pub enum Input {
     Acknowledge { alarm: u32, by: Source },
     /// A person has seen every alarm that is active.
     AcknowledgeAll { by: Source },
+    /// Something done by hand; taken in mode Manual, in Stopped only.
+    Manual { request: ManualRequest, by: Source },
+}
+
+/// What a person does by hand. A jog belongs to the one ([`Source`]) that began it: only they renew it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ManualRequest {
+    /// Begins to move an axis towards an end of its travel, at `share` (above 0, up to 1) of the reduced
+    /// speed of the cell file. It goes on for [`crate::JOG_WINDOW`], and as long as it is renewed.
+    Jog { axis: AxisId, positive: bool, share: f64 },
+    /// The key is still held. Not answered; without a jog of this person nothing happens.
+    Renew,
+    /// The key was let go: jerk-limited to rest. Not answered.
+    Release,
+    /// The person's client is gone: to rest, and the drives off that were switched on for it. Not answered.
+    Leave,
+    /// Writes an output that is not the panel's. What is out of its off state goes there when the mode ends.
+    Output { output: OutputId, on: bool },
+    /// Opens or closes a gripper.
+    Grip { robot: RobotId, close: bool },
 }
 
 /// Answer of a camera or scanner.
@@ -221,6 +242,8 @@ pub enum Answered {
     Material(TrayId),
     Alarm(u32),
     Alarms,
+    /// In words: `jog press_z +`.
+    Manual(String),
 }
 
 impl core::fmt::Display for Answered {
@@ -233,6 +256,7 @@ impl core::fmt::Display for Answered {
             Answered::Material(tray) => write!(f, "material of tray {}", tray.0),
             Answered::Alarm(id) => write!(f, "acknowledgement of alarm {id}"),
             Answered::Alarms => f.write_str("acknowledgement of all alarms"),
+            Answered::Manual(what) => f.write_str(what),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::branch::Flow;
 use crate::branch_chart::BranchState;
 use crate::cell_chart::{CellMachine, Intent, Trigger};
 use crate::ledger::Cx;
+use crate::manual::Manual;
 use crate::parts::Parts;
 use crate::record::Record;
 use crate::resources::Resources;
@@ -49,6 +50,7 @@ pub(crate) struct Core {
     pub(crate) ng_in_row: u16,
     pub(crate) reconcile: Option<RequestId>,
     pub(crate) store_fault: Option<String>,
+    pub(crate) manual: Manual,
     violated: BTreeSet<String>,
     powered: bool,
     /// Transitions that no table has, and rounds without an end: program errors.
@@ -73,6 +75,7 @@ impl Core {
             ng_in_row: 0,
             reconcile: None,
             store_fault: None,
+            manual: Manual::default(),
             violated: BTreeSet::new(),
             powered: false,
             program_errors: 0,
@@ -153,6 +156,9 @@ impl Core {
     pub(crate) fn react(&mut self, cx: &mut Cx<'_>, fault: &MachineFault) {
         self.raise(cx, fault);
         let cause = format!("{}: {}", fault.code, fault.cause);
+        if fault.class >= FaultClass::Hold {
+            self.manual.end(cx, Err(fault.code.clone()));
+        }
         let command = |c| Trigger::Command(c);
         match fault.class {
             FaultClass::Abort => {
@@ -270,6 +276,7 @@ impl Core {
 
     /// Units, demands and acting states answer each other until nothing moves.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>) {
+        self.poll_manual(cx);
         for _ in 0..ROUNDS_MAX {
             let mut moved = self.poll_units(cx);
             moved |= self.produce(cx);
@@ -439,7 +446,9 @@ impl Core {
         let from = self.state();
         let cause = format!("{} by {} ({})", command.name(), by.who, by.from);
         let result = self.permit(cx, command).and_then(|()| {
-            match self.trigger(cx, Trigger::Command(command), &cause) {
+            // What is moved by hand in Stopped is stopped all the same.
+            let by_hand = command == CellCommand::Stop && self.manual.end(cx, Ok(cause.clone()));
+            match self.trigger(cx, Trigger::Command(command), &cause) || by_hand {
                 true => Ok(()),
                 false => Err(format!("{} is not taken in {}", command.name(), from.name())),
             }
@@ -478,6 +487,9 @@ impl Core {
             return Err(format!("mode {} does not have the state {}", self.mode.name(), to.name()));
         }
         match command {
+            CellCommand::Reset if self.manual.busy() => {
+                Err("what was moved or switched by hand is not taken back yet: try again in a moment".into())
+            }
             CellCommand::Clear if cx.machine.fresh() && !cx.machine.rt.safety_ok => {
                 Err(format!("safety inputs {}", acting::safety_cause(cx)))
             }

@@ -129,6 +129,7 @@ impl Core {
             }
             Input::Acknowledge { alarm, by } => self.acknowledge(cx, alarm, &by),
             Input::AcknowledgeAll { by } => self.acknowledge_all(cx, &by),
+            Input::Manual { request, by } => self.manual_request(cx, request, by),
             // Time and conditions are looked at after every input.
             Input::Timer(_) | Input::Tick => {}
         }

@@ -110,6 +110,13 @@ impl Ledger {
         Some(ended)
     }
 
+    /// How these end does not matter any more.
+    pub(crate) fn forget_jobs(&mut self, jobs: impl IntoIterator<Item = JobId>) {
+        for id in jobs {
+            self.jobs.remove(&id);
+        }
+    }
+
     /// The reply, once; its entry is gone then.
     pub(crate) fn take_reply(&mut self, id: RequestId) -> Option<Reply> {
         let reply = self.requests.get_mut(&id)?.take()?;

@@ -22,6 +22,7 @@ pub mod draw;
 mod engine;
 pub mod judge;
 mod ledger;
+mod manual;
 mod messages;
 mod ops;
 mod panel;
@@ -38,12 +39,13 @@ mod unit;
 mod validate;
 
 pub use api::{
-    Alarm, Answered, DeviceReply, DeviceValue, Input, Machine, MachineFault, Order, Output, Question,
-    QuestionKind, Source, Ticket, TimerId,
+    Alarm, Answered, DeviceReply, DeviceValue, Input, Machine, MachineFault, ManualRequest, Order, Output,
+    Question, QuestionKind, Source, Ticket, TimerId,
 };
 pub use branch::{ABORT, REJECT, REMOVE, RETRY};
 pub use core::mask;
 pub use engine::{Engine, EngineConfig, EngineError};
+pub use manual::{JOG_WINDOW, ManualStatus};
 pub use parts::{Leftover, TrayState};
 pub use reconcile::REMOVED;
 pub use status::{BranchStatus, OrderStatus, Status, UnitStatus};

@@ -11,6 +11,7 @@ use crate::branch_chart::BranchState;
 use crate::cell_chart::{self, Trigger};
 use crate::core::mask;
 use crate::engine::Engine;
+use crate::manual::ManualStatus;
 use crate::ops::Op;
 use crate::parts::TrayState;
 use crate::resources::{Blocked, BranchKey};
@@ -29,6 +30,8 @@ pub struct Status {
     pub questions: Vec<Question>,
     /// Place = tray.
     pub trays: Vec<TrayState>,
+    /// What is under way by hand.
+    pub manual: ManualStatus,
 }
 
 /// How far an order is.
@@ -88,6 +91,7 @@ impl Engine {
             alarms: self.core.alarms.active().to_vec(),
             questions: asked.filter(|a| a.answer.is_none()).map(|a| a.question.clone()).collect(),
             trays: self.core.parts.trays.clone(),
+            manual: self.core.manual.status(),
         }
     }
 

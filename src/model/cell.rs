@@ -37,6 +37,7 @@ pub struct Cell {
     pub safety: Vec<InputId>,
     /// Sequences of acting states.
     pub sequences: Sequences,
+    pub manual: ManualLimits,
     pub panel: Panel,
     pub equipment: Vec<Equipment>,
     /// Ng units in a row after which the cell holds.
@@ -305,6 +306,20 @@ pub struct Sequences {
     pub robots_home: Vec<RobotId>,
     /// Conditions of `starting` (air on).
     pub start_when: Option<Expr>,
+}
+
+/// What may be done by hand in mode Manual.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ManualLimits {
+    /// Reduced speed, as a share of each axis's maximum; at most [`crate::limits::MANUAL_SPEED_MAX`].
+    pub speed: f64,
+}
+
+/// A tenth of each axis's maximum.
+impl Default for ManualLimits {
+    fn default() -> ManualLimits {
+        ManualLimits { speed: 0.1 }
+    }
 }
 
 /// Panel: light tower and buzzer outputs by state; buttons (a later issue acts on them).

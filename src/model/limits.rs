@@ -27,3 +27,7 @@ pub const STEPS_MAX: usize = 10_000;
 pub const JOINTS: usize = 6;
 /// Events that wait for their commit before the cell opens no further unit.
 pub const OUTBOX_BACKLOG_MAX: usize = 10_000;
+/// Reduced speed of mode Manual as a share of an axis's maximum: at a quarter a person who sees something
+/// go wrong still lets go in time. It protects nobody: speed that must be limited for a person's sake is
+/// limited by the safety controller.
+pub const MANUAL_SPEED_MAX: f64 = 0.25;

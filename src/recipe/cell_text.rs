@@ -10,7 +10,7 @@ mod places;
 mod robots;
 mod taught;
 
-use cellwright_model::cell::{Cell, Panel, Sequences};
+use cellwright_model::cell::{Cell, ManualLimits, Panel, Sequences};
 use cellwright_model::{Dimension, DurationNs, limits};
 
 use crate::code::Code;
@@ -116,6 +116,7 @@ fn empty_cell() -> Cell {
             robots_home: Vec::new(),
             start_when: None,
         },
+        manual: ManualLimits::default(),
         panel: Panel::default(),
         equipment: Vec::new(),
         consecutive_ng_max: 0,
@@ -154,6 +155,7 @@ fn cell(d: &mut Decoder<'_>, root: &Node) -> Option<Cell> {
     places::leak_testers(d, &mut f, &mut cell);
     places::trays(d, &mut f, &mut cell);
     sequences(d, &mut f, &mut cell);
+    cell.manual = manual(d, &mut f);
     cell.panel = panel(d, &mut f, &cell);
     f.finish(d);
     Some(cell)
@@ -275,6 +277,23 @@ fn share(d: &mut Decoder<'_>, node: &Node) -> Option<f64> {
         return None;
     }
     Some(value)
+}
+
+fn manual(d: &mut Decoder<'_>, f: &mut Fields<'_>) -> ManualLimits {
+    let mut manual = ManualLimits::default();
+    let Some(mut m) = f.opt("manual", d, |d, n| d.fields(n)) else { return manual };
+    let max = limits::MANUAL_SPEED_MAX;
+    let speed = m.req("speed", d, |d, n| {
+        let value = d.positive(n, Dimension::Ratio)?;
+        if value > max {
+            let message = format!("{} % is no reduced speed", value * 100.0);
+            d.sink.error(Code::OutOfRange, n.span, message, format!("at most {} %", max * 100.0));
+        }
+        Some(value)
+    });
+    m.finish(d);
+    manual.speed = speed.unwrap_or(manual.speed);
+    manual
 }
 
 fn panel(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Panel {

@@ -24,6 +24,7 @@ fn reads_the_embedded_cell() {
     assert_eq!(cell.robots[0].pose("load.above").unwrap()[1], -70.0);
     assert_eq!(cell.sequences.homing_order.len(), 4);
     assert_eq!(cell.table.as_ref().map(|t| t.axis), Some(AxisId(3)));
+    assert_eq!(cell.manual.speed, 0.1);
     assert_eq!(cell.hash.len(), 64);
 }
 
@@ -73,6 +74,9 @@ fn wrong_cells() {
         ("equipment: LC-0231 }", "equipment: «LC-0232 }", "R0318"),
         ("safety: [estop_ok, guard_ok]", "safety: [estop_ok, «gard_ok]", "R0303"),
         ("safety: [estop_ok, guard_ok]", "safety: «[]", "R0109"),
+        ("manual: { speed: 10 % }", "manual: { speed: «26 % }", "R0112"),
+        ("manual: { speed: 10 % }", "manual: { speed: «0 % }", "R0207"),
+        ("manual: { speed: 10 % }", "manual: { «sped: 10 % }", "R0105"),
         ("safety: [estop_ok, guard_ok]", "safety: [estop_ok, «estop_ok]", "R0107"),
         ("axes: [press_z] }", "axes: [«pres_z] }", "R0302"),
         ("velocity: 300 deg/s\n", "velocity: «400 deg/s\n", "R0703"),

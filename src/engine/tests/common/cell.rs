@@ -142,6 +142,7 @@ pub(crate) fn cell() -> Cell {
             robots_home: vec![ROBOT],
             start_when: Some(Expr::Input(AIR)),
         },
+        manual: ManualLimits::default(),
         panel: Panel { green: Some(LAMP), ..Panel::default() },
         equipment: vec![],
         consecutive_ng_max: 3,

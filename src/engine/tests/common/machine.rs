@@ -22,6 +22,8 @@ struct Move {
     to: f64,
     result: JobResult,
     held: bool,
+    /// au for each millisecond; `None`: there in one step at the end.
+    glide: Option<f64>,
 }
 
 /// The engine with a machine around it.
@@ -64,6 +66,10 @@ pub(crate) struct Bench {
     pub(crate) bring_ups: u32,
     /// No valid inputs are received.
     pub(crate) stale: bool,
+    /// Plain moves go at their velocity, and rest at once where they are stopped.
+    pub(crate) gliding: bool,
+    /// Motions are not cancelled.
+    pub(crate) deaf: bool,
 }
 
 pub(crate) fn who() -> Source {
@@ -112,6 +118,8 @@ impl Bench {
             robot_dead: false,
             bring_ups: 0,
             stale: false,
+            gliding: false,
+            deaf: false,
         };
         bench.material(c::SOURCE, "HUB", "H-1");
         bench.material(c::LANE, "CAN", "C-1");
@@ -386,8 +394,11 @@ impl Bench {
                 }
                 self.event(job, plain);
             }
-            RtOp::MoveTo { axis, target_au, .. } => {
+            RtOp::MoveTo { axis, target_au, velocity_au_s } => {
                 self.begin(job, axis, target_au, result(JobEnd::Target, target_au));
+                if let Some(last) = self.moves.last_mut().filter(|_| self.gliding) {
+                    last.glide = Some(velocity_au_s / 1_000.0);
+                }
             }
             RtOp::ApproachUntil { axis, approach } => {
                 let asked = match approach.until {
@@ -401,6 +412,7 @@ impl Bench {
                 self.begin(job, axis, at, result(end, at));
             }
             RtOp::Tighten { axis, .. } => self.begin(job, axis, 90.0, result(JobEnd::Target, 90.0)),
+            RtOp::Cancel { .. } if self.deaf => {}
             RtOp::Cancel { axis } => {
                 let (gone, kept): (Vec<_>, Vec<_>) =
                     core::mem::take(&mut self.moves).into_iter().partition(|m| m.axis == axis);
@@ -419,7 +431,12 @@ impl Bench {
                 self.event(job, plain);
             }
             RtOp::CaptureEnd { capture } => self.end_capture(job, capture, plain),
-            RtOp::Disable { .. } => self.event(job, plain),
+            RtOp::Disable { axes } => {
+                for (i, axis) in self.rt.axes.iter_mut().enumerate() {
+                    axis.enabled &= axes >> i & 1 == 0;
+                }
+                self.event(job, plain);
+            }
         }
         self.update_rest();
     }
@@ -442,14 +459,20 @@ impl Bench {
     }
 
     fn begin(&mut self, job: JobId, axis: AxisId, to: f64, result: JobResult) {
-        self.moves.push(Move { job, axis, left_ms: 40, to, result, held: false });
+        self.moves.push(Move { job, axis, left_ms: 40, to, result, held: false, glide: None });
     }
 
     fn work_moves(&mut self) {
         let mut done = vec![];
         for m in &mut self.moves {
-            if !m.held && !self.stuck {
-                m.left_ms -= 1;
+            match m.glide {
+                _ if m.held || self.stuck => {}
+                None => m.left_ms -= 1,
+                Some(most) => {
+                    let actual = &mut self.rt.axes[m.axis.index()].actual_au;
+                    *actual += (m.to - *actual).clamp(-most, most);
+                    m.left_ms = u64::from(*actual != m.to);
+                }
             }
             if m.left_ms == 0 {
                 done.push(m.clone());

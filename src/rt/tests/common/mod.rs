@@ -8,7 +8,8 @@ use cellwright_analog_in::driver::AnalogInput4;
 use cellwright_digital_io::driver::{DigitalInput16, DigitalOutput16};
 use cellwright_driver_api::cyclic::CyclicDriver;
 use cellwright_model::cell::{
-    Analog, Axis, AxisKind, Cell, DeviceKind, DigitalInput, DigitalOutput, Panel, Sequences, SubDevice,
+    Analog, Axis, AxisKind, Cell, DeviceKind, DigitalInput, DigitalOutput, ManualLimits, Panel, Sequences,
+    SubDevice,
 };
 use cellwright_model::job::{RtCommand, RtEvent, RtEventKind, RtOp, RtStatus, UrgentWord};
 use cellwright_model::{Dimension, DurationNs, InputId, JobId, TimeNs};
@@ -72,6 +73,7 @@ pub fn cell() -> Cell {
             robots_home: vec![],
             start_when: None,
         },
+        manual: ManualLimits::default(),
         panel: Panel::default(),
         equipment: vec![],
         consecutive_ng_max: 5,

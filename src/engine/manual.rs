@@ -1,0 +1,639 @@
+//! Mode Manual: a person moves an axis, sets an output, opens or closes a gripper; in Stopped only.
+//!
+//! *Jog*: a move that lasts while somebody holds a key. Whoever holds it says so again and again
+//! ([`ManualRequest::Renew`]); once that stays out for [`JOG_WINDOW`], the axis comes to rest. *Way*: how far
+//! a jog may go; it is looked at again with every input. Cobots are moved by their own pendants, not here.
+
+use cellwright_model::cell::{Axis, AxisClear, Cell};
+use cellwright_model::job::{Refusal, RtOp};
+use cellwright_model::outcome::FaultClass;
+use cellwright_model::packml::{CellMode, CellState};
+use cellwright_model::robot::{RobotCommand, RobotReply};
+use cellwright_model::{AxisId, DurationNs, JobId, OutputId, RequestId, RobotId, TimeNs};
+
+use crate::acting::not_at_rest;
+use crate::alarms;
+use crate::api::{Answered, MachineFault, ManualRequest, Output, Source};
+use crate::core::Core;
+use crate::ledger::{Cx, JobEnded, Reply};
+use crate::messages::{refusal_word, robot_word};
+use crate::record::Record;
+use crate::station::AT_STATION_AU;
+
+/// A jog that nobody renews for so long comes to rest: a terminal repeats a held key about 30 times a
+/// second, and begins to after a quarter of a second at the latest.
+pub const JOG_WINDOW: DurationNs = DurationNs::from_millis(250);
+/// Drives that were switched on for a jog go off so long after the last one.
+const IDLE_MAX: DurationNs = DurationNs::from_millis(5_000);
+/// At reduced speed every axis rests well within this; else it is not under control.
+const REST_WITHIN: DurationNs = DurationNs::from_millis(5_000);
+/// An output is written within its next valid cycle.
+const OUTPUT_WITHIN: DurationNs = DurationNs::from_millis(500);
+/// Outputs and grippers under way at once: the hands of a few people; full: refused.
+const ACTS_MAX: usize = 8;
+/// A cobot is at home within this of each joint's value (degrees).
+const AT_HOME_DEG: f64 = 2.0;
+/// Nearer to the end of its way than this many encoder counts an axis is there.
+const AT_END_COUNTS: f64 = 2.0;
+
+/// What is under way by hand, and what of it has to be taken back.
+#[derive(Debug, Default)]
+pub(crate) struct Manual {
+    jog: Option<Jog>,
+    acts: Vec<Act>,
+    /// Axes whose drives were switched on for a jog, bit = axis index.
+    enabled: u64,
+    disable: Option<JobId>,
+    /// Outputs that are not in their off state because somebody set them, bit = output index.
+    left: u64,
+    restore: Option<JobId>,
+    /// When the last jog ended, and whether its person is gone since.
+    rested: TimeNs,
+    deserted: bool,
+    last: Option<String>,
+}
+
+/// What people see of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ManualStatus {
+    /// The axis that is moved, and by whom.
+    pub jog: Option<(AxisId, String)>,
+    /// Axes whose drives are on for it, bit = axis index.
+    pub enabled: u64,
+    /// Outputs that it left out of their off state, bit = output index.
+    pub outputs: u64,
+    /// How what was done last came out, in words.
+    pub last: Option<String>,
+}
+
+#[derive(Debug)]
+struct Jog {
+    axis: AxisId,
+    positive: bool,
+    velocity_au_s: f64,
+    by: Source,
+    what: String,
+    from_au: f64,
+    renewed: TimeNs,
+    /// Where the move under way ends.
+    target_au: f64,
+    phase: Phase,
+    ending: Option<Ending>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The next job is to be sent.
+    Next,
+    Enabling(JobId),
+    Moving(JobId),
+}
+
+/// It is to come to rest, or has.
+#[derive(Debug)]
+struct Ending {
+    /// As a person would wish (`Ok`) or not.
+    why: Result<String, String>,
+    cancel: Option<JobId>,
+    deadline: TimeNs,
+}
+
+/// An output or a gripper under way.
+#[derive(Debug)]
+struct Act {
+    what: String,
+    by: Source,
+    doing: Doing,
+    deadline: TimeNs,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Doing {
+    Output { output: OutputId, on: bool, job: JobId },
+    Grip(RequestId),
+}
+
+impl Manual {
+    pub(crate) fn status(&self) -> ManualStatus {
+        ManualStatus {
+            jog: self.jog.as_ref().map(|j| (j.axis, j.by.who.clone())),
+            enabled: self.enabled,
+            outputs: self.left,
+            last: self.last.clone(),
+        }
+    }
+
+    /// Something of it is still to be taken back.
+    pub(crate) fn busy(&self) -> bool {
+        self.jog.is_some() || !self.acts.is_empty() || self.enabled != 0 || self.left != 0
+    }
+
+    /// Brings a jog to rest. `false`: there is none.
+    pub(crate) fn end(&mut self, cx: &mut Cx<'_>, why: Result<String, String>) -> bool {
+        let Some(jog) = &mut self.jog else { return false };
+        if jog.ending.is_none() {
+            let deadline = cx.now + REST_WITHIN;
+            cx.wake_at(deadline);
+            jog.ending = Some(Ending { why, cancel: None, deadline });
+        }
+        true
+    }
+}
+
+impl Core {
+    /// Takes a request; those that begin something are answered and recorded either way.
+    pub(crate) fn manual_request(&mut self, cx: &mut Cx<'_>, request: ManualRequest, by: Source) {
+        match request {
+            ManualRequest::Renew => {
+                if let Some(jog) = self.manual.jog.as_mut().filter(|j| j.by == by) {
+                    jog.renewed = cx.now;
+                    cx.wake_at(cx.now + JOG_WINDOW);
+                }
+            }
+            ManualRequest::Release | ManualRequest::Leave => {
+                let leaves = request == ManualRequest::Leave;
+                let own = self.manual.jog.as_ref().is_some_and(|j| j.by == by);
+                if own {
+                    let why = if leaves { "its client went away" } else { "let go" };
+                    self.manual.end(cx, Ok(why.into()));
+                }
+                self.manual.deserted |= leaves && (own || self.manual.jog.is_none());
+            }
+            ManualRequest::Jog { axis, positive, share } => self.begin_jog(cx, axis, positive, share, by),
+            ManualRequest::Output { output, on } => self.begin_output(cx, output, on, by),
+            ManualRequest::Grip { robot, close } => self.begin_grip(cx, robot, close, by),
+        }
+    }
+
+    /// What every request needs. Errors: the reason in words.
+    fn by_hand(&self, cx: &Cx<'_>) -> Result<(), String> {
+        let (mode, state) = (self.mode, self.state());
+        if mode != CellMode::Manual {
+            return Err(format!("the mode is {}: change to Manual first", mode.name()));
+        }
+        if state != CellState::Stopped {
+            return Err(format!("the cell is in {}: by hand only in Stopped, after Clear", state.name()));
+        }
+        if !cx.machine.rt.safety_ok {
+            return Err(format!("safety inputs {}", crate::acting::safety_cause(cx)));
+        }
+        if !cx.machine.fresh() || !cx.urgent_applied() {
+            return Err("the inputs are not fresh".into());
+        }
+        match &self.store_fault {
+            Some(cause) => Err(format!("the store cannot be written: {cause}")),
+            None => Ok(()),
+        }
+    }
+
+    fn begin_jog(&mut self, cx: &mut Cx<'_>, axis: AxisId, positive: bool, share: f64, by: Source) {
+        let name =
+            cx.cell.axes.get(axis.index()).map_or_else(|| format!("axis {}", axis.0), |a| a.name.clone());
+        let what = format!("jog {name} {}", if positive { "+" } else { "-" });
+        match self.new_jog(cx, axis, positive, share, by.clone(), what.clone()) {
+            Ok(jog) => {
+                self.manual.deserted = false;
+                self.manual.jog = Some(jog);
+                cx.wake_at(cx.now + JOG_WINDOW);
+                answered(cx, what, by, Ok(()));
+            }
+            Err(why) => answered(cx, what, by, Err(why)),
+        }
+    }
+
+    fn new_jog(
+        &self,
+        cx: &Cx<'_>,
+        axis: AxisId,
+        positive: bool,
+        share: f64,
+        by: Source,
+        what: String,
+    ) -> Result<Jog, String> {
+        self.by_hand(cx)?;
+        if let Some(jog) = &self.manual.jog {
+            return Err(format!("one axis at a time: `{}` by {} has not ended", jog.what, jog.by.who));
+        }
+        let described = cx.cell.axes.get(axis.index()).ok_or("there is no such axis")?;
+        if !(share > 0.0 && share <= 1.0) {
+            return Err(format!("a share of {share} of the reduced speed: above 0 and up to 1"));
+        }
+        way(cx, axis, positive)?;
+        let of_table = cx.cell.table.as_ref().filter(|t| t.axis == axis).map(|t| t.velocity);
+        let reduced = described.velocity_max * cx.cell.manual.speed;
+        Ok(Jog {
+            axis,
+            positive,
+            velocity_au_s: share * reduced.min(of_table.unwrap_or(f64::INFINITY)),
+            by,
+            what,
+            from_au: actual(cx, axis),
+            renewed: cx.now,
+            target_au: f64::NAN,
+            phase: Phase::Next,
+            ending: None,
+        })
+    }
+
+    fn begin_output(&mut self, cx: &mut Cx<'_>, output: OutputId, on: bool, by: Source) {
+        let described = cx.cell.digital_outputs.get(output.index());
+        let name = described.map_or_else(|| format!("output {}", output.0), |o| o.name.clone());
+        let what = format!("set {name} {}", if on { "on" } else { "off" });
+        let panel = &cx.cell.panel;
+        let of_panel = [panel.green, panel.amber, panel.red, panel.buzzer].contains(&Some(output));
+        let may = self.by_hand(cx).and_then(|()| match described {
+            None => Err("there is no such output".into()),
+            Some(_) if of_panel => Err("the panel's lamps and buzzer show what the cell does".into()),
+            Some(_) if self.manual.acts.len() >= ACTS_MAX => Err("too much is under way".into()),
+            Some(_) => Ok(()),
+        });
+        if let Err(why) = may {
+            return answered(cx, what, by, Err(why));
+        }
+        let deadline = cx.now + OUTPUT_WITHIN;
+        cx.wake_at(deadline);
+        let doing = Doing::Output { output, on, job: cx.job(set(output, on)) };
+        answered(cx, what.clone(), by.clone(), Ok(()));
+        self.manual.acts.push(Act { what, by, doing, deadline });
+    }
+
+    fn begin_grip(&mut self, cx: &mut Cx<'_>, robot: RobotId, close: bool, by: Source) {
+        let described = cx.cell.robots.get(robot.index());
+        let name = described.map_or_else(|| format!("cobot {}", robot.0), |r| r.name.clone());
+        let what = format!("{} the gripper of {name}", if close { "close" } else { "open" });
+        let may = self.by_hand(cx).and_then(|()| match described {
+            None => Err("there is no such cobot".into()),
+            Some(_) if cx.ledger.robots_busy() => Err("a cobot has not answered yet".into()),
+            Some(_) if self.manual.acts.len() >= ACTS_MAX => Err("too much is under way".into()),
+            Some(r) => Ok(r.answer_timeout),
+        });
+        match may {
+            Err(why) => answered(cx, what, by, Err(why)),
+            Ok(timeout) => {
+                let deadline = cx.now + timeout;
+                cx.wake_at(deadline);
+                let doing = Doing::Grip(cx.robot(robot, RobotCommand::Grip { close }));
+                answered(cx, what.clone(), by.clone(), Ok(()));
+                self.manual.acts.push(Act { what, by, doing, deadline });
+            }
+        }
+    }
+
+    /// Looks at what is under way, after every input.
+    pub(crate) fn poll_manual(&mut self, cx: &mut Cx<'_>) {
+        if !self.manual.busy() {
+            return;
+        }
+        if matches!(self.state(), CellState::Aborting | CellState::Aborted) {
+            return self.drop_manual(cx);
+        }
+        if let Some(fault) = self.poll_jog(cx) {
+            return self.react(cx, &fault);
+        }
+        self.poll_acts(cx);
+        self.take_back(cx);
+    }
+
+    /// An abort takes everything back by itself: axes to rest, drives off, outputs in their off state.
+    fn drop_manual(&mut self, cx: &mut Cx<'_>) {
+        let mut manual = core::mem::take(&mut self.manual);
+        self.manual.last = manual.last.take();
+        let state = self.state().name();
+        if let Some(jog) = manual.jog {
+            let why = jog.ending.map_or(Err(state.to_string()), |e| e.why);
+            self.manual.last = Some(record_end(cx, jog.axis, jog.what, jog.by, jog.from_au, why));
+        }
+        for act in manual.acts {
+            self.manual.last = Some(act_ended(cx, act, Err(format!("the cell is in {state}"))));
+        }
+    }
+
+    fn poll_jog(&mut self, cx: &mut Cx<'_>) -> Option<MachineFault> {
+        if let Some(why) = self.why_end(cx) {
+            self.manual.end(cx, why);
+        }
+        let jog = self.manual.jog.as_mut()?;
+        if jog.ending.as_ref().is_some_and(|e| cx.now >= e.deadline) {
+            return Some(not_at_rest(FaultClass::Abort));
+        }
+        let ended = match jog.phase {
+            Phase::Next => jog.next(cx, &mut self.manual.enabled, self.manual.disable.is_some()),
+            Phase::Enabling(job) | Phase::Moving(job) => jog.look(cx, job),
+        };
+        if let Some(jog) = self.manual.jog.take_if(|_| ended) {
+            cx.ledger.forget_jobs(jog.ending.as_ref().and_then(|e| e.cancel));
+            let why = jog.ending.map_or_else(|| Ok("at the end of its way".into()), |e| e.why);
+            self.manual.last = Some(record_end(cx, jog.axis, jog.what, jog.by, jog.from_au, why));
+            self.manual.rested = cx.now;
+            cx.wake_at(cx.now + IDLE_MAX);
+        }
+        None
+    }
+
+    /// Why a jog that goes on may not.
+    fn why_end(&self, cx: &Cx<'_>) -> Option<Result<String, String>> {
+        let jog = self.manual.jog.as_ref().filter(|j| j.ending.is_none())?;
+        if cx.now >= jog.renewed + JOG_WINDOW {
+            return Some(Ok(format!("not renewed for {} ms", JOG_WINDOW.0 / 1_000_000)));
+        }
+        if self.mode != CellMode::Manual || self.state() != CellState::Stopped {
+            return Some(Ok(format!("mode {}, {}", self.mode.name(), self.state().name())));
+        }
+        table_blocked(cx, jog.axis).or_else(|| left_alone(cx, jog)).map(Err)
+    }
+
+    fn poll_acts(&mut self, cx: &mut Cx<'_>) {
+        let acts = core::mem::take(&mut self.manual.acts);
+        for mut act in acts {
+            match act.look(cx) {
+                None => self.manual.acts.push(act),
+                Some(result) => {
+                    if let (Doing::Output { output, on, .. }, Ok(())) = (act.doing, &result) {
+                        self.note_output(cx.cell, output, on);
+                    }
+                    self.manual.last = Some(act_ended(cx, act, result));
+                }
+            }
+        }
+    }
+
+    fn note_output(&mut self, cell: &Cell, output: OutputId, on: bool) {
+        let bit = 1u64.checked_shl(u32::from(output.0)).unwrap_or(0);
+        let off = cell.digital_outputs.get(output.index()).is_some_and(|o| o.off_state);
+        self.manual.left = if on == off { self.manual.left & !bit } else { self.manual.left | bit };
+    }
+
+    /// Drives that rest long enough go off; when the mode has ended, at once, and the outputs too.
+    fn take_back(&mut self, cx: &mut Cx<'_>) {
+        let left_mode = self.mode != CellMode::Manual;
+        let manual = &mut self.manual;
+        if let Some(ended) = manual.disable.and_then(|job| cx.ledger.take_job(job)) {
+            manual.disable = None;
+            if !again(&ended) {
+                manual.enabled = 0;
+            }
+        }
+        let idle = left_mode || manual.deserted || cx.now >= manual.rested + IDLE_MAX;
+        if manual.enabled != 0 && manual.jog.is_none() && manual.disable.is_none() && idle {
+            manual.disable = Some(cx.job(RtOp::Disable { axes: manual.enabled }));
+        }
+        if let Some(ended) = manual.restore.and_then(|job| cx.ledger.take_job(job)) {
+            manual.restore = None;
+            if !again(&ended) {
+                manual.left = 0;
+            }
+        }
+        if left_mode && manual.left != 0 && manual.acts.is_empty() && manual.restore.is_none() {
+            let (mask, value) = (manual.left, off_states(cx.cell) & manual.left);
+            manual.restore = Some(cx.job(RtOp::SetOutputs { mask, value }));
+        }
+    }
+}
+
+impl Jog {
+    /// Sends the next job. `true`: it has ended instead.
+    fn next(&mut self, cx: &mut Cx<'_>, enabled: &mut u64, disabling: bool) -> bool {
+        if self.ending.is_some() {
+            return true;
+        }
+        // What is being switched off is waited for.
+        if disabling {
+            return false;
+        }
+        let bit = 1u64.checked_shl(u32::from(self.axis.0)).unwrap_or(0);
+        if !cx.machine.rt.axes.get(self.axis.index()).is_some_and(|a| a.enabled) {
+            *enabled |= bit;
+            self.phase = Phase::Enabling(cx.job(RtOp::Enable { axes: bit }));
+            return false;
+        }
+        match way(cx, self.axis, self.positive) {
+            Ok(target_au) => {
+                let (axis, velocity_au_s) = (self.axis, self.velocity_au_s);
+                self.target_au = target_au;
+                self.phase = Phase::Moving(cx.job(RtOp::MoveTo { axis, target_au, velocity_au_s }));
+                false
+            }
+            Err(why) => {
+                self.ending = Some(Ending { why: Err(why), cancel: None, deadline: cx.now + REST_WITHIN });
+                true
+            }
+        }
+    }
+
+    /// Looks at the job under way, and stops it if it is to end. `true`: it has ended.
+    fn look(&mut self, cx: &mut Cx<'_>, job: JobId) -> bool {
+        match cx.ledger.take_job(job) {
+            None => {
+                self.stop(cx);
+                false
+            }
+            Some(JobEnded::Done(_)) if matches!(self.phase, Phase::Moving(_)) => true,
+            Some(JobEnded::Done(_)) => {
+                self.phase = Phase::Next;
+                self.ending.is_some()
+            }
+            Some(ended) if again(&ended) => {
+                self.phase = Phase::Next;
+                self.ending.is_some()
+            }
+            Some(ended) => {
+                let why = match ended {
+                    JobEnded::Refused(why) => refusal_word(why),
+                    JobEnded::Fault(fault) => alarms::code(fault.kind).into(),
+                    _ => "stopped".into(),
+                };
+                let deadline = cx.now + REST_WITHIN;
+                self.ending.get_or_insert(Ending { why: Err(why), cancel: None, deadline });
+                true
+            }
+        }
+    }
+
+    /// Sends the cancel, once more if the ring had no room for it.
+    fn stop(&mut self, cx: &mut Cx<'_>) {
+        let Some(ending) = &mut self.ending else { return };
+        let refused = ending.cancel.and_then(|job| cx.ledger.take_job(job)).is_some_and(|e| again(&e));
+        if ending.cancel.is_none() || refused {
+            ending.cancel = Some(cx.job(RtOp::Cancel { axis: self.axis }));
+        }
+    }
+}
+
+impl Act {
+    /// How it ended, if it has.
+    fn look(&mut self, cx: &mut Cx<'_>) -> Option<Result<(), String>> {
+        let late = cx.now >= self.deadline;
+        match &mut self.doing {
+            Doing::Output { output, on, job } => match cx.ledger.take_job(*job) {
+                Some(JobEnded::Done(_)) => Some(Ok(())),
+                Some(ended) if again(&ended) && !late => {
+                    *job = cx.job(set(*output, *on));
+                    None
+                }
+                Some(JobEnded::Refused(why)) => Some(Err(refusal_word(why))),
+                Some(_) => Some(Err("the cycle did not do it".into())),
+                None if late => {
+                    cx.ledger.forget_jobs([*job]);
+                    Some(Err("the cycle did not do it in time".into()))
+                }
+                None => None,
+            },
+            Doing::Grip(id) => match cx.ledger.take_reply(*id) {
+                Some(Reply::Robot(RobotReply::Done { .. })) => Some(Ok(())),
+                Some(Reply::Robot(RobotReply::Rejected(why) | RobotReply::Faulted(why))) => {
+                    Some(Err(robot_word(why).into()))
+                }
+                Some(_) => Some(Err("stopped".into())),
+                None if late => {
+                    cx.ledger.forget_request(*id);
+                    Some(Err("the cobot did not answer in time".into()))
+                }
+                None => None,
+            },
+        }
+    }
+}
+
+/// A job that did not begin and may be sent again: a full ring, inputs that are stale for a moment, an
+/// axis that is not through with the job before.
+fn again(ended: &JobEnded) -> bool {
+    matches!(ended, JobEnded::Refused(Refusal::Busy | Refusal::StaleInput | Refusal::AxisBusy))
+}
+
+fn set(output: OutputId, on: bool) -> RtOp {
+    let mask = 1u64.checked_shl(u32::from(output.0)).unwrap_or(0);
+    RtOp::SetOutputs { mask, value: if on { mask } else { 0 } }
+}
+
+fn off_states(cell: &Cell) -> u64 {
+    let on = cell.digital_outputs.iter().enumerate().filter(|(_, o)| o.off_state);
+    on.fold(0, |m, (i, _)| m | 1u64.checked_shl(i as u32).unwrap_or(0))
+}
+
+fn actual(cx: &Cx<'_>, axis: AxisId) -> f64 {
+    cx.machine.rt.axes.get(axis.index()).map_or(f64::NAN, |a| a.actual_au)
+}
+
+/// How far an axis may go by hand in this direction: to the end of its travel, or of the range in which it
+/// is out of the table's way. Errors: why it may not go at all.
+fn way(cx: &Cx<'_>, axis: AxisId, positive: bool) -> Result<f64, String> {
+    let described = cx.cell.axes.get(axis.index()).ok_or("there is no such axis")?;
+    if let Some(why) = table_blocked(cx, axis) {
+        return Err(why);
+    }
+    let at = actual(cx, axis);
+    let (mut lo, mut hi) = (described.travel_lo_au, described.travel_hi_au);
+    let mut narrowed = None;
+    if let (Some(range), Err(why)) = (clear_range(cx.cell, axis), stations_free(cx)) {
+        (lo, hi) = (lo.max(range.lo_au), hi.min(range.hi_au));
+        narrowed = Some(why);
+    }
+    let (end, left) = if positive { (hi, hi - at) } else { (lo, at - lo) };
+    if left > AT_END_COUNTS / described.counts_per_au {
+        return Ok(end);
+    }
+    Err(match narrowed {
+        Some(why) => {
+            let (name, at) = (&described.name, place(described, at));
+            format!("{name} at {at} may move only into {} while {why}", span(described, lo, hi))
+        }
+        None => format!("{} is at the end of its travel ({})", described.name, place(described, end)),
+    })
+}
+
+/// Why the table may not turn now; `None` for every other axis.
+fn table_blocked(cx: &Cx<'_>, axis: AxisId) -> Option<String> {
+    let table = cx.cell.table.as_ref().filter(|t| t.axis == axis)?;
+    let clear = |c: &&AxisClear| (c.lo_au..=c.hi_au).contains(&actual(cx, c.axis));
+    let Some(c) = table.clear_when.iter().find(|c| !clear(c)) else { return robots_home(cx).err() };
+    let other = cx.cell.axes.get(c.axis.index())?;
+    let (name, range) = (&other.name, span(other, c.lo_au, c.hi_au));
+    let at = place(other, actual(cx, c.axis));
+    Some(format!("{name} at {at} is in the table's way: bring it within {range} first"))
+}
+
+/// A move that leaves the range in which its axis is out of the table's way, once that is no longer permitted.
+fn left_alone(cx: &Cx<'_>, jog: &Jog) -> Option<String> {
+    let range = clear_range(cx.cell, jog.axis)?;
+    let leaves = if jog.positive { jog.target_au > range.hi_au } else { jog.target_au < range.lo_au };
+    if leaves { stations_free(cx).err() } else { None }
+}
+
+fn clear_range(cell: &Cell, axis: AxisId) -> Option<&AxisClear> {
+    cell.table.as_ref()?.clear_when.iter().find(|c| c.axis == axis)
+}
+
+/// An axis may reach into the stations now. Errors: why not.
+fn stations_free(cx: &Cx<'_>) -> Result<(), String> {
+    let Some(table) = &cx.cell.table else { return robots_home(cx) };
+    let pitch = 360.0 / f64::from(table.nests.max(1));
+    let turns = actual(cx, table.axis) / pitch;
+    let moving = cx.machine.rt.axes.get(table.axis.index()).is_none_or(|a| a.moving);
+    // Stations lie at multiples of the pitch (the cell file is checked for it).
+    if moving || (turns - turns.round()).abs() * pitch > AT_STATION_AU || turns.is_nan() {
+        return Err("the table stands between two stations".into());
+    }
+    robots_home(cx)
+}
+
+/// No cobot is where an axis or the table would meet it.
+fn robots_home(cx: &Cx<'_>) -> Result<(), String> {
+    for (robot, state) in cx.cell.robots.iter().zip(cx.machine.robots) {
+        let Some(home) = robot.pose("home") else { continue };
+        let there = home.iter().zip(&state.joints).all(|(a, b)| (a - b).abs() <= AT_HOME_DEG);
+        if state.moving || !there {
+            return Err(format!("{} is not at home: bring it there by its pendant", robot.name));
+        }
+    }
+    Ok(())
+}
+
+fn place(axis: &Axis, at: f64) -> String {
+    format!("{at:.3} {}", axis.unit())
+}
+
+fn span(axis: &Axis, lo: f64, hi: f64) -> String {
+    format!("{lo} .. {hi} {}", axis.unit())
+}
+
+/// How an output or a gripper came out, for the record and in words.
+fn act_ended(cx: &mut Cx<'_>, act: Act, result: Result<(), String>) -> String {
+    let what = format!("{} ended", act.what);
+    let told = match &result {
+        Ok(()) => format!("{}: done", act.what),
+        Err(why) => format!("{}: {why}", act.what),
+    };
+    cx.record(Record::Request { what, by: act.by, result });
+    told
+}
+
+fn record_end(
+    cx: &mut Cx<'_>,
+    axis: AxisId,
+    what: String,
+    by: Source,
+    from_au: f64,
+    why: Result<String, String>,
+) -> String {
+    let to_au = actual(cx, axis);
+    let way = cx
+        .cell
+        .axes
+        .get(axis.index())
+        .map_or_else(String::new, |a| format!("from {} to {}", place(a, from_au), place(a, to_au)));
+    let (words, result) = match why {
+        Ok(why) => (format!("{what} ended, {way}: {why}"), Ok(())),
+        Err(why) => (format!("{what} ended, {way}"), Err(why)),
+    };
+    let told = match &result {
+        Ok(()) => words.clone(),
+        Err(why) => format!("{words}: {why}"),
+    };
+    cx.record(Record::Request { what: words, by, result });
+    told
+}
+
+fn answered(cx: &mut Cx<'_>, what: String, by: Source, result: Result<(), String>) {
+    let ticket = cx.record(Record::Request { what: what.clone(), by: by.clone(), result: result.clone() });
+    cx.out.push(Output::Answered { request: Answered::Manual(what), by, result, ticket });
+}
