@@ -242,7 +242,7 @@ impl Controller {
         match output {
             Output::Rt(command) => self.command(command),
             Output::Urgent(urgent) => {
-                let epoch = self.ends.set_urgent(urgent.word);
+                let epoch = self.ends.set_urgent_but(urgent.word, urgent.except);
                 debug_assert_eq!(epoch, urgent.epoch, "the engine is the only one that sets the urgent word");
             }
             Output::BringUp => self.ends.request_bring_up(),

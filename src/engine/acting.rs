@@ -58,8 +58,10 @@ pub(crate) enum Acting {
     Starting {
         deadline: TimeNs,
     },
-    /// Steps come to where their policy lets them hold.
-    HoldingSteps,
+    /// Steps come to where their policy lets them hold; `finishing`: axes that may still move for that.
+    HoldingSteps {
+        finishing: u64,
+    },
     /// Urgent Hold is out.
     HoldingMotion {
         deadline: TimeNs,
@@ -198,7 +200,7 @@ impl Acting {
             }
             Acting::Nothing
             | Acting::AbortedUnits
-            | Acting::HoldingSteps
+            | Acting::HoldingSteps { .. }
             | Acting::HeldUnits
             | Acting::ResumedUnits { .. }
             | Acting::StoppedUnits
@@ -208,8 +210,11 @@ impl Acting {
         }
     }
 
-    pub(crate) fn hold_motion(cx: &mut Cx<'_>) -> Acting {
-        cx.urgent(UrgentWord::Hold);
+    /// Every step holds. `again`: the last word left axes alone that have finished since.
+    pub(crate) fn hold_motion(cx: &mut Cx<'_>, again: bool) -> Acting {
+        if again {
+            cx.urgent(UrgentWord::Hold);
+        }
         Acting::HoldingMotion { deadline: within(cx, REST_WITHIN) }
     }
 }
@@ -320,9 +325,10 @@ pub(crate) struct Homing {
 
 impl Homing {
     pub(crate) fn new(cell: &Cell) -> Homing {
-        let axes = cell.sequences.homing_order.iter().map(|a| Act::Home(*a));
+        // Cobots first: one that was stopped in a nest must be out of it before the table turns.
         let robots = cell.sequences.robots_home.iter().map(|r| Act::RobotHome(*r));
-        let acts = [Act::OutputsOff, Act::Enable].into_iter().chain(axes).chain(robots).collect();
+        let axes = cell.sequences.homing_order.iter().map(|a| Act::Home(*a));
+        let acts = [Act::OutputsOff, Act::Enable].into_iter().chain(robots).chain(axes).collect();
         Homing { acts, at: 0, doing: None }
     }
 

@@ -1,21 +1,22 @@
 //! One active path of a unit: its chart, its cursor, its attempt. `poll` looks what has come about and hands
 //! the chart the event that says so; entering a state does what that state begins with.
 
-use cellwright_model::StepIx;
 use cellwright_model::outcome::{FaultClass, StepOutcome};
 use cellwright_model::packml::CellCommand;
-use cellwright_model::plan::{OnFail, OnFault, OnHold, Resource, Step};
+use cellwright_model::plan::{OnFail, OnFault, OnHold, Step};
 use cellwright_model::{DurationNs, RequestId, TimeNs};
+use cellwright_model::{StationId, StepIx};
 
 use crate::alarms::fault;
 use crate::api::{Question, QuestionKind};
 use crate::branch_chart::{BranchEvent as E, BranchMachine, BranchState as S};
 use crate::record::Record;
-use crate::resources::{Blocked, BranchKey, Needs, TableNeed};
+use crate::resources::{Blocked, BranchKey};
 use crate::sequencer::{Cursor, Item};
-use crate::station;
 use crate::step::{Running, StepEnd, StepRun};
-use crate::unit::{Demand, Env, Spawn};
+use crate::supply::{self, Starved};
+use crate::table;
+use crate::unit::{Demand, Env, Spawn, UnitData};
 
 /// Transitions of one branch in one look; more is a program error that must not become a busy loop.
 const TRANSITIONS_MAX: u32 = 64;
@@ -68,6 +69,10 @@ pub(crate) enum BranchEnd {
 pub(crate) enum Waits {
     Turn(Blocked),
     Branches(String),
+    /// The table, to bring its nest to this station (`None`: to any).
+    Table(Option<StationId>),
+    /// A cause outside of the cell.
+    Supply(Starved),
 }
 
 /// One active path.
@@ -137,7 +142,7 @@ impl Branch {
     }
 
     /// The step under the cursor.
-    pub(crate) fn step_ix(&self, unit: &crate::unit::UnitData) -> Option<StepIx> {
+    pub(crate) fn step_ix(&self, unit: &UnitData) -> Option<StepIx> {
         match unit.graph.item(self.cursor) {
             Some(Item::Step(ix)) => Some(*ix),
             _ => None,
@@ -255,16 +260,26 @@ impl Branch {
                 if !gates {
                     return None;
                 }
-                let needs = needs(env, ix);
-                match env.resources.acquire(self.key, &needs) {
-                    Ok(()) => Some(E::Open),
-                    Err(blocked) => {
-                        self.waits = Some(Waits::Turn(blocked));
-                        None
-                    }
-                }
+                self.waits = self.gate(env, ix).err();
+                self.waits.is_none().then_some(E::Open)
             }
         }
+    }
+
+    /// What the step needs before it begins: its nest at its station, parts and room for them, resources.
+    fn gate(&self, env: &mut Env<'_, '_>, ix: StepIx) -> Result<(), Waits> {
+        let closed = match table_need(env, ix) {
+            Err(station) => Err(Waits::Table(station)),
+            Ok(()) => supply::look(env.cx, env.parts, &env.unit.plan, ix).map_err(Waits::Supply),
+        };
+        if closed.is_err() {
+            env.resources.leave_queue(self.key);
+            return closed;
+        }
+        let mut needs = env.unit.plan.step(ix).resources.clone();
+        needs.sort_unstable();
+        needs.dedup();
+        env.resources.acquire(self.key, &needs).map_err(Waits::Turn)
     }
 
     /// What becomes of the attempt, by the step's policies. The outcome is durable.
@@ -308,6 +323,10 @@ impl Branch {
             S::Preparing if event == E::Open => {
                 self.waits = None;
                 if let Some(step) = self.step_ix(env.unit) {
+                    // Without a table every station has the one nest.
+                    if env.cx.cell.table.is_none() {
+                        env.unit.station = env.unit.plan.step(step).station.or(env.unit.station);
+                    }
                     self.attempt = self.attempt.saturating_add(1);
                     self.run = Some(StepRun::open(step, self.attempt, env));
                 }
@@ -383,10 +402,14 @@ impl Branch {
         self.run.as_ref().is_some_and(|run| run.robot_busy(env.cx))
     }
 
-    /// By the step's policy: `finish` goes on until the attempt is over.
     fn may_hold(&self, env: &Env<'_, '_>) -> bool {
+        self.may_hold_of(env.unit)
+    }
+
+    /// By the step's policy: `finish` goes on until the attempt is over.
+    fn may_hold_of(&self, unit: &UnitData) -> bool {
         let Some(run) = &self.run else { return true };
-        let step = env.unit.plan.step(run.step);
+        let step = unit.plan.step(run.step);
         let finishing = match self.machine.state() {
             S::Running => true,
             // Recorded: nothing of it is done any more, it only waits for the commit.
@@ -395,6 +418,14 @@ impl Branch {
             _ => false,
         };
         !(finishing && step.on_hold == OnHold::Finish)
+    }
+
+    /// Axes (bit = AxisId) that a step which finishes before Hold goes on moving.
+    pub(crate) fn finishing_axes(&self, unit: &UnitData) -> u64 {
+        if self.end.is_some() || self.may_hold_of(unit) {
+            return 0;
+        }
+        self.step_ix(unit).map_or(0, |ix| unit.plan.step(ix).axes())
     }
 
     /// Hold has lasted this long: what waits for a time waits for it as much longer.
@@ -489,18 +520,18 @@ fn join(children: &[Option<BranchEnd>]) -> Option<E> {
     })
 }
 
-/// Resources of a step, and how it needs the table: held still, or turned first.
-fn needs(env: &Env<'_, '_>, ix: StepIx) -> Needs {
+/// The nest stands where the step needs it, and the table does not turn. Error: where it has to come to.
+fn table_need(env: &Env<'_, '_>, ix: StepIx) -> Result<(), Option<StationId>> {
     let step: &Step = env.unit.plan.step(ix);
-    let mut exclusive: Vec<Resource> = step.resources.clone();
-    exclusive.sort_unstable();
-    exclusive.dedup();
-    let table = match (step.station, &env.cx.cell.table) {
-        (Some(at), Some(_)) if !station::stands_at(env.cx, env.unit.nest, at) => TableNeed::Turn,
-        (Some(_), Some(_)) => TableNeed::Still,
-        _ => TableNeed::None,
-    };
-    Needs { exclusive, table }
+    if env.cx.cell.table.is_none() {
+        return Ok(());
+    }
+    match step.station {
+        Some(at) if env.unit.station == Some(at) && table::stands_at(env.cx, env.unit.nest, at) => Ok(()),
+        Some(at) => Err(Some(at)),
+        None if table::reaches_into_nest(step) && env.unit.station.is_none() => Err(None),
+        None => Ok(()),
+    }
 }
 
 /// The answer of a person, for the record.

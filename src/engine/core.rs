@@ -20,6 +20,7 @@ use crate::manual::Manual;
 use crate::parts::Parts;
 use crate::record::Record;
 use crate::resources::Resources;
+use crate::table::Carousel;
 use crate::unit::{Demand, Shop, Unit};
 
 /// Rounds in which the units and the cell answer each other within one input; more is a program error.
@@ -40,6 +41,7 @@ pub(crate) struct Core {
     pub(crate) parts: Parts,
     pub(crate) resources: Resources,
     pub(crate) alarms: Alarms,
+    pub(crate) carousel: Carousel,
     acting: Acting,
     flow: Flow,
     hold_began: cellwright_model::TimeNs,
@@ -52,6 +54,9 @@ pub(crate) struct Core {
     pub(crate) store_fault: Option<String>,
     pub(crate) manual: Manual,
     violated: BTreeSet<String>,
+    /// Since when a unit has been starved or blocked; whether the cell suspended itself for that.
+    pub(crate) starved_since: Option<cellwright_model::TimeNs>,
+    pub(crate) suspended_alone: bool,
     powered: bool,
     /// Transitions that no table has, and rounds without an end: program errors.
     pub(crate) program_errors: u32,
@@ -65,6 +70,7 @@ impl Core {
             parts: Parts::new(cell, &config.trays, config.leftovers),
             resources: Resources::default(),
             alarms: Alarms::default(),
+            carousel: Carousel::default(),
             acting: Acting::Nothing,
             flow: Flow::Run,
             hold_began: cellwright_model::TimeNs(0),
@@ -77,6 +83,8 @@ impl Core {
             store_fault: None,
             manual: Manual::default(),
             violated: BTreeSet::new(),
+            starved_since: None,
+            suspended_alone: false,
             powered: false,
             program_errors: 0,
         }
@@ -100,6 +108,7 @@ impl Core {
         let (from, to, mode) = (taken.from, taken.to, self.mode);
         cx.record(Record::CellState { from, to, mode, cause: cause.into() });
         self.acting = Acting::Nothing;
+        self.suspended_alone &= matches!(to, CellState::Suspending | CellState::Suspended);
         for intent in taken.intents {
             self.begin(cx, *intent);
         }
@@ -122,6 +131,7 @@ impl Core {
             }
             Intent::Clear => Acting::clear(cx),
             Intent::Home => {
+                self.carousel.forget();
                 self.look_into_grippers(cx);
                 Acting::Homing(Homing::new(cx.cell))
             }
@@ -133,7 +143,10 @@ impl Core {
             Intent::HoldUnits => {
                 self.flow = Flow::Hold { at_rest: false };
                 self.hold_began = cx.now;
-                Acting::HoldingSteps
+                // Everything but what a step's policy lets finish first comes to rest at once.
+                let finishing = self.finishing_axes();
+                cx.urgent_hold(finishing);
+                Acting::HoldingSteps { finishing }
             }
             Intent::ResumeUnits => Acting::resume(cx, After::Execute),
             Intent::EmptyCell if held => Acting::resume(cx, After::Emptying),
@@ -280,6 +293,9 @@ impl Core {
         for _ in 0..ROUNDS_MAX {
             let mut moved = self.poll_units(cx);
             moved |= self.produce(cx);
+            // The table turns when nothing else is to be done: what a unit wants is known then.
+            moved = moved || self.turn_table(cx);
+            moved = moved || self.watch_supply(cx);
             moved |= self.poll_acting(cx);
             if !moved {
                 return;
@@ -364,6 +380,7 @@ impl Core {
                     self.raise(cx, &acting::not_at_rest(FaultClass::Abort));
                 }
                 cx.ledger.forget_all();
+                self.carousel.forget();
                 self.flow = Flow::Abort { at_rest: true };
             }
             Acting::HeldUnits => self.flow = Flow::Hold { at_rest: true },
@@ -379,11 +396,11 @@ impl Core {
     fn poll_units_part(&mut self, cx: &mut Cx<'_>) -> bool {
         use BranchState as S;
         let done = match &self.acting {
-            Acting::HoldingSteps => {
+            Acting::HoldingSteps { finishing } => {
                 if !self.branches(|s, ended| ended || matches!(s, S::Idle | S::Holding | S::Held)) {
                     return false;
                 }
-                self.acting = Acting::hold_motion(cx);
+                self.acting = Acting::hold_motion(cx, *finishing != 0);
                 return true;
             }
             Acting::HeldUnits => self.branches(|s, ended| ended || matches!(s, S::Idle | S::Held)),
@@ -399,7 +416,8 @@ impl Core {
                 true
             }
             Acting::ClosingGates => {
-                self.units.values().flat_map(|u| u.branches.values()).all(|b| b.is_quiet())
+                !self.carousel.is_turning()
+                    && self.units.values().flat_map(|u| u.branches.values()).all(|b| b.is_quiet())
             }
             Acting::OpeningGates => true,
             Acting::Emptying => self.units.is_empty(),
@@ -411,6 +429,12 @@ impl Core {
             self.done(cx);
         }
         done
+    }
+
+    /// Axes of steps that finish before they hold.
+    fn finishing_axes(&self) -> u64 {
+        let branches = self.units.values().flat_map(|u| u.branches.values().map(move |b| (u, b)));
+        branches.fold(0, |mask, (u, b)| mask | b.finishing_axes(&u.data))
     }
 
     /// The acting state has done its work.

@@ -15,6 +15,7 @@ use crate::core::{Core, tell};
 use crate::ledger::{Cx, Ledger, Reply};
 use crate::parts::{Leftover, TrayState};
 use crate::record::Record;
+use crate::table;
 
 /// What the engine is told at its birth; the rest it learns from inputs.
 #[derive(Debug, Clone, Default)]
@@ -30,16 +31,16 @@ pub struct EngineConfig {
 /// Why there is no engine for a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineError {
-    /// `units_in_flight_max` of the cell file.
-    UnitsInFlight(u16),
+    /// `units_in_flight_max` of the cell file, and how many nests there are.
+    UnitsInFlight { max: u16, nests: u16 },
 }
 
 impl core::fmt::Display for EngineError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            EngineError::UnitsInFlight(n) => write!(
+            EngineError::UnitsInFlight { max, nests } => write!(
                 f,
-                "units_in_flight_max is {n}: this version works one unit at a time; set it to 1 in cell.yaml"
+                "units_in_flight_max is {max}, and each unit needs a nest of its own: set it to 1 .. {nests} in cell.yaml"
             ),
         }
     }
@@ -57,8 +58,9 @@ pub struct Engine {
 impl Engine {
     /// In Aborted, mode Production. Errors: a cell that it cannot work.
     pub fn new(cell: Arc<Cell>, config: EngineConfig) -> Result<Engine, EngineError> {
-        if cell.units_in_flight_max != 1 {
-            return Err(EngineError::UnitsInFlight(cell.units_in_flight_max));
+        let (max, nests) = (cell.units_in_flight_max, table::nests(&cell));
+        if max == 0 || max > nests {
+            return Err(EngineError::UnitsInFlight { max, nests });
         }
         let core = Core::new(&cell, config);
         Ok(Engine { cell, core, ledger: Ledger::default() })

@@ -230,7 +230,16 @@ impl Cx<'_> {
     }
 
     pub(crate) fn urgent(&mut self, word: UrgentWord) {
-        self.ledger.urgent = Urgent { word, epoch: self.ledger.urgent.epoch.wrapping_add(1) };
+        self.send_urgent(word, 0);
+    }
+
+    /// Hold for all axes but these (bit = AxisId).
+    pub(crate) fn urgent_hold(&mut self, except: u64) {
+        self.send_urgent(UrgentWord::Hold, except);
+    }
+
+    fn send_urgent(&mut self, word: UrgentWord, except: u64) {
+        self.ledger.urgent = Urgent { word, epoch: self.ledger.urgent.epoch.wrapping_add(1), except };
         self.out.push(Output::Urgent(self.ledger.urgent));
     }
 

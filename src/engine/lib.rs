@@ -32,9 +32,10 @@ mod reconcile;
 pub mod record;
 mod resources;
 mod sequencer;
-mod station;
 mod status;
 mod step;
+mod supply;
+mod table;
 mod unit;
 mod validate;
 

@@ -18,7 +18,7 @@ use crate::core::Core;
 use crate::ledger::{Cx, JobEnded, Reply};
 use crate::messages::{refusal_word, robot_word};
 use crate::record::Record;
-use crate::station::AT_STATION_AU;
+use crate::table::AT_STATION_AU;
 
 /// A jog that nobody renews for so long comes to rest: a terminal repeats a held key about 30 times a
 /// second, and begins to after a quarter of a second at the latest.

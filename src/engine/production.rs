@@ -10,7 +10,8 @@ use crate::branch::Flow;
 use crate::cell_chart::Trigger;
 use crate::core::Core;
 use crate::ledger::Cx;
-use crate::record::Record;
+use crate::record::{Location, Record};
+use crate::table::{self, Turned, Want};
 use crate::unit::Unit;
 
 impl Core {
@@ -29,22 +30,88 @@ impl Core {
             let cause = format!("order {id} is finished");
             return self.trigger(cx, Trigger::Command(CellCommand::Complete), &cause) || moved;
         }
-        // One unit at a time: the carriers of more need the pipelined schedule.
-        if open && self.units.is_empty() && self.store_fault.is_none() && self.reconciled(cx) {
-            self.open_unit(cx);
-            moved = true;
+        if open && self.may_open(cx) {
+            moved |= self.open_unit(cx);
         }
         moved
     }
 
-    fn open_unit(&mut self, cx: &mut Cx<'_>) {
-        let Some(open) = &mut self.order else { return };
+    /// A further unit may be begun, if a nest is there for it.
+    fn may_open(&mut self, cx: &mut Cx<'_>) -> bool {
+        if self.units.len() >= usize::from(cx.cell.units_in_flight_max) || self.store_fault.is_some() {
+            return false;
+        }
+        // What lies in the way of the next unit is taken out when nothing is at work any more.
+        if self.parts.leftovers.is_empty() || self.units.is_empty() { self.reconciled(cx) } else { false }
+    }
+
+    /// Opens the next unit in the empty nest at the station where its plan begins. `false`: none stands there.
+    fn open_unit(&mut self, cx: &mut Cx<'_>) -> bool {
+        let Some(nest) = self.nest_for_next(cx) else { return false };
+        let Some(open) = &mut self.order else { return false };
         self.counter += 1;
         self.last_unit = self.last_unit.wrapping_add(1).max(1);
         open.opened += 1;
         let id = UnitId(self.last_unit);
-        let unit = Unit::open(cx, id, self.counter, &open.order.id, &open.order.plan);
+        let place = (nest, table::station_of(cx, nest));
+        let unit = Unit::open(cx, id, place, self.counter, &open.order.id, &open.order.plan);
         self.units.insert(id, unit);
+        true
+    }
+
+    fn nest_for_next(&self, cx: &Cx<'_>) -> Option<u16> {
+        if self.carousel.is_turning() {
+            return None;
+        }
+        let entry = self.order.as_ref().and_then(|o| table::entry(&o.order.plan));
+        let nest = match entry {
+            Some(station) => table::nest_at(cx, station)?,
+            None => (0..table::nests(cx.cell)).find(|n| self.nest_is_free(*n))?,
+        };
+        self.nest_is_free(nest).then_some(nest)
+    }
+
+    /// No unit has it, and nothing is left in it.
+    fn nest_is_free(&self, nest: u16) -> bool {
+        !self.units.values().any(|u| u.data.nest == nest)
+            && !self.parts.leftovers.iter().any(|l| l.at == Location::Nest(nest))
+    }
+
+    /// Carries the table's turn on, or begins one that the units, and the next one to be opened, want.
+    pub(crate) fn turn_table(&mut self, cx: &mut Cx<'_>) -> bool {
+        if cx.cell.table.is_none() {
+            return false;
+        }
+        let begin = self.flow() == Flow::Run && !self.units.is_empty() || self.wants_nest(cx);
+        let mut wants: Vec<(u16, Want)> =
+            self.units.values().map(|u| (u.data.nest, table::want(cx, u))).collect();
+        if self.wants_nest(cx)
+            && let Some(entry) = self.order.as_ref().and_then(|o| table::entry(&o.order.plan))
+        {
+            let free = (0..table::nests(cx.cell)).filter(|n| self.nest_is_free(*n));
+            wants.extend(free.map(|nest| (nest, Want::Station(entry))));
+        }
+        match self.carousel.poll(cx, begin, &wants) {
+            Turned::Nothing => return false,
+            Turned::Began => self.units.values_mut().for_each(|u| u.data.station = None),
+            Turned::Stands => {
+                for unit in self.units.values_mut() {
+                    unit.data.station = table::station_of(cx, unit.data.nest);
+                }
+            }
+            Turned::Fault(fault) => self.react(cx, &fault),
+        }
+        true
+    }
+
+    /// Nothing is in work and the next unit finds no nest where it begins.
+    fn wants_nest(&self, cx: &Cx<'_>) -> bool {
+        let open = self.order.as_ref().is_some_and(|o| o.opened < o.order.units);
+        open && self.state() == CellState::Execute
+            && self.flow() == Flow::Run
+            && self.units.is_empty()
+            && self.parts.leftovers.is_empty()
+            && self.nest_for_next(cx).is_none()
     }
 
     fn reap(&mut self, cx: &mut Cx<'_>) -> bool {

@@ -48,6 +48,8 @@ pub struct OrderStatus {
 pub struct UnitStatus {
     pub unit: UnitId,
     pub serial: String,
+    /// The nest that travels with it.
+    pub nest: u16,
     /// Station of its nest; `None` while the table turns.
     pub station: Option<String>,
     pub rejecting: bool,
@@ -101,6 +103,7 @@ impl Engine {
         UnitStatus {
             unit: unit.data.id,
             serial: unit.data.serial.clone(),
+            nest: unit.data.nest,
             station: station.map(|s| s.name.clone()),
             rejecting: unit.data.rejecting,
             branches: active.map(|b| self.branch_status(unit, b, machine)).collect(),
@@ -123,6 +126,12 @@ impl Engine {
             BranchState::Gate => branch.waits.as_ref().map(|w| match w {
                 Waits::Branches(id) => format!("the branches of {id}"),
                 Waits::Turn(blocked) => self.blocked(*blocked),
+                Waits::Table(Some(station)) => {
+                    let name = self.cell.stations.get(station.index()).map_or("?", |s| s.name.as_str());
+                    format!("the table, to station {name}")
+                }
+                Waits::Table(None) => "the table".into(),
+                Waits::Supply(starved) => format!("{}: {}", starved.place(&self.cell), starved.cause()),
             }),
             BranchState::AwaitOperator => Some("a person".into()),
             BranchState::Preparing => Some("the station and the record".into()),
@@ -153,7 +162,6 @@ impl Engine {
             Blocked::Resource(resource, by) => {
                 format!("{}, held by {}", self.resource_text(resource), self.holder(by))
             }
-            Blocked::Table(by) => format!("the table, held by {}", self.holder(by)),
             Blocked::Turn(by) => format!("its turn after {}", self.holder(by)),
         }
     }

@@ -138,17 +138,13 @@ impl StepRun {
             if !env.cx.ledger.is_persisted(self.intent) {
                 return None;
             }
-            match self.poll_station(env) {
-                Ok(false) => return None,
-                Ok(true) => match self.check_before(env) {
-                    Some(true) => {
-                        self.began = Some(env.cx.now);
-                        return Some(Ok(()));
-                    }
-                    Some(false) => self.end = Some(StepEnd::Faulted("check".into())),
-                    None => return None,
-                },
-                Err(cause) => self.end = Some(StepEnd::Faulted(cause)),
+            match self.check_before(env) {
+                Some(true) => {
+                    self.began = Some(env.cx.now);
+                    return Some(Ok(()));
+                }
+                Some(false) => self.end = Some(StepEnd::Faulted("check".into())),
+                None => return None,
             }
         }
         self.cancelled(env).then_some(Err(()))

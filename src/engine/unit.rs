@@ -48,7 +48,6 @@ pub(crate) struct Env<'a, 'b> {
     pub(crate) resources: &'a mut Resources,
     pub(crate) demands: &'a mut Vec<Demand>,
     pub(crate) spawns: &'a mut Vec<Spawn>,
-    pub(crate) key: BranchKey,
     /// Ends of the branches that this one has forked; `None` while one is active.
     pub(crate) children: Vec<Option<BranchEnd>>,
 }
@@ -63,7 +62,7 @@ pub(crate) struct UnitData {
     pub(crate) graph: Graph,
     /// The nest that travels with it.
     pub(crate) nest: u16,
-    /// Station at which the nest stands; `None` while the table turns or before the first.
+    /// Station at which the nest stands; `None` while the table turns.
     pub(crate) station: Option<StationId>,
     pub(crate) components: Vec<ComponentUse>,
     places: BTreeMap<String, Location>,
@@ -224,7 +223,14 @@ const ROOT: u32 = 1;
 
 impl Unit {
     /// Takes the next serial; recorded, and not begun before that is durable.
-    pub(crate) fn open(cx: &mut Cx<'_>, id: UnitId, counter: u64, order: &str, plan: &Arc<Plan>) -> Unit {
+    pub(crate) fn open(
+        cx: &mut Cx<'_>,
+        id: UnitId,
+        (nest, station): (u16, Option<StationId>),
+        counter: u64,
+        order: &str,
+        plan: &Arc<Plan>,
+    ) -> Unit {
         let serial = format!("{}{counter:06}", cx.cell.serial_prefix);
         let ticket = cx.record(Record::UnitOpened {
             unit: id,
@@ -239,8 +245,8 @@ impl Unit {
             order: order.into(),
             graph: Graph::of(plan),
             plan: plan.clone(),
-            nest: 0,
-            station: None,
+            nest,
+            station,
             components: Vec::new(),
             places: BTreeMap::new(),
             location: None,
@@ -258,6 +264,11 @@ impl Unit {
         let key = BranchKey { unit: self.data.id, branch: self.next_branch };
         self.branches.insert(self.next_branch, Branch::new(key, name, Cursor::start(block), parent));
         self.next_branch += 1;
+    }
+
+    /// Its serial is not durable yet; nothing of it has begun.
+    pub(crate) fn is_opening(&self) -> bool {
+        matches!(self.life, Life::Opening(_))
     }
 
     /// Every branch has ended.
@@ -307,7 +318,6 @@ impl Unit {
                 resources: shop.resources,
                 demands: shop.demands,
                 spawns: &mut spawns,
-                key: branch.key,
                 children,
             };
             moved |= branch.poll(&mut env, flow);

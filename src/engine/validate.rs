@@ -68,7 +68,7 @@ fn step(s: &Step, cell: &Cell) -> Result<(), String> {
     for r in &s.resources {
         resource(*r, cell)?;
     }
-    for e in s.check_before.iter().chain(&s.check_after) {
+    for e in s.supply.iter().chain(&s.check_before).chain(&s.check_after) {
         expr(e, cell)?;
     }
     for p in &s.ops {

@@ -214,6 +214,8 @@ pub struct Urgent {
     pub word: UrgentWord,
     /// Counts up with every new word.
     pub epoch: u32,
+    /// Axes (bit = AxisId) that `Hold` leaves alone: those of steps that finish first. They take jobs.
+    pub except: u64,
 }
 
 /// See [`Urgent`].
@@ -221,7 +223,7 @@ pub struct Urgent {
 pub enum UrgentWord {
     #[default]
     None,
-    /// Jerk-limited to rest; jobs are kept and reported Held.
+    /// Jerk-limited to rest, but for the axes in [`Urgent::except`]; jobs are kept and reported Held.
     Hold,
     /// Held jobs go on from the actual position.
     Resume,

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Counts up when the meaning of a Plan changes; part of its hash.
-pub const PLAN_FORMAT: u32 = 1;
+pub const PLAN_FORMAT: u32 = 2;
 
 /// A compiled recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -102,6 +102,9 @@ pub struct Step {
     pub station: Option<StationId>,
     /// Exclusive resources held from Gate to the end of the step, besides the station; the lowest id first.
     pub resources: Vec<Resource>,
+    /// Must hold before the step begins, and is waited for without a bound: while it does not, the unit is
+    /// starved by a cause outside of the cell (`ready:` of feed), and the cell suspends.
+    pub supply: Option<Expr>,
     /// Must hold when the step has ended its operations (`check:` of pick-place, unload) or before it
     /// begins (`check:` of press).
     pub check_before: Option<Expr>,
@@ -121,6 +124,18 @@ pub struct Step {
     pub cleanup: Vec<Primitive>,
     /// Places in `Cell::equipment` that took part in judging.
     pub equipment: Vec<usize>,
+}
+
+impl Step {
+    /// Axes that it moves, cleanup included: bit = [`AxisId`].
+    pub fn axes(&self) -> u64 {
+        self.ops.iter().chain(&self.cleanup).fold(0, |mask, p| match p {
+            Primitive::MoveTo { axis, .. }
+            | Primitive::ApproachUntil { axis, .. }
+            | Primitive::Tighten { axis, .. } => mask | 1u64.checked_shl(u32::from(axis.0)).unwrap_or(0),
+            _ => mask,
+        })
+    }
 }
 
 /// What a step holds for itself.

@@ -59,6 +59,7 @@ pub struct Context<'a, 'd> {
 pub struct Draft {
     pub station: Option<StationId>,
     pub resources: Vec<Resource>,
+    pub supply: Option<Expr>,
     pub check_before: Option<Expr>,
     pub check_after: Option<Expr>,
     pub measurements: Vec<MeasurementSpec>,

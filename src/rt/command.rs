@@ -54,10 +54,11 @@ impl Cycle {
         if self.aborted { Err(Refusal::Urgent) } else { Ok(()) }
     }
 
-    /// Nothing starts now: why.
-    fn may_start(&self, fresh: bool) -> Result<(), Refusal> {
+    /// Nothing starts now on these axes: why.
+    fn may_start(&self, axes: u64, fresh: bool) -> Result<(), Refusal> {
         self.not_aborted()?;
-        if matches!(self.word, UrgentWord::Hold | UrgentWord::Stop | UrgentWord::Abort) {
+        let held = self.word == UrgentWord::Hold && axes & !self.hold_except != 0;
+        if held || matches!(self.word, UrgentWord::Stop | UrgentWord::Abort) {
             return Err(Refusal::Urgent);
         }
         if !fresh {
@@ -73,7 +74,7 @@ impl Cycle {
 
     fn enable(&mut self, job: JobId, mask: u64, fresh: bool) -> Result<(), Refusal> {
         self.known_mask(mask)?;
-        self.may_start(fresh)?;
+        self.may_start(mask, fresh)?;
         if (mask & self.busy()) != 0 {
             return Err(Refusal::AxisBusy);
         }
@@ -108,7 +109,7 @@ impl Cycle {
     /// The axis, if a job of motion may start on it.
     fn free_axis(&self, id: AxisId, fresh: bool) -> Result<&Axis, Refusal> {
         let axis = self.axes.get(id.index()).ok_or(Refusal::Unknown)?;
-        self.may_start(fresh)?;
+        self.may_start(1 << id.index(), fresh)?;
         if self.busy() >> id.index() & 1 == 1 || !axis.servo.motion.at_rest() {
             return Err(Refusal::AxisBusy);
         }
@@ -228,6 +229,7 @@ impl Cycle {
             return;
         }
         self.epoch = urgent.epoch;
+        self.hold_except = urgent.except;
         self.apply(urgent.word);
     }
 
@@ -237,7 +239,11 @@ impl Cycle {
         self.clear_wanted = false;
         match word {
             UrgentWord::None => self.clear_wanted = self.aborted,
-            UrgentWord::Hold => self.axes.iter_mut().for_each(Axis::hold),
+            UrgentWord::Hold => {
+                let except = self.hold_except;
+                let held = |(i, _): &(usize, &mut Axis)| except >> i & 1 == 0;
+                self.axes.iter_mut().enumerate().filter(held).for_each(|(_, a)| a.hold());
+            }
             UrgentWord::Resume => self.axes.iter_mut().for_each(Axis::resume),
             UrgentWord::Stop => {
                 self.axes.iter_mut().for_each(|a| a.stop(None));

@@ -56,6 +56,8 @@ pub struct Cycle {
     missed: u64,
     round_trip: DurationNs,
     pub(crate) word: UrgentWord,
+    /// Axes that the word `Hold` leaves alone.
+    pub(crate) hold_except: u64,
     pub(crate) epoch: u32,
     acknowledged: u32,
     pub(crate) aborted: bool,
@@ -103,6 +105,7 @@ impl Cycle {
             round_trip: DurationNs(0),
             winding_down: false,
             word: UrgentWord::None,
+            hold_except: 0,
             epoch: 0,
             acknowledged: 0,
             aborted: false,

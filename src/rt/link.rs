@@ -166,7 +166,12 @@ impl ControllerEnds {
     /// Sets the urgent word and returns its epoch. A latest value: a word that the cycle has not seen
     /// ([`RtStatus::urgent_epoch`]) is replaced, so do not replace an `Abort` or `Stop` before it was.
     pub fn set_urgent(&mut self, word: UrgentWord) -> u32 {
-        self.last = Urgent { word, epoch: self.last.epoch.wrapping_add(1) };
+        self.set_urgent_but(word, 0)
+    }
+
+    /// The same, with axes that `Hold` leaves alone ([`Urgent::except`]).
+    pub fn set_urgent_but(&mut self, word: UrgentWord, except: u64) -> u32 {
+        self.last = Urgent { word, epoch: self.last.epoch.wrapping_add(1), except };
         self.urgent.write(self.last);
         self.last.epoch
     }
@@ -215,7 +220,7 @@ mod tests {
         let (mut rt, mut controller) = link();
         assert_eq!(controller.set_urgent(UrgentWord::Hold), 1);
         assert_eq!(controller.set_urgent(UrgentWord::Resume), 2);
-        assert_eq!(*rt.urgent.read(), Urgent { word: UrgentWord::Resume, epoch: 2 });
+        assert_eq!(*rt.urgent.read(), Urgent { word: UrgentWord::Resume, epoch: 2, except: 0 });
     }
 
     #[test]

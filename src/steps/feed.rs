@@ -4,17 +4,15 @@
 //! - feed: { id: push, station: load, from: lane_2, to: nest, ready: lane_part_ready,
 //!           check: nest_cannula_present }
 //! ```
-//! `ready:` is waited for before the push; `check:` must come true after it.
+//! While `ready:` does not hold the unit is starved, and the cell suspends until it does; `check:` must come
+//! true after the push.
 
 use cellwright_model::DurationNs;
 use cellwright_model::cell::{Feeder, TrayKind};
-use cellwright_model::plan::{Meaning, OnHold, Place, PlaceWhat, Primitive, Resource, Target};
+use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource, Target};
 use cellwright_recipe::{Code, Context, Draft, Fields, Span, StepKind, names};
 
 use crate::robot::place;
-
-/// How long a lane may take to bring the next part to its end.
-const READY: DurationNs = DurationNs::from_millis(5000);
 
 pub(crate) struct Feed;
 
@@ -49,10 +47,6 @@ impl StepKind for Feed {
         let station = station?;
         check_axis(cx, feeder, station, at);
         let mut ops = Vec::new();
-        if let Some(condition) = ready {
-            let late = Meaning::Fault("lane-empty".into());
-            ops.push(Primitive::WaitUntil { condition, hold: DurationNs(0), timeout: READY, late });
-        }
         ops.push(Primitive::PointOfNoReturn);
         ops.push(move_to(feeder, feeder.fed_au));
         ops.push(Primitive::Consume { component: component.clone(), source: Some(lane) });
@@ -60,6 +54,7 @@ impl StepKind for Feed {
         let stroke_s = (feeder.fed_au - feeder.retracted_au).abs() / feeder.velocity;
         Some(Draft {
             station: Some(station),
+            supply: ready,
             resources: vec![Resource::Axis(feeder.axis), Resource::Tray(lane)],
             ops,
             cleanup: vec![move_to(feeder, feeder.retracted_au)],

@@ -18,7 +18,7 @@
 use cellwright_model::cell::LeakTester;
 use cellwright_model::expr::Expr;
 use cellwright_model::limits::CURVE_SAMPLES_MAX;
-use cellwright_model::plan::{CurveFeature, Meaning, Primitive, Resource};
+use cellwright_model::plan::{CurveFeature, Meaning, OnHold, Primitive, Resource};
 use cellwright_model::{Dimension, DurationNs};
 use cellwright_recipe::{Code, Context, Decoder, Draft, Fields, Node, StepKind, names};
 
@@ -84,6 +84,8 @@ impl StepKind for LeakTest {
             ops: operations(tester, &spec, capture_limit(cx, f.head(), &spec)),
             cleanup: cleanup(tester, &spec),
             equipment: analog.equipment.into_iter().collect(),
+            // The decay is a matter of seconds in which nothing moves: finished, it is one measurement.
+            on_hold: Some(OnHold::Finish),
             at_least,
             ..Draft::default()
         })

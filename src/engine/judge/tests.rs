@@ -34,6 +34,7 @@ fn step(measurements: Vec<MeasurementSpec>, windows: Vec<Window>) -> Step {
         n: 1,
         station: None,
         resources: vec![],
+        supply: None,
         check_before: None,
         check_after: None,
         timeout: DurationNs::from_millis(1000),

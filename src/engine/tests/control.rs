@@ -543,11 +543,11 @@ fn stale_inputs_are_not_looked_at() {
 }
 
 #[test]
-fn a_cell_for_more_units_is_refused_with_the_remedy() {
+fn a_cell_for_more_units_than_nests_is_refused_with_the_remedy() {
     let mut cell = c::cell();
-    cell.units_in_flight_max = 3;
+    cell.units_in_flight_max = 5;
     let error = cellwright_engine::Engine::new(Arc::new(cell), Default::default()).err().expect("refused");
-    assert!(error.to_string().contains("set it to 1"));
+    assert!(error.to_string().contains("set it to 1 .. 4"), "{error}");
 }
 
 #[test]

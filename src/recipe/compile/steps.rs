@@ -449,6 +449,7 @@ fn finished(
         n,
         station: draft.station,
         resources: draft.resources,
+        supply: draft.supply,
         check_before: draft.check_before,
         check_after: draft.check_after,
         timeout,

@@ -205,6 +205,28 @@ fn hold_keeps_the_job_and_resume_ends_it_at_its_target() {
 }
 
 #[test]
+fn hold_leaves_the_axes_of_finishing_steps_alone_until_the_next_word() {
+    let mut b = Bench::enabled();
+    let other = RtOp::MoveTo { axis: AxisId(0), target_au: 20.0, velocity_au_s: 20.0 };
+    let (finishing, held) = (b.send(move_to(20.0, 50.0)), b.send(other));
+    b.cycles(100);
+    b.ends.set_urgent_but(UrgentWord::Hold, 1 << Z.index());
+    assert_eq!(done(b.until_end(finishing)).position_au, 20.0);
+    assert!(matches!(b.of(held)[..], [RtEventKind::Accepted, RtEventKind::Held { .. }]));
+    // What finishes may need further moves; the others get none.
+    let next = b.send(move_to(5.0, 50.0));
+    b.cycles(20);
+    assert!(b.of(next).contains(&RtEventKind::Accepted), "{:?}", b.of(next));
+    b.urgent(UrgentWord::Hold);
+    b.cycles(300);
+    assert!(matches!(b.of(next)[1], RtEventKind::Held { .. }));
+    assert_eq!(refused(&mut b, move_to(1.0, 1.0)), Refusal::Urgent);
+    b.urgent(UrgentWord::Resume);
+    assert_eq!(done(b.until_end(next)).position_au, 5.0);
+    assert_eq!(done(b.until_end(held)).position_au, 20.0);
+}
+
+#[test]
 fn a_held_job_can_be_cancelled_and_a_condition_seen_while_stopping_counts() {
     let mut b = Bench::enabled();
     let job = b.send(move_to(50.0, 100.0));

@@ -160,6 +160,7 @@ pub(crate) fn step(id: &str, n: u32, ops: Vec<Primitive>) -> Step {
         n,
         station: None,
         resources: vec![],
+        supply: None,
         check_before: None,
         check_after: None,
         timeout: DurationNs::from_millis(10_000),

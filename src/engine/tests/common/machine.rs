@@ -36,6 +36,7 @@ pub(crate) struct Bench {
     robot_move: Option<(RequestId, RobotCommand, u64)>,
     pub(crate) robot_holding: bool,
     word: UrgentWord,
+    except: u64,
     captures: BTreeSet<JobId>,
     inbox: VecDeque<Input>,
     devices: Vec<(RequestId, DeviceReply, u64)>,
@@ -95,6 +96,7 @@ impl Bench {
             robot_move: None,
             robot_holding: false,
             word: UrgentWord::None,
+            except: 0,
             captures: BTreeSet::new(),
             inbox: VecDeque::new(),
             devices: vec![],
@@ -346,11 +348,14 @@ impl Bench {
 
     fn urgent(&mut self, urgent: Urgent) {
         self.urgents.push(urgent.word);
-        self.word = urgent.word;
+        (self.word, self.except) = (urgent.word, urgent.except);
         self.rt.urgent_epoch = urgent.epoch;
         match urgent.word {
             UrgentWord::Hold => {
                 for i in 0..self.moves.len() {
+                    if urgent.except >> self.moves[i].axis.index() & 1 == 1 {
+                        continue;
+                    }
                     self.moves[i].held = true;
                     let job = self.moves[i].job;
                     self.event(job, RtEventKind::Held { actual_au: 0.0 });
@@ -380,7 +385,19 @@ impl Bench {
 
     fn job(&mut self, command: RtCommand) {
         let job = command.job;
-        let refused = matches!(self.word, UrgentWord::Hold | UrgentWord::Stop | UrgentWord::Abort);
+        let moving = match command.op {
+            RtOp::MoveTo { axis, .. } | RtOp::ApproachUntil { axis, .. } | RtOp::Tighten { axis, .. } => {
+                1u64 << axis.index()
+            }
+            RtOp::Enable { axes } => axes,
+            _ => 0,
+        };
+        let refused = match self.word {
+            UrgentWord::None | UrgentWord::Resume => false,
+            UrgentWord::Hold => moving & !self.except != 0,
+            UrgentWord::Stop => moving != 0,
+            UrgentWord::Abort => true,
+        };
         if refused && !matches!(command.op, RtOp::CaptureEnd { .. }) {
             return self.event(job, RtEventKind::Refused(Refusal::Urgent));
         }
