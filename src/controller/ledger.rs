@@ -396,7 +396,7 @@ fn alarm_changed(alarm: Alarm) -> AlarmChanged {
     };
     AlarmChanged {
         id: format!("{}#{}", alarm.code, alarm.id),
-        class: alarm.class.into(),
+        class: alarm.class,
         change,
         first_out: alarm.first_out,
         cause: alarm.cause,

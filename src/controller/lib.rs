@@ -13,6 +13,7 @@ mod timers;
 pub use cellwright_engine::api::{
     Alarm, Answered, DeviceReply, Input, MachineFault, Order, Question, QuestionKind, Source, Ticket,
 };
+pub use cellwright_engine::catalogue::AlarmCode;
 pub use cellwright_engine::{
     BranchStatus, Engine, EngineConfig, EngineError, OrderStatus, Status, TrayState, UnitStatus,
 };
@@ -281,11 +282,5 @@ impl Controller {
 }
 
 fn bring_up_fault(fault: &cellwright_rt::bus::BusFault) -> MachineFault {
-    MachineFault {
-        class: cellwright_model::outcome::FaultClass::Abort,
-        code: "bring-up".to_owned(),
-        cause: fault.to_string(),
-        place: fault.place(),
-        remedy: fault.remedy().to_owned(),
-    }
+    AlarmCode::BringUp.fault(fault.place(), &[("cause", &fault.cause())]).with_first(fault.remedy())
 }

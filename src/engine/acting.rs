@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use cellwright_model::angle::nearest_equivalent;
 use cellwright_model::cell::{Axis, Cell};
+use cellwright_model::event::AlarmClass;
+use cellwright_model::expr::Expr;
 use cellwright_model::job::{RtOp, UrgentWord};
-use cellwright_model::outcome::FaultClass;
 use cellwright_model::robot::{RobotCommand, RobotReply};
 use cellwright_model::{AxisId, DurationNs, JobId, RequestId, RobotId, TimeNs};
 
-use crate::alarms::fault;
 use crate::api::{MachineFault, Output};
+use crate::catalogue::AlarmCode;
 use crate::ledger::{Cx, JobEnded, Reply};
 use crate::messages::{refusal_word, robot_word};
 use crate::ops::{self, OpEnd, Progress};
@@ -155,22 +156,24 @@ impl Acting {
                     cx.urgent(UrgentWord::None);
                     return Acted::Next(Acting::Releasing { deadline: within(cx, APPLIED_WITHIN) });
                 }
-                let cause = safety_cause(cx);
-                late(cx, *deadline, || safety_fault(cause))
+                let fault = safety_fault(cx);
+                late(cx, *deadline, || fault)
             }
             Acting::Homing(homing) => homing.poll(cx),
             Acting::Starting { deadline } => {
-                let condition = cx.cell.sequences.start_when.clone();
-                if condition.is_none_or(|c| cx.machine.holds(&c) == Some(true)) {
+                let Some(condition) = &cx.cell.sequences.start_when else {
+                    return Acted::Next(Acting::Nothing);
+                };
+                if cx.machine.holds(condition) == Some(true) {
                     return Acted::Next(Acting::Nothing);
                 }
-                late(cx, *deadline, start_fault)
+                late(cx, *deadline, || start_fault(cx, condition))
             }
             Acting::HoldingMotion { deadline } => {
                 if at_rest {
                     return Acted::Next(Acting::HeldUnits);
                 }
-                late(cx, *deadline, || not_at_rest(FaultClass::Stop))
+                late(cx, *deadline, || not_at_rest(AlarmClass::Stop))
             }
             Acting::Resuming { deadline, then } => {
                 if applied {
@@ -183,7 +186,7 @@ impl Acting {
                     cx.urgent(UrgentWord::None);
                     return Acted::Next(Acting::StoppedMotion { deadline: within(cx, APPLIED_WITHIN) });
                 }
-                late(cx, *deadline, || not_at_rest(FaultClass::Abort))
+                late(cx, *deadline, || not_at_rest(AlarmClass::Abort))
             }
             Acting::StoppedMotion { deadline } => {
                 if applied {
@@ -236,67 +239,46 @@ fn stop_robots(cx: &mut Cx<'_>) {
 }
 
 fn no_bus() -> MachineFault {
-    fault(
-        FaultClass::Abort,
-        "bring-up",
-        "the segment did not become operational in time",
-        "segment",
-        "check cables and supply of the SubDevices; then Clear",
-    )
+    AlarmCode::BringUp
+        .fault("segment", &[("cause", "the segment did not become operational, with valid inputs, in time")])
 }
 
-pub(crate) fn safety_fault(cause: String) -> MachineFault {
-    fault(
-        FaultClass::Abort,
-        "safety-input",
-        cause,
-        "safety controller",
-        "remove the cause, release the safety function; then Clear, Reset, Start",
-    )
+/// The safety inputs that are off, or whoever gives them.
+pub(crate) fn safety_fault(cx: &Cx<'_>) -> MachineFault {
+    let off = safety_off(cx);
+    let place = if off.is_empty() { "safety controller".to_string() } else { off.join(", ") };
+    MachineFault { cause: safety_cause(cx), ..AlarmCode::SafetyInput.fault(place, &[("inputs", "")]) }
 }
 
 /// Which safety inputs are off, by name.
-pub(crate) fn safety_cause(cx: &Cx<'_>) -> String {
+fn safety_off<'a>(cx: &Cx<'a>) -> Vec<&'a str> {
     use cellwright_model::expr::SignalView;
-    let off: Vec<&str> = cx
-        .cell
+    cx.cell
         .safety
         .iter()
         .filter(|id| !cx.machine.input(**id))
         .filter_map(|id| cx.cell.digital_inputs.get(id.index()))
         .map(|i| i.name.as_str())
-        .collect();
+        .collect()
+}
+
+/// The same in words.
+pub(crate) fn safety_cause(cx: &Cx<'_>) -> String {
+    let off = safety_off(cx);
     if off.is_empty() { "the safety inputs are not valid".into() } else { format!("off: {}", off.join(", ")) }
 }
 
-fn start_fault() -> MachineFault {
-    fault(
-        FaultClass::Stop,
-        "start-condition",
-        "the conditions of `starting` did not hold in time",
-        "starting",
-        "see which signal of `start_when` is off; then Reset and Start",
-    )
+fn start_fault(cx: &Cx<'_>, condition: &Expr) -> MachineFault {
+    let unmet = condition.first_unmet(&cx.machine).unwrap_or(condition);
+    AlarmCode::StartCondition.fault("starting", &[("cause", &crate::status::expr_text(cx.cell, unmet))])
 }
 
-pub(crate) fn not_at_rest(class: FaultClass) -> MachineFault {
-    fault(
-        class,
-        "no-rest",
-        "axes or cobots did not come to rest in time",
-        "cell",
-        "look what moves; then Clear and Reset",
-    )
+pub(crate) fn not_at_rest(class: AlarmClass) -> MachineFault {
+    AlarmCode::NoRest.fault("cell", &[]).with_class(class)
 }
 
 fn silent() -> MachineFault {
-    fault(
-        FaultClass::Abort,
-        "cycle-silent",
-        "the cycle did not act on the urgent word in time",
-        "cycle",
-        "look at the real-time thread; then Clear and Reset",
-    )
+    AlarmCode::CycleSilent.fault("cycle", &[])
 }
 
 /// One act of resetting.
@@ -455,11 +437,5 @@ fn homing_fault(cx: &Cx<'_>, act: Act, cause: String) -> MachineFault {
             cx.cell.robots.get(robot.index()).map(|r| r.name.clone()).unwrap_or_default()
         }
     };
-    fault(
-        FaultClass::Stop,
-        "resetting",
-        format!("resetting did not get on: {cause}"),
-        place,
-        "remove the cause; then Reset",
-    )
+    AlarmCode::Resetting.fault(place, &[("cause", &cause)])
 }

@@ -1,14 +1,25 @@
 //! Alarms: raised once for a cause and place while active, acknowledged by a person, cleared when the cell
-//! goes on. *First-out*: raised when no other was active; the one to look at first.
+//! goes on.
+//!
+//! *First-out*: nothing that is active explains it; the one to look at. *Follows*: within moments of a
+//! first-out alarm something less fundamental, or as fundamental, is raised: counted under it, and listed
+//! up to a bound. *Stops the cell*: class hold and above, unless a step has asked a person and the others go on.
 
-use cellwright_model::TimeNs;
+use cellwright_model::event::AlarmClass;
 use cellwright_model::job::{RtFault, RtFaultKind};
-use cellwright_model::outcome::FaultClass;
+use cellwright_model::{DurationNs, TimeNs};
 
 use crate::api::{Alarm, MachineFault, Source};
+use crate::catalogue::{self, Act, AlarmCode, Meets};
 
 /// Alarms active at once. A machine with more is not described better by more; full: counted.
 pub(crate) const ALARMS_MAX: usize = 64;
+/// What is raised this long after a first-out alarm may follow from it: drives need moments to lose their
+/// torque, cobots to report, a deadline of a second to pass.
+pub(crate) const FOLLOWS_WITHIN: DurationNs = DurationNs::from_millis(2_000);
+/// Alarms listed that follow from one first-out alarm: an axis, a drive and a step of each station. More:
+/// counted there, and said once.
+pub(crate) const FOLLOWING_MAX: usize = 8;
 
 /// Active alarms.
 #[derive(Debug, Default)]
@@ -20,29 +31,85 @@ pub(crate) struct Alarms {
 }
 
 impl Alarms {
-    /// The new alarm; `None` when the same is active already, or too many are.
-    pub(crate) fn raise(&mut self, now: TimeNs, fault: &MachineFault) -> Option<Alarm> {
-        if self.active.iter().any(|a| a.code == fault.code && a.place == fault.place) {
-            return None;
+    /// What is to be told: the new alarm, and that more follow than are listed. Empty when the same is active
+    /// already, or too many are.
+    pub(crate) fn raise(&mut self, now: TimeNs, fault: &MachineFault, meets: Meets) -> Vec<Alarm> {
+        if let Some(same) = self.active.iter_mut().find(|a| a.code == fault.code && a.place == fault.place) {
+            same.repeats = same.repeats.saturating_add(1);
+            return Vec::new();
         }
         if self.active.len() >= ALARMS_MAX {
             self.dropped += 1;
-            return None;
+            return Vec::new();
         }
+        let (first_out, follows) = self.explained(now, fault);
+        if let Some(first) = follows
+            && self.count_under(first)
+        {
+            return self.flood(now, first, meets).into_iter().collect();
+        }
+        let alarm = self.alarm(now, fault, meets);
+        let alarm = Alarm { first_out, follows, ..alarm };
+        self.active.push(alarm.clone());
+        vec![alarm]
+    }
+
+    fn alarm(&mut self, now: TimeNs, fault: &MachineFault, meets: Meets) -> Alarm {
         self.last_id += 1;
-        let alarm = Alarm {
+        let acts = catalogue::acts(fault, meets);
+        Alarm {
             id: self.last_id,
             class: fault.class,
-            code: fault.code.clone(),
+            code: fault.code,
             cause: fault.cause.clone(),
             place: fault.place.clone(),
-            remedy: fault.remedy.clone(),
-            first_out: self.active.is_empty(),
+            remedy: catalogue::remedy(&acts),
+            acts,
+            first_out: false,
+            follows: None,
             raised: now,
             acknowledged: None,
             acknowledged_by: None,
             cleared: None,
-        };
+            repeats: 0,
+            consequences: 0,
+        }
+    }
+
+    /// (nothing active explains it, the first-out alarm that it follows from).
+    fn explained(&self, now: TimeNs, fault: &MachineFault) -> (bool, Option<u32>) {
+        let rank = fault.code.entry().rank;
+        let follows = self
+            .active
+            .iter()
+            .filter(|a| a.first_out && a.class != AlarmClass::Warning)
+            .filter(|a| now.since(a.raised) <= FOLLOWS_WITHIN)
+            .find(|a| a.code.entry().rank <= rank)
+            .map(|a| a.id);
+        // The cell stands still already, by something as severe.
+        let stands = self.active.iter().any(|a| stops_cell(a) && a.class >= fault.class);
+        (follows.is_none() && !stands, follows)
+    }
+
+    /// Counts one more under a first-out alarm; whether it is one too many to be listed.
+    fn count_under(&mut self, first: u32) -> bool {
+        let listed = self.active.iter().filter(|a| a.follows == Some(first)).count();
+        if let Some(a) = self.active.iter_mut().find(|a| a.id == first) {
+            a.consequences = a.consequences.saturating_add(1);
+        }
+        listed >= FOLLOWING_MAX
+    }
+
+    /// Said once for each first-out alarm.
+    fn flood(&mut self, now: TimeNs, first: u32, meets: Meets) -> Option<Alarm> {
+        let place = format!("alarm {first}");
+        if self.active.iter().any(|a| a.code == AlarmCode::AlarmFlood && a.place == place) {
+            return None;
+        }
+        let (first_text, max) = (first.to_string(), FOLLOWING_MAX.to_string());
+        let fault = AlarmCode::AlarmFlood.fault(place, &[("first", &first_text), ("max", &max)]);
+        let alarm = self.alarm(now, &fault, meets);
+        let alarm = Alarm { follows: Some(first), ..alarm };
         self.active.push(alarm.clone());
         Some(alarm)
     }
@@ -60,9 +127,14 @@ impl Alarms {
         self.active.iter().filter(|a| a.acknowledged.is_none()).map(|a| a.id).collect()
     }
 
-    /// Clears those that `which` says.
+    /// Clears those that `which` says, and what is only said because of them.
     pub(crate) fn clear(&mut self, now: TimeNs, which: impl Fn(&Alarm) -> bool) -> Vec<Alarm> {
-        let (gone, kept): (Vec<_>, Vec<_>) = core::mem::take(&mut self.active).into_iter().partition(which);
+        let (mut gone, kept): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.active).into_iter().partition(which);
+        let orphan =
+            |a: &Alarm| a.code == AlarmCode::AlarmFlood && !kept.iter().any(|k| Some(k.id) == a.follows);
+        let (said, kept): (Vec<_>, Vec<_>) = kept.clone().into_iter().partition(orphan);
+        gone.extend(said);
         self.active = kept;
         gone.into_iter().map(|a| Alarm { cleared: Some(now), ..a }).collect()
     }
@@ -72,130 +144,56 @@ impl Alarms {
     }
 }
 
-/// A fault of the cycle in words.
-pub(crate) fn of_cycle(fault: &RtFault, place: String) -> MachineFault {
-    let (code, cause, remedy) = describe(fault.kind, fault.value, fault.limit);
-    MachineFault { class: fault.class, code: code.into(), cause, place, remedy: remedy.into() }
+/// The whole cell stands because of it, and not only a step that asks a person.
+fn stops_cell(alarm: &Alarm) -> bool {
+    alarm.class >= AlarmClass::Hold && !asks(alarm)
 }
 
-/// The stable word of a kind.
-pub(crate) fn code(kind: RtFaultKind) -> &'static str {
-    describe(kind, 0.0, 0.0).0
+/// A step asks a person about it; cleared by the answer.
+pub(crate) fn asks(alarm: &Alarm) -> bool {
+    alarm.acts.iter().any(|a| matches!(a, Act::Answer(_)))
 }
 
-/// Code, cause with value and limit, remedy of each kind.
-fn describe(kind: RtFaultKind, value: f64, limit: f64) -> (&'static str, String, &'static str) {
+/// The code of a kind.
+pub(crate) fn code(kind: RtFaultKind) -> AlarmCode {
     match kind {
-        RtFaultKind::Position => (
-            "position",
-            format!("actual position {value:.3} is beyond the travel limit {limit:.3}"),
-            "look what moved the axis; bring it back into its travel in mode Manual, then Clear and Reset",
-        ),
-        RtFaultKind::Velocity => (
-            "velocity",
-            format!("actual velocity {value:.1} is above {limit:.1}"),
-            "check load, scaling and drive tuning of the axis; then Clear and Reset",
-        ),
-        RtFaultKind::Torque => (
-            "torque",
-            format!("motor torque {value:.3} N·m is above {limit:.3} N·m"),
-            "look for an obstacle or a jam; then Clear and Reset",
-        ),
-        RtFaultKind::FollowingError => (
-            "following-error",
-            format!("following error {value:.3} is above {limit:.3}"),
-            "look for an obstacle or a jam, check the drive's tuning; then Clear and Reset",
-        ),
-        RtFaultKind::SetpointStep => (
-            "setpoint-step",
-            format!("a setpoint would have stepped by {value:.4}, permitted are {limit:.4}"),
-            "this is a program error: keep the record and report it; then Clear and Reset",
-        ),
-        RtFaultKind::StaleInput => (
-            "stale-input",
-            format!("{value:.0} cycles in a row without valid inputs, {limit:.0} are bridged"),
-            "check cable and power of the segment and the load of the real-time core; then Clear and Reset",
-        ),
-        RtFaultKind::Drive => (
-            "drive",
-            format!("the drive reports error 0x{:04X} (object 0x603F)", value as u32),
-            "look the code up in the drive's manual, remove the cause; then Clear and Reset",
-        ),
-        RtFaultKind::DriveDisabled => (
-            "drive-disabled",
-            "the drive left Operation enabled by itself".into(),
-            "check its enable input and supply; then Clear and Reset",
-        ),
-        RtFaultKind::AlState => (
-            "al-state",
-            format!("SubDevice {limit:.0} is not in OP, AL status code 0x{:04X}", value as u32),
-            "check the SubDevice's cable and supply; Clear brings the segment up again",
-        ),
-        RtFaultKind::SafetyInput => (
-            "safety-input",
-            "a safety input is off".into(),
-            "remove the cause, release the safety function; then Clear, Reset, Start",
-        ),
-        RtFaultKind::AnalogInvalid => (
-            "analog-invalid",
-            "an analog channel that the motion depends on is not trusted".into(),
-            "check the sensor's cable and range",
-        ),
-        RtFaultKind::EventsLost => (
-            "events-lost",
-            "the controller did not drain the events of the cycle in time".into(),
-            "look at the load of the machine; then Clear and Reset",
-        ),
-        RtFaultKind::Emergency => (
-            "emergency",
-            format!("emergency message, error code 0x{:04X}", value as u32),
-            "look the code up in the device's manual; then Clear and Reset",
-        ),
-        RtFaultKind::ProgramError => (
-            "program-error",
-            "the cycle ended by a program error; outputs are in their defined off state".into(),
-            "keep the record and report it; restart the controller",
-        ),
-        RtFaultKind::DriveTimeout => (
-            "drive-timeout",
-            format!("the drive did not follow its state machine within {limit:.3} s"),
-            "check mode, enable input and supply of the drive; then Clear and Reset",
-        ),
+        RtFaultKind::Position => AlarmCode::Position,
+        RtFaultKind::Velocity => AlarmCode::Velocity,
+        RtFaultKind::Torque => AlarmCode::Torque,
+        RtFaultKind::FollowingError => AlarmCode::FollowingError,
+        RtFaultKind::SetpointStep => AlarmCode::SetpointStep,
+        RtFaultKind::StaleInput => AlarmCode::StaleInput,
+        RtFaultKind::Drive => AlarmCode::Drive,
+        RtFaultKind::DriveDisabled => AlarmCode::DriveDisabled,
+        RtFaultKind::AlState => AlarmCode::AlState,
+        RtFaultKind::SafetyInput => AlarmCode::SafetyInput,
+        RtFaultKind::AnalogInvalid => AlarmCode::AnalogInvalid,
+        RtFaultKind::EventsLost => AlarmCode::EventsLost,
+        RtFaultKind::Emergency => AlarmCode::Emergency,
+        RtFaultKind::ProgramError => AlarmCode::ProgramError,
+        RtFaultKind::DriveTimeout => AlarmCode::DriveTimeout,
     }
 }
 
-/// A fault in words; `class` says what the cell does about it.
-pub(crate) fn fault(
-    class: FaultClass,
-    code: &str,
-    cause: impl Into<String>,
-    place: impl Into<String>,
-    remedy: &str,
-) -> MachineFault {
-    MachineFault { class, code: code.into(), cause: cause.into(), place: place.into(), remedy: remedy.into() }
+/// A fault of the cycle in words, at the place that it speaks of.
+pub(crate) fn of_cycle(fault: &RtFault, place: String) -> MachineFault {
+    let (value, limit) = match fault.kind {
+        RtFaultKind::SetpointStep => (format!("{:.4}", fault.value), format!("{:.4}", fault.limit)),
+        RtFaultKind::Velocity => (format!("{:.1}", fault.value), format!("{:.1}", fault.limit)),
+        RtFaultKind::StaleInput => (format!("{:.0}", fault.value), format!("{:.0}", fault.limit)),
+        _ => (format!("{:.3}", fault.value), format!("{:.3}", fault.limit)),
+    };
+    let number = format!("0x{:04X}", fault.value as u32);
+    let known = [
+        ("value", value.as_str()),
+        ("limit", limit.as_str()),
+        ("code", number.as_str()),
+        ("inputs", place.as_str()),
+        ("cause", "error bit, or out of range"),
+    ];
+    let in_words = code(fault.kind).fault(place.clone(), &known);
+    in_words.with_class(fault.class.into())
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn first_out_no_doubles_no_flood() {
-        let mut alarms = Alarms::default();
-        let f = |code: &str| fault(FaultClass::Hold, code, "c", "p", "r");
-        assert!(alarms.raise(TimeNs(1), &f("a")).is_some_and(|a| a.first_out && a.id == 1));
-        assert!(alarms.raise(TimeNs(2), &f("a")).is_none());
-        assert!(alarms.raise(TimeNs(3), &f("b")).is_some_and(|a| !a.first_out));
-        let anna = Source::new("anna", "panel");
-        assert_eq!(alarms.unacknowledged(), [1, 2]);
-        let seen = alarms.acknowledge(TimeNs(4), 1, &anna);
-        assert_eq!(seen.and_then(|a| a.acknowledged_by), Some(anna.clone()));
-        assert!(alarms.acknowledge(TimeNs(4), 1, &anna).is_none());
-        assert_eq!(alarms.unacknowledged(), [2]);
-        assert_eq!(alarms.clear(TimeNs(5), |_| true).len(), 2);
-        for i in 0..ALARMS_MAX + 3 {
-            alarms.raise(TimeNs(6), &f(&i.to_string()));
-        }
-        assert_eq!((alarms.active().len(), alarms.dropped), (ALARMS_MAX, 3));
-    }
-}
+mod tests;

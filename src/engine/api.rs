@@ -8,9 +8,9 @@
 use std::sync::Arc;
 
 use cellwright_model::curve::Curve;
+use cellwright_model::event::AlarmClass;
 use cellwright_model::expr::{Expr, SignalView};
 use cellwright_model::job::{RtCommand, RtEvent, RtStatus, Urgent};
-use cellwright_model::outcome::FaultClass;
 use cellwright_model::packml::{CellCommand, CellMode};
 use cellwright_model::plan::Plan;
 use cellwright_model::robot::{RobotReply, RobotRequest, RobotState};
@@ -19,6 +19,7 @@ use cellwright_model::{
     TrayId, UnitId,
 };
 
+use crate::catalogue::{Act, AlarmCode};
 use crate::record::Transaction;
 
 /// Names one transaction of the record; counts up from 1, and commits are acknowledged in this order.
@@ -170,15 +171,16 @@ pub struct DeviceValue {
     pub unit: String,
 }
 
-/// A fault of the machine in words (house rule 4: object, value and limit belong into `cause`).
+/// A fault of the machine in words (house rule 4: object, value and limit belong into `cause`). Made by
+/// [`AlarmCode::fault`], so that the catalogue has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineFault {
-    pub class: FaultClass,
-    /// Stable short word: `following-error`, `bring-up`.
-    pub code: String,
+    pub class: AlarmClass,
+    pub code: AlarmCode,
     pub cause: String,
     pub place: String,
-    pub remedy: String,
+    /// What is done at the machine before any command helps.
+    pub first: &'static str,
 }
 
 /// Something the engine wants done.
@@ -291,17 +293,26 @@ pub enum QuestionKind {
 /// An alarm: raised once for a cause and place while it is active, not again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
+    /// Counts up from 1 in the life of a controller.
     pub id: u32,
-    pub class: FaultClass,
-    pub code: String,
+    pub class: AlarmClass,
+    pub code: AlarmCode,
     pub cause: String,
     pub place: String,
+    /// What a person does, in order: `acts` as a sentence.
     pub remedy: String,
-    /// It was raised when no other alarm was active: look here first.
+    pub acts: Vec<Act>,
+    /// Nothing that was active explains it: look here first.
     pub first_out: bool,
+    /// The first-out alarm that it follows from.
+    pub follows: Option<u32>,
     pub raised: TimeNs,
     pub acknowledged: Option<TimeNs>,
     /// Who acknowledged it, and from where.
     pub acknowledged_by: Option<Source>,
     pub cleared: Option<TimeNs>,
+    /// Raised again while it was active.
+    pub repeats: u32,
+    /// Alarms that followed from it, those that are not listed included.
+    pub consequences: u32,
 }

@@ -1,15 +1,15 @@
 //! One active path of a unit: its chart, its cursor, its attempt. `poll` looks what has come about and hands
 //! the chart the event that says so; entering a state does what that state begins with.
 
-use cellwright_model::outcome::{FaultClass, StepOutcome};
+use cellwright_model::outcome::StepOutcome;
 use cellwright_model::packml::CellCommand;
 use cellwright_model::plan::{OnFail, OnFault, OnHold, Step};
 use cellwright_model::{DurationNs, RequestId, TimeNs};
 use cellwright_model::{StationId, StepIx};
 
-use crate::alarms::fault;
 use crate::api::{Question, QuestionKind};
 use crate::branch_chart::{BranchEvent as E, BranchMachine, BranchState as S};
+use crate::catalogue::AlarmCode;
 use crate::record::Record;
 use crate::resources::{Blocked, BranchKey};
 use crate::sequencer::{Cursor, Item};
@@ -453,13 +453,8 @@ impl Branch {
             answers.push(REJECT);
         }
         answers.extend([REMOVE, ABORT]);
-        env.demands.push(Demand::Alarm(fault(
-            FaultClass::Hold,
-            STEP_FAULT,
-            cause.clone(),
-            step.id.clone(),
-            "look what hinders the step, then answer what becomes of the unit",
-        )));
+        let first = answers.first().copied().unwrap_or(ABORT);
+        env.demands.push(Demand::Asks(AlarmCode::step_fault(&cause, &step.id), first));
         let (unit, serial, tray) = (env.unit.id, env.unit.serial.clone(), env.unit.used_up.take());
         self.decision = Some(env.cx.ask(|id| Question {
             id,
@@ -478,7 +473,8 @@ impl Branch {
         let (answer, by) = asked.answer.clone()?;
         env.cx.ledger.questions.remove(&id);
         let place = self.step_ix(env.unit).map(|ix| env.unit.plan.step(ix).id.clone()).unwrap_or_default();
-        env.demands.push(Demand::ClearAlarm { code: STEP_FAULT, place });
+        let code = AlarmCode::of_step(&self.run.as_ref().map(StepRun::cause).unwrap_or_default());
+        env.demands.push(Demand::ClearAlarm { code, place });
         if answer == ABORT {
             env.demands.push(Demand::Command(CellCommand::Abort, by));
             return None;
@@ -492,8 +488,6 @@ impl Branch {
     }
 }
 
-/// Alarm of a step that the machine could not do.
-pub(crate) const STEP_FAULT: &str = "step-fault";
 /// Answers of a decision.
 pub const RETRY: &str = "retry";
 /// The unit takes its reject path.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cellwright_model::cell::Cell;
+use cellwright_model::event::AlarmClass;
 use cellwright_model::job::UrgentWord;
 use cellwright_model::outcome::FaultClass;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
@@ -14,6 +15,7 @@ use crate::alarms::{self, Alarms};
 use crate::api::{Alarm, MachineFault, Order, Output, Source};
 use crate::branch::Flow;
 use crate::branch_chart::BranchState;
+use crate::catalogue::{AlarmCode, Meets};
 use crate::cell_chart::{CellMachine, Intent, Trigger};
 use crate::ledger::Cx;
 use crate::manual::Manual;
@@ -167,23 +169,23 @@ impl Core {
 
     /// Raises the alarm and does what its class says.
     pub(crate) fn react(&mut self, cx: &mut Cx<'_>, fault: &MachineFault) {
-        self.raise(cx, fault);
+        self.raise(cx, fault, None);
         let cause = format!("{}: {}", fault.code, fault.cause);
-        if fault.class >= FaultClass::Hold {
-            self.manual.end(cx, Err(fault.code.clone()));
+        if fault.class >= AlarmClass::Hold {
+            self.manual.end(cx, Err(fault.code.word().to_string()));
         }
         let command = |c| Trigger::Command(c);
         match fault.class {
-            FaultClass::Abort => {
+            AlarmClass::Abort => {
                 self.trigger(cx, command(CellCommand::Abort), &cause);
             }
-            FaultClass::Stop => {
+            AlarmClass::Stop => {
                 let stopped = self.trigger(cx, command(CellCommand::Stop), &cause);
                 if !stopped && self.state() == CellState::Clearing {
                     self.trigger(cx, command(CellCommand::Abort), &cause);
                 }
             }
-            FaultClass::Hold => {
+            AlarmClass::Hold => {
                 let held = self.trigger(cx, command(CellCommand::Hold), &cause);
                 // States that cannot be held are stopped; those that rest or end already stay.
                 let active = matches!(
@@ -194,19 +196,25 @@ impl Core {
                     self.trigger(cx, command(CellCommand::Stop), &cause);
                 }
             }
-            FaultClass::RejectPart => {
+            AlarmClass::RejectPart => {
                 for unit in self.units.values_mut().filter(|u| !u.data.rejecting) {
                     unit.data.reject_now = Some(format!("{} {}", fault.code, fault.place));
                 }
             }
+            AlarmClass::Warning => {}
         }
     }
 
-    pub(crate) fn raise(&mut self, cx: &mut Cx<'_>, fault: &MachineFault) {
-        if let Some(alarm) = self.alarms.raise(cx.now, fault) {
-            tell(cx, alarm);
-            crate::panel::show(cx, self.state(), self.alarms.active());
+    /// `answer`: a step asks a person about it, and this takes the unit on.
+    pub(crate) fn raise(&mut self, cx: &mut Cx<'_>, fault: &MachineFault, answer: Option<&'static str>) {
+        let parts = !self.units.is_empty() || !self.parts.leftovers.is_empty();
+        let meets = Meets { state: self.state(), mode: self.mode, parts, answer };
+        let told = self.alarms.raise(cx.now, fault, meets);
+        if told.is_empty() {
+            return;
         }
+        told.into_iter().for_each(|alarm| tell(cx, alarm));
+        crate::panel::show(cx, self.state(), self.alarms.active());
     }
 
     pub(crate) fn clear_alarms(&mut self, cx: &mut Cx<'_>, which: impl Fn(&Alarm) -> bool) {
@@ -227,8 +235,8 @@ impl Core {
         let guarded = !matches!(state, CellState::Aborting | CellState::Aborted)
             && !matches!(self.acting, Acting::BringingUp { .. } | Acting::AwaitingSafety { .. });
         if guarded && !cx.machine.rt.safety_ok {
-            let cause = acting::safety_cause(cx);
-            self.react(cx, &acting::safety_fault(cause));
+            let fault = acting::safety_fault(cx);
+            self.react(cx, &fault);
             return;
         }
         if cx.machine.fresh() {
@@ -240,7 +248,7 @@ impl Core {
         let (broken, mended) = self.look_at_invariants(cx);
         for id in mended {
             self.violated.remove(&id);
-            self.clear_alarms(cx, |a| a.code == "invariant" && a.place == id);
+            self.clear_alarms(cx, |a| a.code == AlarmCode::Invariant && a.place == id);
         }
         let watched = matches!(
             self.state(),
@@ -256,13 +264,7 @@ impl Core {
         }
         for (id, class) in broken {
             if self.violated.insert(id.clone()) {
-                let fault = alarms::fault(
-                    class,
-                    "invariant",
-                    format!("the invariant `{id}` of the recipe does not hold"),
-                    id,
-                    "see which signal it reads; then Unhold, or Reset",
-                );
+                let fault = AlarmCode::Invariant.fault(id.clone(), &[("id", &id)]).with_class(class.into());
                 self.react(cx, &fault);
             }
         }
@@ -302,13 +304,7 @@ impl Core {
             }
         }
         self.program_errors += 1;
-        let fault = alarms::fault(
-            FaultClass::Abort,
-            "program-error",
-            "the engine did not come to an end within one input",
-            "engine",
-            "keep the record and report it; then Clear and Reset",
-        );
+        let fault = AlarmCode::EngineError.fault("engine", &[]);
         self.react(cx, &fault);
     }
 
@@ -327,7 +323,7 @@ impl Core {
         for demand in demands {
             match demand {
                 Demand::Fault(fault) => self.react(cx, &fault),
-                Demand::Alarm(fault) => self.raise(cx, &fault),
+                Demand::Asks(fault, answer) => self.raise(cx, &fault, Some(answer)),
                 Demand::ClearAlarm { code, place } => {
                     self.clear_alarms(cx, |a| a.code == code && a.place == place);
                 }
@@ -377,7 +373,7 @@ impl Core {
             Acting::AbortedUnits => {
                 let at_rest = cx.urgent_applied() && cx.machine.at_rest();
                 if !at_rest {
-                    self.raise(cx, &acting::not_at_rest(FaultClass::Abort));
+                    self.raise(cx, &acting::not_at_rest(AlarmClass::Abort), None);
                 }
                 cx.ledger.forget_all();
                 self.carousel.forget();
@@ -440,7 +436,7 @@ impl Core {
     /// The acting state has done its work.
     fn done(&mut self, cx: &mut Cx<'_>) {
         match self.state() {
-            CellState::Clearing => self.clear_alarms(cx, |a| a.class == FaultClass::Abort),
+            CellState::Clearing => self.clear_alarms(cx, |a| a.class == AlarmClass::Abort),
             CellState::Completing => self.order = None,
             _ => {}
         }
@@ -490,15 +486,37 @@ impl Core {
         match command {
             CellCommand::Unhold => {
                 self.ng_in_row = 0;
-                self.clear_alarms(cx, |a| a.class <= FaultClass::Hold && a.code != crate::branch::STEP_FAULT);
+                self.clear_where_gone(cx, |a| a.class <= AlarmClass::Hold && !alarms::asks(a));
             }
             CellCommand::Reset => {
                 self.ng_in_row = 0;
                 self.violated.clear();
-                let store = self.store_fault.is_some();
-                self.clear_alarms(cx, |a| a.class < FaultClass::Abort && !(store && a.code == "store"));
+                self.clear_where_gone(cx, |a| a.class < AlarmClass::Abort);
             }
             _ => {}
+        }
+    }
+
+    /// Clears those that `which` says, but for those whose cause can be seen to last.
+    fn clear_where_gone(&mut self, cx: &mut Cx<'_>, which: impl Fn(&Alarm) -> bool) {
+        let lasting: Vec<u32> =
+            self.alarms.active().iter().filter(|a| self.lasts(cx, a)).map(|a| a.id).collect();
+        self.clear_alarms(cx, |a| which(a) && !lasting.contains(&a.id));
+    }
+
+    /// The controller sees that the cause is still there.
+    fn lasts(&self, cx: &Cx<'_>, alarm: &Alarm) -> bool {
+        use cellwright_model::expr::SignalView;
+        match alarm.code {
+            AlarmCode::Store => self.store_fault.is_some(),
+            // Looked at all the time, and cleared there.
+            AlarmCode::Starved | AlarmCode::Blocked => true,
+            AlarmCode::Invariant => self.violated.contains(&alarm.place),
+            AlarmCode::AnalogInvalid | AlarmCode::ZeroOffset => {
+                let channel = cx.cell.analog(&alarm.place);
+                channel.is_some_and(|id| cx.machine.fresh() && cx.machine.analog(id).is_none())
+            }
+            _ => false,
         }
     }
 

@@ -11,6 +11,7 @@ use cellwright_model::{JobId, RequestId, TimeNs, TrayId};
 use crate::alarms;
 use crate::api::{Answered, Input, Machine, Output, Source};
 use crate::branch::answer_record;
+use crate::catalogue::AlarmCode;
 use crate::core::{Core, tell};
 use crate::ledger::{Cx, Ledger, Reply};
 use crate::parts::{Leftover, TrayState};
@@ -93,14 +94,18 @@ impl Engine {
     }
 }
 
-/// The axis, or the safety input, that a fault of the cycle speaks of.
+/// The axis, input, channel or SubDevice that a fault of the cycle speaks of. Some kinds have its place in
+/// their value or limit (see [`RtFaultKind`]).
 fn place_of(cell: &Cell, fault: &RtFault) -> String {
     let axis = fault.axis.and_then(|a| cell.axes.get(a.index())).map(|a| &a.name);
-    // The value of this kind is the place of its input.
-    let input =
-        (fault.kind == RtFaultKind::SafetyInput).then(|| cell.digital_inputs.get(fault.value as usize));
-    let input = input.flatten().map(|i| &i.name);
-    axis.or(input).map_or_else(|| "cycle".to_string(), Clone::clone)
+    let named = match fault.kind {
+        RtFaultKind::SafetyInput => cell.digital_inputs.get(fault.value as usize).map(|i| &i.name),
+        RtFaultKind::AnalogInvalid => cell.analogs.get(fault.value as usize).map(|a| &a.name),
+        RtFaultKind::AlState => cell.segment.get(fault.limit as usize).map(|s| &s.name),
+        _ => axis,
+    };
+    let other = if fault.kind == RtFaultKind::StaleInput { "segment" } else { "cycle" };
+    named.map_or_else(|| other.to_string(), Clone::clone)
 }
 
 /// A tray's name, or its number where the request names none of the cell.
@@ -184,17 +189,11 @@ impl Core {
     fn store(&mut self, cx: &mut Cx<'_>, writable: bool, cause: String) {
         if writable {
             self.store_fault = None;
-            self.clear_alarms(cx, |a| a.code == "store");
+            self.clear_alarms(cx, |a| a.code == AlarmCode::Store);
             return;
         }
         self.store_fault = Some(cause.clone());
-        let fault = alarms::fault(
-            FaultClass::Hold,
-            "store",
-            cause,
-            "store",
-            "make room or restore access for the state directory; then Unhold",
-        );
+        let fault = AlarmCode::Store.fault("store", &[("cause", &cause)]);
         self.react(cx, &fault);
     }
 

@@ -16,6 +16,7 @@ mod alarms;
 pub mod api;
 mod branch;
 pub mod branch_chart;
+pub mod catalogue;
 pub mod cell_chart;
 mod core;
 pub mod draw;

@@ -5,8 +5,8 @@
 //! a jog may go; it is looked at again with every input. Cobots are moved by their own pendants, not here.
 
 use cellwright_model::cell::{Axis, AxisClear, Cell};
+use cellwright_model::event::AlarmClass;
 use cellwright_model::job::{Refusal, RtOp};
-use cellwright_model::outcome::FaultClass;
 use cellwright_model::packml::{CellMode, CellState};
 use cellwright_model::robot::{RobotCommand, RobotReply};
 use cellwright_model::{AxisId, DurationNs, JobId, OutputId, RequestId, RobotId, TimeNs};
@@ -314,7 +314,7 @@ impl Core {
         }
         let jog = self.manual.jog.as_mut()?;
         if jog.ending.as_ref().is_some_and(|e| cx.now >= e.deadline) {
-            return Some(not_at_rest(FaultClass::Abort));
+            return Some(not_at_rest(AlarmClass::Abort));
         }
         let ended = match jog.phase {
             Phase::Next => jog.next(cx, &mut self.manual.enabled, self.manual.disable.is_some()),
@@ -439,7 +439,7 @@ impl Jog {
             Some(ended) => {
                 let why = match ended {
                     JobEnded::Refused(why) => refusal_word(why),
-                    JobEnded::Fault(fault) => alarms::code(fault.kind).into(),
+                    JobEnded::Fault(fault) => alarms::code(fault.kind).word().into(),
                     _ => "stopped".into(),
                 };
                 let deadline = cx.now + REST_WITHIN;

@@ -412,9 +412,9 @@ pub(crate) fn not_done(ended: JobEnded) -> Progress {
         JobEnded::Refused(why) => Progress::Ended(OpEnd::Fault(messages::refusal_word(why))),
         JobEnded::Stopped => Progress::Ended(OpEnd::Fault("stopped".into())),
         JobEnded::Fault(fault) if fault.class == FaultClass::RejectPart => {
-            Progress::Ended(OpEnd::Fail(alarms::code(fault.kind).into()))
+            Progress::Ended(OpEnd::Fail(alarms::code(fault.kind).word().into()))
         }
-        JobEnded::Fault(fault) => Progress::Ended(OpEnd::Fault(alarms::code(fault.kind).into())),
+        JobEnded::Fault(fault) => Progress::Ended(OpEnd::Fault(alarms::code(fault.kind).word().into())),
         JobEnded::Done(_) => Progress::Ended(OpEnd::Ok),
     }
 }

@@ -1,12 +1,12 @@
 //! Orders and units: what is opened when, what is counted at the end.
 
 use cellwright_model::UnitId;
-use cellwright_model::outcome::{FaultClass, UnitResult};
+use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::{CellCommand, CellState};
 
-use crate::alarms;
 use crate::api::Source;
 use crate::branch::Flow;
+use crate::catalogue::AlarmCode;
 use crate::cell_chart::Trigger;
 use crate::core::Core;
 use crate::ledger::Cx;
@@ -139,13 +139,7 @@ impl Core {
         let max = cx.cell.consecutive_ng_max;
         if max > 0 && self.ng_in_row >= max {
             self.ng_in_row = 0;
-            let fault = alarms::fault(
-                FaultClass::Hold,
-                "consecutive-ng",
-                format!("{max} units in a row are not good"),
-                "cell",
-                "look at material, tools and sensors; then Unhold, or Stop",
-            );
+            let fault = AlarmCode::ConsecutiveNg.fault("cell", &[("max", &max.to_string())]);
             self.react(cx, &fault);
         }
     }

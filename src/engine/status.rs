@@ -1,6 +1,7 @@
 //! What the engine is doing, for people: state, units, steps, what they wait for, alarms, questions.
 
 use cellwright_model::UnitId;
+use cellwright_model::cell::Cell;
 use cellwright_model::expr::Expr;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use cellwright_model::plan::{Plan, Primitive, Resource};
@@ -141,7 +142,7 @@ impl Engine {
                 let plan: &Plan = &unit.data.plan;
                 match (&run.op, run.list(plan).get(run.at)) {
                     (Some(Op::Wait { .. }), Some(Primitive::WaitUntil { condition, .. })) => {
-                        condition.first_unmet(machine).map(|e| self.expr_text(e))
+                        condition.first_unmet(machine).map(|e| expr_text(&self.cell, e))
                     }
                     (Some(Op::Axis { axis, .. }), _) => {
                         self.cell.axes.get(axis.index()).map(|a| a.name.clone())
@@ -188,21 +189,20 @@ impl Engine {
         };
         name.unwrap_or_else(|| "a resource".into())
     }
+}
 
-    fn expr_text(&self, e: &Expr) -> String {
-        let input = |i: usize| self.cell.digital_inputs.get(i).map_or("?", |x| x.name.as_str());
-        let analog = |i: usize| self.cell.analogs.get(i).map_or("?", |x| x.name.as_str());
-        match e {
-            Expr::Input(id) => input(id.index()).to_string(),
-            Expr::Not(e) => format!("not {}", self.expr_text(e)),
-            Expr::And(list) => self.joined(list, " and "),
-            Expr::Or(list) => self.joined(list, " or "),
-            Expr::Below(id, v) => format!("{} < {v}", analog(id.index())),
-            Expr::Above(id, v) => format!("{} > {v}", analog(id.index())),
-        }
-    }
-
-    fn joined(&self, list: &[Expr], word: &str) -> String {
-        list.iter().map(|e| self.expr_text(e)).collect::<Vec<_>>().join(word)
+/// A condition in the names of the cell.
+pub(crate) fn expr_text(cell: &Cell, e: &Expr) -> String {
+    let input = |i: usize| cell.digital_inputs.get(i).map_or("?", |x| x.name.as_str());
+    let analog = |i: usize| cell.analogs.get(i).map_or("?", |x| x.name.as_str());
+    let joined =
+        |list: &[Expr], word: &str| list.iter().map(|e| expr_text(cell, e)).collect::<Vec<_>>().join(word);
+    match e {
+        Expr::Input(id) => input(id.index()).to_string(),
+        Expr::Not(e) => format!("not {}", expr_text(cell, e)),
+        Expr::And(list) => joined(list, " and "),
+        Expr::Or(list) => joined(list, " or "),
+        Expr::Below(id, v) => format!("{} < {v}", analog(id.index())),
+        Expr::Above(id, v) => format!("{} > {v}", analog(id.index())),
     }
 }

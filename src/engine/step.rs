@@ -7,13 +7,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cellwright_model::curve::Curve;
+use cellwright_model::event::AlarmClass;
 use cellwright_model::expr::{Expr, SignalView};
-use cellwright_model::outcome::{FaultClass, StepOutcome};
+use cellwright_model::outcome::StepOutcome;
 use cellwright_model::plan::{Place, Plan, Primitive};
 use cellwright_model::{AnalogId, DurationNs, InputId, JobId, StepIx, TimeNs};
 
-use crate::alarms::fault;
 use crate::api::{Machine, Ticket};
+use crate::catalogue::AlarmCode;
 use crate::judge::{self, Evidence};
 use crate::ledger::Cx;
 use crate::ops::{self, Op, OpEnd, Poll};
@@ -198,13 +199,8 @@ impl StepRun {
             Err(()) => {
                 self.op = None;
                 let place = env.unit.plan.step(self.step).id.clone();
-                env.demands.push(Demand::Fault(fault(
-                    FaultClass::Abort,
-                    "no-rest",
-                    "what the step moves did not come to rest in time",
-                    place,
-                    "look what moves; then Clear and Reset",
-                )));
+                let fault = AlarmCode::NoRest.fault(place, &[]).with_class(AlarmClass::Abort);
+                env.demands.push(Demand::Fault(fault));
                 true
             }
         }
@@ -345,13 +341,7 @@ impl StepRun {
         if matches!(self.end, None | Some(StepEnd::Passed)) {
             self.end = Some(StepEnd::Faulted(format!("cleanup: {cause}")));
         }
-        env.demands.push(Demand::Fault(fault(
-            FaultClass::Hold,
-            "cleanup",
-            format!("the step could not be brought to its end: {cause}"),
-            place,
-            "look what hinders it; then Unhold, or Stop and Reset",
-        )));
+        env.demands.push(Demand::Fault(AlarmCode::Cleanup.fault(place, &[("cause", &cause)])));
     }
 
     /// After Stop, at rest: ends captures and works the cleanup. `true` once nothing is left to do.

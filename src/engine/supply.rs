@@ -5,15 +5,14 @@
 //! *Starved*: no part comes in. *Blocked*: a unit has nowhere to go.
 
 use cellwright_model::cell::{Cell, TrayKind};
-use cellwright_model::outcome::FaultClass;
 use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::plan::{Plan, Resource};
 use cellwright_model::{DurationNs, StepIx, TrayId};
 
-use crate::alarms::fault;
 use crate::api::Alarm;
 use crate::branch::{Branch, Flow, Waits};
 use crate::branch_chart::BranchState;
+use crate::catalogue::AlarmCode;
 use crate::cell_chart::Trigger;
 use crate::core::Core;
 use crate::ledger::Cx;
@@ -22,7 +21,7 @@ use crate::parts::Parts;
 /// A part that is only late does not suspend the cell.
 const STARVED_AFTER: DurationNs = DurationNs::from_millis(1_000);
 /// Alarms of this module.
-const CODES: [&str; 2] = ["starved", "blocked"];
+const CODES: [AlarmCode; 2] = [AlarmCode::Starved, AlarmCode::Blocked];
 
 /// Why a unit waits for something outside of the cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +78,7 @@ impl Core {
     pub(crate) fn watch_supply(&mut self, cx: &mut Cx<'_>) -> bool {
         let starved = if cx.machine.fresh() { self.starved(cx) } else { return false };
         let gone = |a: &Alarm| {
-            CODES.contains(&a.code.as_str())
+            CODES.contains(&a.code)
                 && !starved.iter().any(|s| s.code() == a.code && s.place(cx.cell) == a.place)
         };
         let gone: Vec<u32> = self.alarms.active().iter().filter(|a| gone(a)).map(|a| a.id).collect();
@@ -106,7 +105,7 @@ impl Core {
             return false;
         }
         for s in &starved {
-            self.raise(cx, &fault(FaultClass::Hold, s.code(), s.cause(), s.place(cx.cell), s.remedy()));
+            self.raise(cx, &s.code().fault(s.place(cx.cell), &[]), None);
         }
         if self.carousel.is_turning()
             || !self.units.values().flat_map(|u| u.branches.values()).all(Branch::is_quiet)
@@ -121,11 +120,11 @@ impl Core {
 }
 
 impl Starved {
-    /// Stable word for alarm and cause.
-    pub(crate) fn code(&self) -> &'static str {
+    /// Alarm of it.
+    pub(crate) fn code(&self) -> AlarmCode {
         match self {
-            Starved::NoPart { .. } => "starved",
-            Starved::Full { .. } => "blocked",
+            Starved::NoPart { .. } => AlarmCode::Starved,
+            Starved::Full { .. } => AlarmCode::Blocked,
         }
     }
 
@@ -141,16 +140,6 @@ impl Starved {
 
     /// In words.
     pub(crate) fn cause(&self) -> &'static str {
-        match self {
-            Starved::NoPart { .. } => "no part is there",
-            Starved::Full { .. } => "there is no room for another unit",
-        }
-    }
-
-    pub(crate) fn remedy(&self) -> &'static str {
-        match self {
-            Starved::NoPart { .. } => "refill it and say what was loaded; the cell goes on by itself",
-            Starved::Full { .. } => "exchange it for an empty one and say so; the cell goes on by itself",
-        }
+        self.code().entry().cause
     }
 }

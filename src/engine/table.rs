@@ -7,14 +7,13 @@
 use cellwright_model::angle::nearest_equivalent;
 use cellwright_model::cell::{Cell, Table};
 use cellwright_model::job::{Refusal, RtOp};
-use cellwright_model::outcome::FaultClass;
 use cellwright_model::plan::{Place, Plan, Primitive, RobotOp, Step};
 use cellwright_model::{DurationNs, JobId, StationId, StepIx, TimeNs};
 
-use crate::alarms::fault;
 use crate::api::{Machine, MachineFault};
 use crate::branch::Branch;
 use crate::branch_chart::BranchState;
+use crate::catalogue::AlarmCode;
 use crate::ledger::{Cx, JobEnded};
 use crate::ops::{self, OpEnd};
 use crate::sequencer::Item;
@@ -150,25 +149,14 @@ impl Carousel {
             return Turned::Nothing;
         }
         self.not_clear = None;
-        Turned::Fault(fault(
-            FaultClass::Hold,
-            "table-not-clear",
-            format!("{axis} stands in the table's way"),
-            axis,
-            "bring the axis out of the table's way (Stop, Reset homes it); then Unhold, or Start",
-        ))
+        Turned::Fault(AlarmCode::TableNotClear.fault(axis.clone(), &[("axis", &axis)]))
     }
 }
 
 fn did_not_turn(cell: &Cell, cause: &str) -> MachineFault {
     let axis = cell.table.as_ref().and_then(|t| cell.axes.get(t.axis.index()));
-    fault(
-        FaultClass::Hold,
-        "table",
-        format!("the table did not turn: {cause}"),
-        axis.map_or_else(|| "table".into(), |a| a.name.clone()),
-        "look what hinders the table; then Unhold",
-    )
+    let place = axis.map_or_else(|| "table".into(), |a| a.name.clone());
+    AlarmCode::Table.fault(place, &[("cause", cause)])
 }
 
 /// Where the table has to turn to, by what the nests want. `None`: it stays.

@@ -10,6 +10,7 @@ use cellwright_model::{StationId, TrayId, UnitId};
 
 use crate::api::{MachineFault, Source, Ticket};
 use crate::branch::{Branch, BranchEnd, Flow};
+use crate::catalogue::AlarmCode;
 use crate::ledger::Cx;
 use crate::ops::OpEnd;
 use crate::parts::{Leftover, Parts};
@@ -22,12 +23,12 @@ use crate::sequencer::{BlockIx, Cursor, Graph};
 pub(crate) enum Demand {
     /// The cell reacts by its class.
     Fault(MachineFault),
-    /// Raised only: the branch itself waits for a person.
-    Alarm(MachineFault),
+    /// Raised only: the branch itself waits for a person, and this answer takes the unit on.
+    Asks(MachineFault, &'static str),
     Command(CellCommand, Source),
     /// The question of this step is answered: its alarm is over.
     ClearAlarm {
-        code: &'static str,
+        code: AlarmCode,
         place: String,
     },
 }

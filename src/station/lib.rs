@@ -20,12 +20,11 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use cellwright_controller::{
-    Alarm, AutoOperator, Controller, DeviceId, Input, Inputs, MachineFault, Notice, Outputs, Progress,
-    Question, Source, Ticket,
+    Alarm, AlarmCode, AutoOperator, Controller, DeviceId, Input, Inputs, Notice, Outputs, Progress, Question,
+    Source, Ticket,
 };
 use cellwright_model::event::{Event, Stamp, Transaction};
 use cellwright_model::limits::OUTBOX_BACKLOG_MAX;
-use cellwright_model::outcome::FaultClass;
 use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_trace::outbox::SubmitError;
@@ -298,13 +297,8 @@ impl Pump<'_> {
             }
             Ack::Refused { error, .. } => {
                 self.open_tickets = self.open_tickets.saturating_sub(1);
-                self.inputs.operator.push(Input::MachineFault(MachineFault {
-                    class: FaultClass::Abort,
-                    code: "record-refused".to_owned(),
-                    cause: error.to_string(),
-                    place: "outbox".to_owned(),
-                    remedy: "an error of this program: keep the state directory and report it".to_owned(),
-                }));
+                let fault = AlarmCode::RecordRefused.fault("outbox", &[("error", &error.to_string())]);
+                self.inputs.operator.push(Input::MachineFault(fault));
             }
             Ack::Failing { error, .. } => {
                 let cause = error.to_string();

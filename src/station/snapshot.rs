@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use cellwright_controller::{Alarm, BranchStatus, Controller, Question, QuestionKind, UnitStatus};
 use cellwright_model::cell::Cell;
-use cellwright_model::event::{Event, EventData, Stamp};
+use cellwright_model::event::{AlarmClass, Event, EventData, Stamp};
 use cellwright_model::job::{AxisStatus, BusStatus, RtStatus};
-use cellwright_model::outcome::{FaultClass, UnitResult};
+use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -92,12 +92,14 @@ pub struct BranchSeen {
 pub struct AlarmSeen {
     /// What `ctl ack` takes.
     pub id: u32,
-    pub class: FaultClass,
+    pub class: AlarmClass,
     pub code: String,
     pub first_out: bool,
     pub cause: String,
     pub place: String,
     pub remedy: String,
+    /// The same as single acts, in order; commands by their names (`Clear`), answers as `answer retry`.
+    pub acts: Vec<String>,
     pub raised_ns: u64,
     pub acknowledged: bool,
     pub acknowledged_by: Option<String>,
@@ -275,11 +277,12 @@ fn alarm(a: Alarm) -> AlarmSeen {
     AlarmSeen {
         id: a.id,
         class: a.class,
-        code: a.code,
+        code: a.code.word().to_owned(),
         first_out: a.first_out,
         cause: a.cause,
         place: a.place,
         remedy: a.remedy,
+        acts: a.acts.iter().map(ToString::to_string).collect(),
         raised_ns: a.raised.0,
         acknowledged: a.acknowledged.is_some(),
         acknowledged_by: a.acknowledged_by.map(|by| by.who),

@@ -156,7 +156,7 @@ fn a_starved_cell_suspends_and_goes_on_alone() {
     b.produce(Arc::new(with_trays()), 12);
     b.until(CellState::Suspended);
     let alarm = b.alarms.last().expect("an alarm").clone();
-    assert_eq!((alarm.code.as_str(), alarm.place.as_str()), ("starved", "source"));
+    assert_eq!((alarm.code.word(), alarm.place.as_str()), ("starved", "source"));
     assert_eq!(b.closed().len(), 10, "what could be finished is finished");
     let waits: Vec<_> =
         status(&b).units.iter().flat_map(|u| u.branches.clone()).filter_map(|x| x.waits_for).collect();
@@ -165,9 +165,9 @@ fn a_starved_cell_suspends_and_goes_on_alone() {
     assert_eq!(b.engine.state(), CellState::Suspended);
     load(&mut b, c::SOURCE, "HUB");
     b.until(CellState::Execute);
-    assert!(b.alarms.iter().any(|a| a.code == "starved" && a.cleared.is_some()));
+    assert!(b.alarms.iter().any(|a| a.code.word() == "starved" && a.cleared.is_some()));
     b.until(CellState::Suspended);
-    assert_eq!(b.alarms.iter().rev().find(|a| a.cleared.is_none()).map(|a| a.code.as_str()), Some("blocked"));
+    assert_eq!(b.alarms.iter().rev().find(|a| a.cleared.is_none()).map(|a| a.code.word()), Some("blocked"));
     load(&mut b, c::GOOD, "");
     b.until(CellState::Completed);
     assert_eq!(b.closed().len(), 12);
@@ -191,7 +191,7 @@ fn a_part_that_is_late_does_not_suspend_and_a_person_who_suspends_is_waited_for(
     assert_eq!(b.engine.state(), CellState::Suspended, "the cause was not the cell's");
     b.command(CellCommand::Unsuspend);
     b.until(CellState::Completed);
-    assert!(!b.alarms.iter().any(|a| a.code == "starved"));
+    assert!(!b.alarms.iter().any(|a| a.code.word() == "starved"));
 }
 
 #[test]

@@ -357,7 +357,7 @@ fn an_axis_that_does_not_come_to_rest_aborts() {
     by_hand(&mut b, ManualRequest::Release);
     b.ticks(5_100);
     assert!(b.states().contains(&CellState::Aborting));
-    assert!(b.alarms.iter().any(|a| a.code == "no-rest"));
+    assert!(b.alarms.iter().any(|a| a.code.word() == "no-rest"));
 }
 
 /// Something that happens.

@@ -192,7 +192,7 @@ fn a_fault_asks_and_offers_what_the_step_permits() {
     assert_eq!(b.questions[0].answers, [RETRY, REJECT, REMOVE, "abort"]);
     assert_eq!(b.questions[0].kind, QuestionKind::Decision);
     let alarm = b.alarms.last().expect("an alarm").clone();
-    assert_eq!((alarm.code.as_str(), alarm.place.as_str(), alarm.first_out), ("step-fault", "load", true));
+    assert_eq!((alarm.code.word(), alarm.place.as_str(), alarm.first_out), ("grip-failed", "load", true));
     b.ticks(3_000);
     assert_eq!(b.engine.state(), CellState::Execute, "it waits, the cell does not stop");
     b.put(Input::Answer {
@@ -205,7 +205,7 @@ fn a_fault_asks_and_offers_what_the_step_permits() {
     b.answer(RETRY);
     completed(&mut b);
     assert_eq!(b.path()[..3], ["feed 1 passed", "load 1 faulted", "load 2 passed"]);
-    assert!(b.alarms.iter().any(|a| a.code == "step-fault" && a.cleared.is_some()));
+    assert!(b.alarms.iter().any(|a| a.code.word() == "grip-failed" && a.cleared.is_some()));
     assert_eq!(b.closed()[0].result, UnitResult::Good);
 }
 

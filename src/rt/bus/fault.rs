@@ -142,19 +142,15 @@ impl BusFault {
             BusFault::WrongSegment { .. } => {
                 "compare the order and types of the SubDevices with the cell description"
             }
-            BusFault::StateTransition { .. } => {
-                "look the AL status code up in the SubDevice's manual; then Clear"
-            }
+            BusFault::StateTransition { .. } => "look the AL status code up in the SubDevice's manual",
             BusFault::StartUpSdo { .. } => {
                 "check the start-up SDO in the cell description against the manual"
             }
             BusFault::ImageTooLarge { .. } => "split the segment, or map fewer process data objects",
-            BusFault::BringUpPanic { .. } => {
-                "a SubDevice may have sent an emergency; power-cycle it, then Clear"
-            }
-            BusFault::Timeout { .. } => "check cables and the state of the SubDevices; then Clear",
-            BusFault::Protocol { .. } => "check cables, power and firmware of the SubDevices; then Clear",
-            BusFault::NotUp => "bring the bus up with Clear",
+            BusFault::BringUpPanic { .. } => "a SubDevice may have sent an emergency; power-cycle it",
+            BusFault::Timeout { .. } => "check cables and the state of the SubDevices",
+            BusFault::Protocol { .. } => "check cables, power and firmware of the SubDevices",
+            BusFault::NotUp => "bring the bus up",
         }
     }
 }
@@ -181,7 +177,7 @@ mod tests {
             code: 0x001B,
         };
         let text = fault.to_string();
-        for part in ["SubDevice 4 (press_z)", "OP", "SAFE-OP", "0x001b", "SyncManager watchdog", "Clear"] {
+        for part in ["SubDevice 4 (press_z)", "OP", "SAFE-OP", "0x001b", "SyncManager watchdog", "manual"] {
             assert!(text.contains(part), "{part} is missing in: {text}");
         }
     }
