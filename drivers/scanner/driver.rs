@@ -4,9 +4,7 @@ use cellwright_driver_api::message::{
     Answer, DeviceError, LineExchange, MessageCounters, MessageDriver, ScanRequest, ScannedCode,
 };
 use cellwright_model::cell::Scanner;
-use cellwright_model::{RequestId, TimeNs};
-
-use crate::gs1;
+use cellwright_model::{RequestId, TimeNs, gs1};
 
 /// Driver of one scanner of the cell.
 pub struct LineScanner {

@@ -10,5 +10,5 @@
 //! ```
 
 pub mod driver;
-pub mod gs1;
+pub use cellwright_model::gs1;
 pub mod twin;

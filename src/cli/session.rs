@@ -226,7 +226,7 @@ impl Session {
             trays,
         };
         let order = Order { id: ORDER.to_owned(), plan, units: args.units };
-        let loads = devices.as_ref().map(|d| wiring::loads(&d.materials)).unwrap_or_default();
+        let loads = devices.as_ref().map(|d| wiring::loads(&cell, &d.materials)).unwrap_or_default();
         let (operator, person) = match operator {
             Operator::Automatic(id) => (Some(AutoOperator::new(id, order, loads)), None),
             Operator::Person(id) => {
@@ -306,9 +306,9 @@ fn entered(who: &str, order: Order, loads: Vec<Load>) -> Vec<Input> {
     let by = Source::new(who, "terminal");
     let load = |l: Load| Input::MaterialLoaded {
         tray: l.tray,
-        part: l.part,
-        lot: l.lot,
+        label: l.label,
         next: None,
+        left: None,
         by: by.clone(),
     };
     let mut inputs: Vec<Input> = loads.into_iter().map(load).collect();

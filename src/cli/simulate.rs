@@ -127,7 +127,7 @@ fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failur
     let order = Order { id: "SIMULATION".to_owned(), plan, units: args.units };
     let address = CellAddress { site: cell.site.clone(), line: cell.line.clone(), cell: cell.id.clone() };
     let mut desk = Desk {
-        operator: AutoOperator::new(OPERATOR, order, wiring::loads(&side.devices.materials)),
+        operator: AutoOperator::new(OPERATOR, order, wiring::loads(&cell, &side.devices.materials)),
         devices: Wires::new(side.devices),
         sealer: Sealer::simulated(&address, args.seed),
         controller,

@@ -11,6 +11,7 @@ use cellwright_digital_io::driver::{DigitalInput16, DigitalOutput16};
 use cellwright_driver_api::cyclic::CyclicDriver;
 use cellwright_model::TrayId;
 use cellwright_model::cell::{Axis, Cell, DeviceKind, SubDevice};
+use cellwright_model::material::Label;
 use cellwright_model::plan::Plan;
 use cellwright_model::plant::{Material, PlantDescription};
 use cellwright_recipe::{Diagnostic, Sources, compile, load_cell, load_plant, render};
@@ -169,7 +170,9 @@ pub(crate) fn engine(
     recovery: Option<&Recovery>,
 ) -> Result<Engine, EngineError> {
     let tray = |(i, used): (usize, &TrayUse)| {
-        (TrayId(i as u16), TrayState { next: used.next, part: None, lot: None })
+        let name = cell.trays.get(i).map(|t| t.name.as_str()).unwrap_or_default();
+        let lots = recovery.and_then(|r| r.tray_lots.get(name)).cloned().unwrap_or_default();
+        (TrayId(i as u16), TrayState { next: used.next, lots })
     };
     let config = EngineConfig {
         serial_counter: recovery.and_then(|r| r.serial_counter).unwrap_or(0),
@@ -191,9 +194,25 @@ pub(crate) fn tray_use(cell: &Cell, recovery: Option<&Recovery>) -> Vec<TrayUse>
 }
 
 /// What the automatic operator loads: the material that the plant has.
-pub(crate) fn loads(materials: &[Material]) -> Vec<Load> {
-    let load = |m: &Material| Load { tray: m.source, part: m.part.clone(), lot: m.lot.clone() };
+pub(crate) fn loads(cell: &Cell, materials: &[Material]) -> Vec<Load> {
+    let load = |m: &Material| Load { tray: m.source, label: label(cell, m) };
     materials.iter().map(load).collect()
+}
+
+/// The label on the box: scanned where the cell knows the part's GTIN, typed otherwise.
+fn label(cell: &Cell, m: &Material) -> Label {
+    let number = cell.materials.iter().find(|n| n.part == m.part);
+    // (17) has two digits of the year.
+    let digits: String = m.expiry.chars().filter(char::is_ascii_digit).skip(2).collect();
+    match number {
+        Some(n) => Label::Scanned(format!("(01){}(17){digits}(10){}", n.gtin, m.lot)),
+        None => Label::Typed {
+            part: m.part.clone(),
+            lot: m.lot.clone(),
+            expiry: Some(m.expiry.clone()),
+            quantity: None,
+        },
+    }
 }
 
 /// Name and version, as the record has it.

@@ -177,7 +177,13 @@ fn inspected(inspection: Inspection) -> DeviceReply {
 }
 
 fn scanned(code: ScannedCode) -> DeviceReply {
-    DeviceReply::Scanned { text: code.element_string, lot: code.lot, serial: code.serial }
+    DeviceReply::Scanned {
+        text: code.element_string,
+        gtin: code.gtin,
+        lot: code.lot,
+        expiry: code.expiry,
+        serial: code.serial,
+    }
 }
 
 /// "No code" is the part's fault; everything else is the machine's.

@@ -14,6 +14,7 @@ use cellwright_model::event::{
     UnitContext, UnitEnded, UnitOpened,
 };
 use cellwright_model::job::RtStatus;
+use cellwright_model::material::LotShare;
 use cellwright_model::outcome::{Origin, Purpose, StepOutcome};
 use cellwright_model::plan::{Plan, Step};
 use cellwright_model::{AnalogId, Dimension, StepIx, TimeNs, TrayId, UnitId};
@@ -152,7 +153,11 @@ impl Ledger {
                 self.moved(entry, unit, &serial, &part, (from, to), verified);
             }
             Record::TrayCursor { tray, next } => self.tray_used(entry, tray, next),
-            Record::Material { tray, part, lot, by } => self.material(entry, tray, part, lot, by.who),
+            Record::Material { tray, share, by } => self.material(entry, tray, share, by.who),
+            Record::TrayLots { tray, lots } => {
+                let tray = self.tray(tray).to_owned();
+                entry.out.journal.push(JournalEntry::TrayLots { tray, lots });
+            }
             Record::UnitClosed(summary) => self.close(entry, *summary),
         }
     }
@@ -305,16 +310,16 @@ impl Ledger {
         entry.out.journal.push(JournalEntry::TrayCursor { tray, pocket: next });
     }
 
-    fn material(&self, entry: &mut Entry, tray: TrayId, part: String, lot: String, who: String) {
-        let quantity = self.cell.trays.get(tray.index()).map_or(0, |t| t.pockets());
+    fn material(&self, entry: &mut Entry, tray: TrayId, share: Option<LotShare>, who: String) {
+        let pockets = self.cell.trays.get(tray.index()).map_or(0, |t| t.pockets());
         let data = MaterialLoaded {
-            component: part.clone(),
-            part,
-            material_lot: Some(lot),
+            component: share.as_ref().map(|s| s.part.clone()).unwrap_or_default(),
+            part: share.as_ref().map(|s| s.part.clone()).unwrap_or_default(),
+            material_lot: share.as_ref().map(|s| s.lot.clone()),
             material_serial: None,
             place: self.tray(tray).to_owned(),
-            quantity,
-            expires: None,
+            quantity: share.as_ref().map_or(0, |s| s.left.unwrap_or(pockets)),
+            expires: share.and_then(|s| s.expiry).map(|date| date.to_string()),
             operator: Some(who),
         };
         self.event(entry, None, EventData::MaterialLoaded(data));

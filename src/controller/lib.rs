@@ -29,7 +29,7 @@ use cellwright_model::cell::Cell;
 use cellwright_model::event::Transaction;
 use cellwright_model::job::{Refusal, RtCommand, RtEvent, RtEventKind, RtStatus};
 use cellwright_model::robot::RobotState;
-use cellwright_model::{TimeNs, TrayId};
+use cellwright_model::{Date, TimeNs, TrayId};
 use cellwright_rt::ControllerEnds;
 
 /// What has arrived since the last step.
@@ -91,6 +91,8 @@ pub struct Controller {
     devices: Devices,
     timers: timers::Timers,
     ledger: Ledger,
+    /// The day that the engine knows.
+    today: Option<Date>,
     /// Inputs that outputs of the engine caused within a step (a refused command).
     follow_up: VecDeque<Input>,
     scratch: Vec<Output>,
@@ -118,6 +120,7 @@ impl Controller {
             devices,
             timers: timers::Timers::default(),
             ledger: Ledger::new(cell, settings),
+            today: None,
             follow_up: VecDeque::new(),
             scratch: Vec::new(),
             events: Vec::new(),
@@ -173,6 +176,10 @@ impl Controller {
             }
         };
 
+        let today = Date::of_unix_ns(wall);
+        if self.today.replace(today) != Some(today) {
+            feed(self, None, Input::Today(today));
+        }
         self.drain_cycle();
         while let Some(finished) = self.ends.next_curve() {
             // The copy is as large as what was kept; the buffer itself goes back to the cycle.

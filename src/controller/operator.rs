@@ -4,15 +4,14 @@
 
 use cellwright_engine::api::{Input, Order, Question, QuestionKind, Source};
 use cellwright_model::TrayId;
+use cellwright_model::material::Label;
 use cellwright_model::packml::{CellCommand, CellState};
 
 /// What the operator loads into a tray or lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Load {
     pub tray: TrayId,
-    /// Part number, and lot by its label.
-    pub part: String,
-    pub lot: String,
+    pub label: Label,
 }
 
 /// See the module text.
@@ -105,14 +104,14 @@ impl AutoOperator {
 
     /// Exchanges a tray: the same material, from the first pocket on; an empty one for finished units.
     pub fn exchange(&self, tray: TrayId) -> Input {
-        let empty = Load { tray, part: String::new(), lot: String::new() };
+        let empty = Load { tray, label: Label::Empty };
         let load = self.loads.iter().find(|l| l.tray == tray).unwrap_or(&empty);
         self.load(load, Some(0))
     }
 
     fn load(&self, load: &Load, next: Option<u32>) -> Input {
-        let Load { tray, part, lot } = load.clone();
-        Input::MaterialLoaded { tray, part, lot, next, by: self.source() }
+        let Load { tray, label } = load.clone();
+        Input::MaterialLoaded { tray, label, next, left: None, by: self.source() }
     }
 
     fn source(&self) -> Source {

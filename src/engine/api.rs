@@ -11,12 +11,13 @@ use cellwright_model::curve::Curve;
 use cellwright_model::event::AlarmClass;
 use cellwright_model::expr::{Expr, SignalView};
 use cellwright_model::job::{RtCommand, RtEvent, RtStatus, Urgent};
+use cellwright_model::material::{Label, Quarantined};
 use cellwright_model::packml::{CellCommand, CellMode};
 use cellwright_model::plan::Plan;
 use cellwright_model::robot::{RobotReply, RobotRequest, RobotState};
 use cellwright_model::{
-    AnalogId, AxisId, CameraId, InputId, JobId, OutputId, RequestId, RobotId, ScannerId, StepIx, TimeNs,
-    TrayId, UnitId,
+    AnalogId, AxisId, CameraId, Date, InputId, JobId, OutputId, RequestId, RobotId, ScannerId, StepIx,
+    TimeNs, TrayId, UnitId,
 };
 
 use crate::catalogue::{Act, AlarmCode};
@@ -122,8 +123,15 @@ pub enum Input {
     Tick,
     /// A fault that does not come through the cycle (bring-up, a device's connection, the controller).
     MachineFault(MachineFault),
-    /// A person has loaded a tray or lane. `next`: first pocket to be used, when it begins anew.
-    MaterialLoaded { tray: TrayId, part: String, lot: String, next: Option<u32>, by: Source },
+    /// A person has loaded a tray or lane, put an empty tray for units, or emptied a bin. `next`: first
+    /// pocket to be used, when it begins anew (a lane: it was emptied before). `left`: how many parts of what
+    /// was there before are left, counted by the person; they are used first.
+    MaterialLoaded { tray: TrayId, label: Label, next: Option<u32>, left: Option<u32>, by: Source },
+    /// The day by the wall clock: at the beginning, and whenever it changes.
+    Today(Date),
+    /// The list of quarantined lots as it was read just now, or why it cannot be read. Given before each
+    /// load.
+    Quarantine(Result<Vec<Quarantined>, String>),
     /// A person has seen the alarm.
     Acknowledge { alarm: u32, by: Source },
     /// A person has seen every alarm that is active.
@@ -155,8 +163,14 @@ pub enum ManualRequest {
 pub enum DeviceReply {
     /// Values of an inspection job; units as the device states them.
     Inspected(Vec<DeviceValue>),
-    /// A code was read.
-    Scanned { text: String, lot: Option<String>, serial: Option<String> },
+    /// A code was read: AI (01), (10), (17) as `YYYY-MM-DD`, (21).
+    Scanned {
+        text: String,
+        gtin: Option<String>,
+        lot: Option<String>,
+        expiry: Option<String>,
+        serial: Option<String>,
+    },
     /// The device works and found no readable code: the part's fault.
     NoRead,
     /// The device could not: not connected, no answer in time, an answer that is none.

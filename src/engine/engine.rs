@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cellwright_model::cell::{Cell, TrayKind};
+use cellwright_model::cell::Cell;
 use cellwright_model::job::{RtFault, RtFaultKind};
 use cellwright_model::outcome::FaultClass;
 use cellwright_model::packml::{CellMode, CellState};
@@ -14,6 +14,7 @@ use crate::branch::answer_record;
 use crate::catalogue::AlarmCode;
 use crate::core::{Core, tell};
 use crate::ledger::{Cx, Ledger, Reply};
+use crate::material::Load;
 use crate::parts::{Leftover, TrayState};
 use crate::record::Record;
 use crate::table;
@@ -108,11 +109,6 @@ fn place_of(cell: &Cell, fault: &RtFault) -> String {
     named.map_or_else(|| other.to_string(), Clone::clone)
 }
 
-/// A tray's name, or its number where the request names none of the cell.
-fn name_of(cell: &Cell, tray: TrayId) -> String {
-    cell.trays.get(tray.index()).map_or_else(|| format!("tray {}", tray.0), |t| t.name.clone())
-}
-
 impl Core {
     fn take(&mut self, cx: &mut Cx<'_>, input: Input) {
         match input {
@@ -131,9 +127,11 @@ impl Core {
             Input::Persisted(ticket) => cx.ledger.on_persisted(ticket),
             Input::Store { writable, cause } => self.store(cx, writable, cause),
             Input::MachineFault(fault) => self.react(cx, &fault),
-            Input::MaterialLoaded { tray, part, lot, next, by } => {
-                self.material(cx, tray, part, lot, next, &by);
+            Input::MaterialLoaded { tray, label, next, left, by } => {
+                self.material(cx, &Load { tray, label, next, left }, &by);
             }
+            Input::Today(date) => self.parts.barred.today = Some(date),
+            Input::Quarantine(list) => self.parts.barred.quarantine(list),
             Input::Acknowledge { alarm, by } => self.acknowledge(cx, alarm, &by),
             Input::AcknowledgeAll { by } => self.acknowledge_all(cx, &by),
             Input::Manual { request, by } => self.manual_request(cx, request, by),
@@ -195,47 +193,6 @@ impl Core {
         self.store_fault = Some(cause.clone());
         let fault = AlarmCode::Store.fault("store", &[("cause", &cause)]);
         self.react(cx, &fault);
-    }
-
-    fn material(
-        &mut self,
-        cx: &mut Cx<'_>,
-        tray: TrayId,
-        part: String,
-        lot: String,
-        next: Option<u32>,
-        by: &Source,
-    ) {
-        let described = cx.cell.trays.get(tray.index());
-        let state = self.parts.trays.get_mut(tray.index());
-        let result = match (described, state) {
-            (Some(described), Some(state)) => match &described.part {
-                Some(expected) if *expected != part => {
-                    Err(format!("{} takes {expected}, not {part}", described.name))
-                }
-                _ => {
-                    if matches!(described.kind, TrayKind::Source | TrayKind::Lane) {
-                        (state.part, state.lot) = (Some(part.clone()), Some(lot.clone()));
-                    }
-                    state.next = next.unwrap_or(state.next);
-                    Ok(())
-                }
-            },
-            _ => Err("there is no such tray".into()),
-        };
-        if result.is_ok() {
-            cx.record(Record::Material { tray, part, lot, by: by.clone() });
-            if let Some(next) = next {
-                cx.record(Record::TrayCursor { tray, next });
-            }
-        }
-        let ticket = cx.record(Record::Request {
-            what: format!("material of {}", name_of(cx.cell, tray)),
-            by: by.clone(),
-            result: result.clone(),
-        });
-        let request = Answered::Material(tray);
-        cx.out.push(Output::Answered { request, by: by.clone(), result, ticket });
     }
 
     fn acknowledge(&mut self, cx: &mut Cx<'_>, id: u32, by: &Source) {

@@ -24,6 +24,7 @@ mod engine;
 pub mod judge;
 mod ledger;
 mod manual;
+mod material;
 mod messages;
 mod ops;
 mod panel;

@@ -8,6 +8,7 @@ use cellwright_model::{DurationNs, Quantity, RobotId, TrayId};
 
 use crate::api::{DeviceReply, DeviceValue, Output};
 use crate::ledger::Reply;
+use crate::material::Scan;
 use crate::ops::{Begun, Op, OpEnd, Progress};
 use crate::record::{Location, Record};
 use crate::step::StepRun;
@@ -179,8 +180,12 @@ fn device_end(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive, r
             }
             OpEnd::Ok
         }
-        (Primitive::Scan { component, .. }, DeviceReply::Scanned { lot, serial, .. }) => {
-            identify(env, component, lot, serial)
+        (Primitive::Scan { component, .. }, DeviceReply::Scanned { gtin, lot, expiry, serial, .. }) => {
+            let code = Scan { gtin: gtin.as_deref(), lot: lot.as_deref(), expiry: expiry.as_deref() };
+            match fit(env, component, &code) {
+                Ok(()) => identify(env, component, lot, serial),
+                Err(cause) => OpEnd::Fail(cause),
+            }
         }
         _ => OpEnd::Fault("device-answer".into()),
     }
@@ -196,6 +201,13 @@ fn convert(value: &DeviceValue, unit: &str) -> Result<f64, String> {
         (Some(from), Some(to)) if from.dimension == to.dimension => Ok(value.value * from.value / to.value),
         _ => Err(format!("unit: {} in `{}`, expected `{unit}`", value.name, value.unit)),
     }
+}
+
+/// The part that was read may become this component: otherwise the part is bad, not the machine. Errors: the
+/// cause.
+fn fit(env: &Env<'_, '_>, component: &str, code: &Scan<'_>) -> Result<(), String> {
+    let planned = env.unit.plan.components.iter().find(|c| c.name == component);
+    planned.map_or(Ok(()), |c| env.parts.barred.code(env.cx.cell, &c.part, code))
 }
 
 /// The scanned code is the identity of the component. Without a serial there is none.
@@ -224,7 +236,7 @@ fn consume(run: &mut StepRun, env: &mut Env<'_, '_>, component: &str, source: Op
     let source = source.or(planned.source);
     let mut lot = None;
     if let Some(tray) = source {
-        lot = match env.parts.lot_of(planned, tray) {
+        lot = match env.parts.lot_of(env.cx.cell, planned, tray) {
             Ok(lot) => lot,
             Err(cause) => return OpEnd::Fault(cause),
         };
@@ -233,6 +245,7 @@ fn consume(run: &mut StepRun, env: &mut Env<'_, '_>, component: &str, source: Op
         };
         let next = env.parts.advance(tray);
         env.cx.record(Record::TrayCursor { tray, next });
+        env.parts.count_down(env.cx, tray);
         env.unit.renew(env.cx, component, Location::Tray { tray, pocket });
     }
     if planned.identify == Identify::PerLot && lot.is_none() {

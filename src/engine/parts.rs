@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use cellwright_model::cell::{Cell, TrayKind};
-use cellwright_model::plan::Component;
+use cellwright_model::material::LotShare;
 use cellwright_model::{RobotId, TrayId};
 
+use crate::material::Barred;
 use crate::record::{Location, PartRef};
 
 /// What is known of one tray or lane.
@@ -13,8 +14,15 @@ use crate::record::{Location, PartRef};
 pub struct TrayState {
     /// First pocket that has not been used, or the count of parts taken from a lane.
     pub next: u32,
-    pub part: Option<String>,
-    pub lot: Option<String>,
+    /// What lies in it, by lot: the first is used first. Empty: nobody has said it.
+    pub lots: Vec<LotShare>,
+}
+
+impl TrayState {
+    /// The share in use; `None`: there is none, or nothing is left of it.
+    pub fn share(&self) -> Option<&LotShare> {
+        self.lots.iter().find(|s| s.left != Some(0))
+    }
 }
 
 /// A part or unit that the next unit would meet: something a person has to take out.
@@ -32,18 +40,18 @@ pub(crate) struct Parts {
     pub(crate) leftovers: Vec<Leftover>,
     /// The pocket over which each cobot last was.
     pub(crate) last_pocket: BTreeMap<RobotId, (TrayId, u32)>,
+    pub(crate) barred: Barred,
 }
 
 impl Parts {
     pub(crate) fn new(cell: &Cell, known: &[(TrayId, TrayState)], leftovers: Vec<Leftover>) -> Parts {
-        let mut trays: Vec<TrayState> =
-            cell.trays.iter().map(|t| TrayState { next: 0, part: t.part.clone(), lot: None }).collect();
+        let mut trays = vec![TrayState::default(); cell.trays.len()];
         for (id, state) in known {
             if let Some(tray) = trays.get_mut(id.index()) {
                 *tray = state.clone();
             }
         }
-        Parts { trays, leftovers, last_pocket: BTreeMap::new() }
+        Parts { trays, leftovers, last_pocket: BTreeMap::new(), barred: Barred::default() }
     }
 
     /// The pocket that is next; a bin has one for ever. `None`: empty, full, or no such tray.
@@ -64,17 +72,6 @@ impl Parts {
                 t.next
             }
             None => 0,
-        }
-    }
-
-    /// Lot of a component taken from a tray. Errors: the cause in a word.
-    pub(crate) fn lot_of(&self, component: &Component, tray: TrayId) -> Result<Option<String>, String> {
-        let Some(state) = self.trays.get(tray.index()) else { return Err("unknown-tray".into()) };
-        match &state.part {
-            Some(part) if *part != component.part => {
-                Err(format!("wrong-part: {part} where {} is asked for", component.part))
-            }
-            _ => Ok(state.lot.clone()),
         }
     }
 }

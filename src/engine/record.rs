@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use cellwright_model::curve::Curve;
+use cellwright_model::material::LotShare;
 use cellwright_model::outcome::{StepOutcome, UnitResult, Verdict};
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use cellwright_model::plan::Plan;
@@ -99,11 +100,16 @@ pub enum Record {
         tray: TrayId,
         next: u32,
     },
+    /// Material was put in; `None`: an empty tray, or an emptied bin.
     Material {
         tray: TrayId,
-        part: String,
-        lot: String,
+        share: Option<LotShare>,
         by: Source,
+    },
+    /// What lies in a tray or lane from now on, by lot.
+    TrayLots {
+        tray: TrayId,
+        lots: Vec<LotShare>,
     },
     /// The last word of the cell on a unit.
     UnitClosed(Box<UnitSummary>),

@@ -40,6 +40,8 @@ pub struct Cell {
     pub manual: ManualLimits,
     pub panel: Panel,
     pub equipment: Vec<Equipment>,
+    /// Part numbers by the trade item numbers of their labels.
+    pub materials: Vec<PartNumber>,
     /// Ng units in a row after which the cell holds.
     pub consecutive_ng_max: u16,
     /// Cycles in a row without valid inputs that are tolerated.
@@ -150,6 +152,9 @@ pub struct Station {
     pub table_au: f64,
     /// Axes that belong to it.
     pub axes: Vec<AxisId>,
+    /// Inputs that see the nest which stands here: with all of them off it is empty. Empty list: nobody
+    /// can tell here.
+    pub presence: Vec<InputId>,
 }
 
 /// The rotary index table that carries the nests past the stations.
@@ -258,6 +263,27 @@ pub struct Tray {
     pub reach: Option<TrayReach>,
     /// For lanes: the axis that feeds it, and how far a part is.
     pub feeder: Option<Feeder>,
+    /// For bins: what watches them.
+    pub bin: Option<Bin>,
+}
+
+/// A reject bin that is watched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Bin {
+    /// Sees a unit fall in, for moments: without it a reject is not complete.
+    pub drop: Option<InputId>,
+    /// On while the bin is locked. Off during production holds the cell: a rejected unit could be put back.
+    pub locked: Option<InputId>,
+    /// Units that it holds; then it has to be emptied before the next reject.
+    pub capacity: Option<u32>,
+}
+
+/// A part number with the trade item number that its labels and codes bear.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartNumber {
+    pub part: String,
+    /// GTIN of 14 digits.
+    pub gtin: String,
 }
 
 /// What a tray is for.

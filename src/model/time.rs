@@ -53,16 +53,7 @@ pub fn rfc3339(unix_ns: i128) -> String {
     let secs = (ns / 1_000_000_000) as i64;
     let frac = (ns % 1_000_000_000) as u32;
     let (days, tod) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
-    // Civil date from a day count, era by era (proleptic Gregorian calendar).
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1_460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let day = doy - (153 * mp + 2) / 5 + 1;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let year = yoe + era * 400 + i64::from(month <= 2);
+    let (year, month, day) = crate::date::civil(days);
     let (h, m, s) = (tod / 3_600, tod / 60 % 60, tod % 60);
     format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{frac:09}Z")
 }

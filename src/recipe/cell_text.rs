@@ -119,6 +119,7 @@ fn empty_cell() -> Cell {
         manual: ManualLimits::default(),
         panel: Panel::default(),
         equipment: Vec::new(),
+        materials: Vec::new(),
         consecutive_ng_max: 0,
         stale_cycles_max: 0,
         hash: String::new(),
@@ -154,6 +155,7 @@ fn cell(d: &mut Decoder<'_>, root: &Node) -> Option<Cell> {
     devices::scanners(d, &mut f, &mut cell);
     places::leak_testers(d, &mut f, &mut cell);
     places::trays(d, &mut f, &mut cell);
+    places::materials(d, &mut f, &mut cell);
     sequences(d, &mut f, &mut cell);
     cell.manual = manual(d, &mut f);
     cell.panel = panel(d, &mut f, &cell);

@@ -353,7 +353,7 @@ fn code(d: &mut Decoder<'_>, node: &Node) -> Option<PartCode> {
 }
 
 /// Fourteen digits, the last of which is the check digit (GS1 General Specifications, section 7.9).
-fn gtin(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
+pub(crate) fn gtin(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
     let text = d.string(node)?;
     let digits: Vec<u32> = text.chars().filter_map(|c| c.to_digit(10)).collect();
     if digits.len() != 14 || text.len() != 14 {

@@ -130,6 +130,7 @@ mod tests {
             open_units: Vec::new(),
             serial_counter: Some(7),
             tray_cursors: Default::default(),
+            tray_lots: Default::default(),
             picks: Default::default(),
             places: Default::default(),
         }

@@ -307,7 +307,9 @@ fn question(cell: &Cell, q: Question) -> QuestionSeen {
 
 fn tray(tray: &cellwright_model::cell::Tray, state: cellwright_controller::TrayState) -> TraySeen {
     let pockets = tray.pockets();
-    TraySeen { name: tray.name.clone(), part: state.part, lot: state.lot, next: state.next, pockets }
+    let share = state.share().cloned();
+    let part = share.as_ref().map(|s| s.part.clone()).or_else(|| tray.part.clone());
+    TraySeen { name: tray.name.clone(), part, lot: share.map(|s| s.lot), next: state.next, pockets }
 }
 
 fn axis(axis: &cellwright_model::cell::Axis, s: &AxisStatus) -> AxisSeen {

@@ -10,13 +10,13 @@ use cellwright_engine::branch_chart::BranchState;
 use cellwright_engine::record::{Location, Record, StepResult};
 use cellwright_model::expr::Expr;
 use cellwright_model::job::{RtOp, UrgentWord};
+use cellwright_model::material::Label;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::plan::{OnFault, OnHold, Plan, Resource};
 use cellwright_model::{TrayId, UnitId};
 
 use common::cell as c;
-use common::machine::who;
 use common::{Bench, plan};
 
 /// The plan, with the trays among what its steps hold, as recipes compile it.
@@ -38,8 +38,11 @@ fn status(b: &Bench) -> cellwright_engine::Status {
 }
 
 fn load(b: &mut Bench, tray: TrayId, part: &str) {
-    let (part, lot) = (part.to_string(), "L-2".to_string());
-    b.put(Input::MaterialLoaded { tray, part, lot, next: Some(0), by: who() });
+    let label = match part {
+        "" => Label::Empty,
+        part => Label::Typed { part: part.into(), lot: "L-2".into(), expiry: None, quantity: None },
+    };
+    b.load(tray, label, Some(0), None);
 }
 
 /// What a record says of an attempt, but for its times and its unit's number.

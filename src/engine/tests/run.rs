@@ -8,6 +8,7 @@ use cellwright_engine::api::*;
 use cellwright_engine::record::{Location, Record};
 use cellwright_engine::{REJECT, REMOVE, REMOVED, RETRY};
 use cellwright_model::job::{JobEnd, RtOp, UrgentWord};
+use cellwright_model::material::Label;
 use cellwright_model::outcome::{StepOutcome, UnitResult, Verdict};
 use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::robot::RobotCommand;
@@ -285,14 +286,8 @@ fn the_table_turns_once_and_only_when_it_may() {
 #[test]
 fn a_lane_without_a_lot_is_a_fault() {
     let mut b = Bench::new();
-    let lot = Input::MaterialLoaded {
-        tray: c::LANE,
-        part: "OTHER".into(),
-        lot: "X".into(),
-        next: None,
-        by: common::machine::who(),
-    };
-    b.put(lot);
+    let label = Label::Typed { part: "OTHER".into(), lot: "X".into(), expiry: None, quantity: None };
+    b.load(c::LANE, label, None, None);
     assert!(b.answered.last().expect("answered").1.is_err(), "another part is refused");
     let mut p = plan();
     p.components[1].part = "CAN-9".into();
@@ -356,10 +351,9 @@ fn an_empty_tray_asks_for_material_and_goes_on() {
     assert_eq!(b.closed().len(), 10);
     assert_eq!(b.questions[0].tray, Some(c::SOURCE));
     assert!(b.questions[0].prompt.contains("tray-empty: source"), "{}", b.questions[0].prompt);
-    for (tray, part, lot) in [(c::SOURCE, "HUB", "H-2"), (c::GOOD, "", "")] {
-        let by = common::machine::who();
-        b.put(Input::MaterialLoaded { tray, part: part.into(), lot: lot.into(), next: Some(0), by });
-    }
+    let label = Label::Typed { part: "HUB".into(), lot: "H-2".into(), expiry: None, quantity: None };
+    b.load(c::SOURCE, label, Some(0), None);
+    b.load(c::GOOD, Label::Empty, Some(0), None);
     b.answer(RETRY);
     completed(&mut b);
     assert_eq!(b.closed().len(), 12);

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{Context, Curve, EventDraft, Stamp, UnitContext};
+use crate::material::LotShare;
 use crate::outcome::UnitResult;
 
 /// One entry of the journal.
@@ -27,6 +28,8 @@ pub enum JournalEntry {
     TrayCursor { tray: String, pocket: u32 },
     /// How many parts a tray or lane gave or took so far, exchanged ones included.
     PickCount { tray: String, picks: u64 },
+    /// What lies in a tray or lane, by lot.
+    TrayLots { tray: String, lots: Vec<LotShare> },
     /// A part is now there; see [`super::PartMoved`].
     PartMoved { part: String, from: String, to: String, verified: bool },
     /// A part is no longer followed: it left the cell, or is part of a unit that did.

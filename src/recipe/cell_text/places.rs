@@ -1,30 +1,43 @@
 //! Where things are: stations, the index table, trays, lanes and bins; the leak testers at stations.
 
 use cellwright_model::cell::{
-    AxisClear, AxisKind, Cell, Feeder, LeakTester, Station, Table, Tray, TrayKind, TrayReach,
+    AxisClear, AxisKind, Bin, Cell, Feeder, LeakTester, PartNumber, Station, Table, Tray, TrayKind, TrayReach,
 };
-use cellwright_model::{AnalogId, AxisId, Dimension, OutputId, RobotId, StationId};
+use cellwright_model::{AnalogId, AxisId, Dimension, InputId, OutputId, RobotId, StationId};
 
 use super::axes::{dimensions, inside};
 use super::robots::{check_joints, joints};
 use super::{ENTRIES_MAX, entries, unique};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields};
-use crate::names::{analog, axis, output, robot, station};
-use crate::tree::Node;
+use crate::names::{analog, axis, input, output, robot, station};
+use crate::plant_text::gtin;
+use crate::tree::{Node, Value};
 
 pub(super) fn stations(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
     let Some(node) = f.req("stations", d, |_, n| Some(n)) else { return };
     for entry in entries(d, node, ENTRIES_MAX) {
-        let mut station = Station { name: entry.key.clone(), table_au: f64::NAN, axes: Vec::new() };
+        let mut station =
+            Station { name: entry.key.clone(), table_au: f64::NAN, axes: Vec::new(), presence: Vec::new() };
         if let Some(mut f) = d.fields(&entry.node) {
             station.table_au = f.req("at", d, |d, n| d.quantity(n, Dimension::Angle)).unwrap_or(f64::NAN);
             let list = f.req("axes", d, |d, n| d.list(n)).unwrap_or_default();
             station.axes = unique(d, list, "axis", |d, n| axis(d, n, cell));
+            let list = f.opt("presence", d, |d, n| d.list(n)).unwrap_or_default();
+            station.presence = unique(d, list, "signal", |d, n| input_at(d, n, &entry.key, cell));
             f.finish(d);
         }
         cell.stations.push(station);
     }
+}
+
+/// An input by its short name at the station, or by its whole name.
+fn input_at(d: &mut Decoder<'_>, node: &Node, station: &str, cell: &Cell) -> Option<InputId> {
+    let word = match &node.value {
+        Value::Scalar(scalar) => scalar.text.as_str(),
+        _ => "",
+    };
+    cell.input(&format!("{station}.{word}")).or_else(|| input(d, node, cell))
 }
 
 pub(super) fn table(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
@@ -151,6 +164,9 @@ fn pressure(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<AnalogId> {
     Some(id)
 }
 
+/// Units that a bin may be said to hold: what is followed one by one is bounded.
+const BIN_UNITS_MAX: u64 = 1000;
+
 const TRAY_KINDS: &[(&str, TrayKind)] = &[
     ("source", TrayKind::Source),
     ("lane", TrayKind::Lane),
@@ -169,6 +185,7 @@ pub(super) fn trays(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
             columns: 1,
             reach: None,
             feeder: None,
+            bin: None,
         };
         if let Some(f) = d.fields(&entry.node) {
             tray_fields(d, f, cell, &mut tray);
@@ -195,7 +212,48 @@ fn tray_fields(d: &mut Decoder<'_>, mut f: Fields<'_>, cell: &Cell, tray: &mut T
         }
         tray.reach = f.req("reach", d, |d, n| reach(d, n, cell));
     }
+    if matches!(kind, None | Some(TrayKind::Reject)) {
+        let bin = Bin {
+            drop: f.opt("drop", d, |d, n| input(d, n, cell)),
+            locked: f.opt("locked", d, |d, n| input(d, n, cell)),
+            capacity: f.opt("capacity", d, |d, n| d.integer(n, 1, BIN_UNITS_MAX)).map(|n| n as u32),
+        };
+        tray.bin = (kind == Some(TrayKind::Reject)).then_some(bin);
+    }
     f.finish(d);
+}
+
+/// Part numbers with the GTIN of their labels; each GTIN is of one part.
+pub(super) fn materials(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
+    let Some(node) = f.opt("materials", d, |_, n| Some(n)) else { return };
+    let before = d.sink.errors();
+    for entry in entries(d, node, ENTRIES_MAX) {
+        let Some(mut f) = d.fields(&entry.node) else { continue };
+        let number = f.req("gtin", d, |d, n| Some((gtin(d, n)?, n.span)));
+        f.finish(d);
+        let Some((gtin, span)) = number else { continue };
+        if let Some(other) = cell.materials.iter().find(|m| m.gtin == gtin) {
+            let message = format!("{gtin} is the GTIN of `{}` already", other.part);
+            d.sink.error(Code::DuplicateId, span, message, "each part number has a GTIN of its own");
+            continue;
+        }
+        cell.materials.push(PartNumber { part: entry.key.clone(), gtin });
+    }
+    if d.sink.errors() > before {
+        return;
+    }
+    let known = |part: &String| cell.materials.iter().any(|m| m.part == *part);
+    let holds = |t: &&Tray| t.part.as_ref().is_some_and(|p| !known(p));
+    if let Some(tray) = cell.trays.iter().find(holds) {
+        let part = tray.part.as_deref().unwrap_or_default();
+        let message = format!("`{part}` of tray `{}` is not listed", tray.name);
+        d.sink.error(
+            Code::MissingField,
+            node.span,
+            message,
+            "give its GTIN, so that its label can be scanned",
+        );
+    }
 }
 
 fn reach(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<TrayReach> {

@@ -67,7 +67,7 @@ fn wrong_cells() {
         ("travel: -720000 .. 720000 deg\n", "travel: «-72000000 .. 72000000 deg\n", "R0112"),
         ("estop_ok:             { device: di_1, bit: 0 }", "estop_ok: { device: di_1, bit: «16 }", "R0901"),
         ("guard_ok:             { device: di_1, bit: 1 }", "guard_ok: { device: di_1, bit: «0 }", "R0902"),
-        ("load.nest_hub_present:      {", "«loud.nest_hub_present: {", "R0306"),
+        ("lane_part_ready:      {", "«loud.lane_part_ready: {", "R0306"),
         ("valve_fill:  { device: do_1,", "valve_fill:  { device: «di_1,", "R0903"),
         ("ambient:   { device: ai_1, channel: 3", "ambient: { device: ai_1, channel: «4", "R0901"),
         ("range: -50 .. 500 N,", "range: «-50 .. 500 mm,", "R0203"),
@@ -78,7 +78,7 @@ fn wrong_cells() {
         ("manual: { speed: 10 % }", "manual: { speed: «0 % }", "R0207"),
         ("manual: { speed: 10 % }", "manual: { «sped: 10 % }", "R0105"),
         ("safety: [estop_ok, guard_ok]", "safety: [estop_ok, «estop_ok]", "R0107"),
-        ("axes: [press_z] }", "axes: [«pres_z] }", "R0302"),
+        ("axes: [press_z], ", "axes: [«pres_z], ", "R0302"),
         ("velocity: 300 deg/s\n", "velocity: «400 deg/s\n", "R0703"),
         ("load:       [35, -62, 98, -126, -90, 35]", "load: «[35, -62, 98, -126, -90, 400]", "R0907"),
         ("load:       [35, -62, 98, -126, -90, 35]", "load: «[35, -62, 98, -126, -90]", "R0108"),
@@ -99,6 +99,18 @@ fn wrong_cells() {
         ("start_when: air_ok", "start_when: «air_okay", "R0303"),
         ("calibration_due: 2027-06-30", "calibration_due: «2027-06-31", "R0910"),
         ("kind: good\n", "kind: good\n    «part: X-1\n", "R0101"),
+        ("kind: good\n", "kind: good\n    «locked: bin_locked\n", "R0101"),
+        ("drop: bin_drop ", "drop: «bin_drops ", "R0303"),
+        ("capacity: 200", "capacity: «0", "R0112"),
+        ("[press_z], presence: [nest_hub", "[press_z], presence: [«press_hub", "R0303"),
+        (
+            "[press_z], presence: [nest_hub_present, nest_cannula_present, nest_cap_present]",
+            "[press_z], presence: [nest_cap_present, «nest_cap_present]",
+            "R0107",
+        ),
+        ("\"04012345678932", "«\"04012345678931", "R0113"),
+        ("\"04012345678932", "«\"04012345678925", "R0107"),
+        ("  HUB-23: { gtin: \"04012345678901\" }\n  CAN-23", "  «CAN-23", "R0102"),
     ];
     let mut failed = Vec::new();
     for (from, to, code) in cases {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use cellwright_model::curve::sha256_hex;
 use cellwright_model::event::{Context, Event, EventData, JournalEntry, Stamp, UnitContext};
+use cellwright_model::material::LotShare;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ CREATE TABLE IF NOT EXISTS intents (
     serial TEXT NOT NULL, n INTEGER NOT NULL, attempt INTEGER NOT NULL, entry TEXT NOT NULL,
     PRIMARY KEY (serial, n, attempt)) STRICT;
 CREATE TABLE IF NOT EXISTS tray_cursors (tray TEXT PRIMARY KEY, pocket INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS tray_lots (tray TEXT PRIMARY KEY, lots TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS picks (tray TEXT PRIMARY KEY, picks INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS parts (part TEXT PRIMARY KEY, place TEXT NOT NULL, verified INTEGER NOT NULL) STRICT;
 ";
@@ -42,6 +44,8 @@ pub struct Recovery {
     /// None before the first unit.
     pub serial_counter: Option<u64>,
     pub tray_cursors: ByName<u32>,
+    /// What lies in each tray or lane, by lot.
+    pub tray_lots: ByName<Vec<LotShare>>,
     /// Parts that each tray or lane gave or took so far, exchanged ones included.
     pub picks: ByName<u64>,
     /// Where each part is.
@@ -168,6 +172,9 @@ pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result
         JournalEntry::TrayCursor { tray, pocket } => {
             run("INSERT OR REPLACE INTO tray_cursors VALUES (?1, ?2)", &[tray, pocket])
         }
+        JournalEntry::TrayLots { tray, lots } => {
+            run("INSERT OR REPLACE INTO tray_lots VALUES (?1, ?2)", &[tray, &json(lots)?])
+        }
         JournalEntry::PickCount { tray, picks } => {
             run("INSERT OR REPLACE INTO picks VALUES (?1, ?2)", &[tray, &(*picks as i64)])
         }
@@ -239,6 +246,7 @@ pub(super) fn recover(conn: &Connection, path: &Path) -> Result<Recovery, TraceE
         open_units: open_units(conn).map_err(sql)?.map_err(damaged)?,
         serial_counter: number("serial_counter").map_err(sql)?,
         tray_cursors: pairs(conn, "SELECT tray, pocket FROM tray_cursors", |r| r.get(1)).map_err(sql)?,
+        tray_lots: tray_lots(conn).map_err(sql)?.map_err(damaged)?,
         picks: pairs(conn, "SELECT tray, picks FROM picks", |r| r.get::<_, i64>(1).map(i64::unsigned_abs))
             .map_err(sql)?,
         places: pairs(conn, "SELECT part, place, verified FROM parts", |r| {
@@ -284,6 +292,15 @@ fn open_units(conn: &Connection) -> Checked<Vec<OpenUnit>> {
         }
     }
     Ok(Ok(out))
+}
+
+fn tray_lots(conn: &Connection) -> Checked<ByName<Vec<LotShare>>> {
+    let texts: ByName<String> = pairs(conn, "SELECT tray, lots FROM tray_lots", |r| r.get(1))?;
+    let read = |(tray, text): (String, String)| match serde_json::from_str(&text) {
+        Ok(lots) => Ok((tray, lots)),
+        Err(e) => Err(format!("lots of {tray}: {e}")),
+    };
+    Ok(texts.into_iter().map(read).collect())
 }
 
 fn pairs<T>(

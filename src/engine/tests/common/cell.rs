@@ -57,6 +57,7 @@ fn tray(name: &str, kind: TrayKind, part: Option<&str>) -> Tray {
             above: [1.0; 6],
         }),
         feeder: None,
+        bin: None,
     }
 }
 
@@ -68,7 +69,8 @@ fn pose(name: &str, at: f64) -> Pose {
 pub(crate) fn cell() -> Cell {
     let input = |name: &str, bit| DigitalInput { name: name.into(), subdevice: 0, bit };
     let output = |name: &str, bit| DigitalOutput { name: name.into(), subdevice: 0, bit, off_state: false };
-    let station = |name: &str, table_au| Station { name: name.into(), table_au, axes: vec![] };
+    let station =
+        |name: &str, table_au| Station { name: name.into(), table_au, axes: vec![], presence: vec![] };
     Cell {
         id: "bench".into(),
         site: "s".into(),
@@ -145,6 +147,10 @@ pub(crate) fn cell() -> Cell {
         manual: ManualLimits::default(),
         panel: Panel { green: Some(LAMP), ..Panel::default() },
         equipment: vec![],
+        materials: vec![
+            PartNumber { part: "HUB".into(), gtin: "04012345678901".into() },
+            PartNumber { part: "CAN".into(), gtin: "04006381333931".into() },
+        ],
         consecutive_ng_max: 3,
         stale_cycles_max: 20,
         hash: "cell-hash".into(),

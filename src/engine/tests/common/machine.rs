@@ -6,6 +6,7 @@ use cellwright_engine::record::{Location, Record, StepResult, Transaction, UnitS
 use cellwright_engine::{Engine, EngineConfig};
 use cellwright_model::curve::{Curve, CurveSample};
 use cellwright_model::job::*;
+use cellwright_model::material::Label;
 use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::plan::Plan;
 use cellwright_model::robot::*;
@@ -129,8 +130,13 @@ impl Bench {
     }
 
     fn material(&mut self, tray: TrayId, part: &str, lot: &str) {
-        let input = Input::MaterialLoaded { tray, part: part.into(), lot: lot.into(), next: None, by: who() };
-        self.put(input);
+        let label = Label::Typed { part: part.into(), lot: lot.into(), expiry: None, quantity: None };
+        self.load(tray, label, None, None);
+    }
+
+    /// A person loads a tray; the answer is in `answered`.
+    pub(crate) fn load(&mut self, tray: TrayId, label: Label, next: Option<u32>, left: Option<u32>) {
+        self.put(Input::MaterialLoaded { tray, label, next, left, by: who() });
     }
 
     pub(crate) fn put(&mut self, input: Input) {
@@ -310,7 +316,13 @@ impl Bench {
             }
             Output::Scan { id, .. } => {
                 let serial = Some(format!("S{}", id.0));
-                let good = DeviceReply::Scanned { text: "x".into(), lot: Some("HL".into()), serial };
+                let good = DeviceReply::Scanned {
+                    text: "x".into(),
+                    gtin: Some("04012345678901".into()),
+                    lot: Some("HL".into()),
+                    expiry: None,
+                    serial,
+                };
                 let reply = self.scans.pop_front().unwrap_or(good);
                 self.devices.push((id, reply, self.now + 5));
             }

@@ -76,6 +76,7 @@ pub fn cell() -> Cell {
         manual: ManualLimits::default(),
         panel: Panel::default(),
         equipment: vec![],
+        materials: vec![],
         consecutive_ng_max: 5,
         stale_cycles_max: 20,
         hash: String::new(),

@@ -1,13 +1,17 @@
-//! GS1 element strings: application identifiers (AI) 01, 10, 17 and 21, read and checked.
+//! GS1 element strings: application identifiers (AI) 01, 10, 17, 21 and 30, read and checked.
 //!
-//! Source: GS1 General Specifications, sections 3 (the AIs), 7.8 (FNC1 and separators), 7.9 (check
-//! digit), 7.11 (character set 82), 7.12 (century of two-digit years). FNC1 arrives as 0x1D; one at the
-//! beginning is the symbology's mark and is skipped.
+//! Source: GS1 General Specifications, sections 3 (the AIs), 4.14 (the bracketed form below a symbol), 7.8
+//! (FNC1 and separators), 7.9 (check digit), 7.11 (character set 82), 7.12 (century of two-digit years).
+//! FNC1 arrives as 0x1D; one at the beginning is the symbology's mark and is skipped.
+
+use crate::date::days_in_month;
 
 /// FNC1 as it is transmitted.
 pub const FNC1: char = '\u{1d}';
 /// A variable-length field of AI 10 or 21 has at most this many characters.
 const VARIABLE_MAX: usize = 20;
+/// A count of AI 30 has at most this many digits.
+const COUNT_MAX: usize = 8;
 
 /// What an element string says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -20,6 +24,8 @@ pub struct Elements {
     pub expiry: Option<String>,
     /// AI (21).
     pub serial: Option<String>,
+    /// AI (30): count of items.
+    pub quantity: Option<u32>,
 }
 
 /// What is wrong with an element string.
@@ -64,6 +70,24 @@ impl core::fmt::Display for Gs1Error {
 
 impl std::error::Error for Gs1Error {}
 
+/// Reads a label: an element string, or its bracketed form (`(01)0401…(10)LOT`), in which a field holds no
+/// opening bracket. `year`: as in [`parse`].
+pub fn parse_label(text: &str, year: u16) -> Result<Elements, Gs1Error> {
+    let text = text.trim();
+    let Some(fields) = text.strip_prefix('(') else { return parse(text, year) };
+    let mut plain = String::new();
+    for field in fields.split('(') {
+        let (ai, value) = field.split_once(')').ok_or_else(|| Gs1Error::UnknownAi(field.into()))?;
+        if value.contains(FNC1) || ai.len() != 2 {
+            return Err(Gs1Error::UnknownAi(field.into()));
+        }
+        plain.push_str(ai);
+        plain.push_str(value);
+        plain.push(FNC1);
+    }
+    parse(&plain, year)
+}
+
 /// Reads an element string. `year`: the current one, for the century of two-digit years.
 pub fn parse(text: &str, year: u16) -> Result<Elements, Gs1Error> {
     let mut rest = text.strip_prefix(FNC1).unwrap_or(text);
@@ -95,13 +119,18 @@ pub fn parse(text: &str, year: u16) -> Result<Elements, Gs1Error> {
                 keep("21", &mut found.serial, field.into())?;
                 after
             }
+            "30" => {
+                let (field, after) = variable("30", after)?;
+                keep("30", &mut found.quantity, count(field)?)?;
+                after
+            }
             _ => return Err(Gs1Error::UnknownAi(ai.into())),
         };
     }
     Ok(found)
 }
 
-fn keep(ai: &'static str, place: &mut Option<String>, value: String) -> Result<(), Gs1Error> {
+fn keep<T>(ai: &'static str, place: &mut Option<T>, value: T) -> Result<(), Gs1Error> {
     match place.replace(value) {
         None => Ok(()),
         Some(_) => Err(Gs1Error::Repeated(ai)),
@@ -135,6 +164,14 @@ fn variable<'t>(ai: &'static str, text: &'t str) -> Result<(&'t str, &'t str), G
     Ok((field, rest))
 }
 
+fn count(field: &str) -> Result<u32, Gs1Error> {
+    if field.len() > COUNT_MAX {
+        return Err(Gs1Error::Long("30"));
+    }
+    let digits = field.bytes().all(|b| b.is_ascii_digit());
+    field.parse().ok().filter(|_| digits).ok_or(Gs1Error::Character("30"))
+}
+
 /// GS1 AI encodable character set 82 (figure 7.11-1).
 fn in_set_82(b: u8) -> bool {
     b.is_ascii_alphanumeric() || b"!\"%&'()*+,-./:;<=>?_".contains(&b)
@@ -158,7 +195,7 @@ pub fn check_digit(body: &str) -> char {
 
 /// `YYMMDD` as `YYYY-MM-DD`. Years lie 49 before to 50 after the current one (section 7.12).
 fn date(yymmdd: &str, year: u16) -> Result<String, Gs1Error> {
-    let number = |at: usize| yymmdd.get(at..at + 2).and_then(|s| s.parse::<u16>().ok());
+    let number = |at: usize| yymmdd.get(at..at + 2).and_then(|s| s.parse::<u8>().ok());
     let wrong = || Gs1Error::Date(yymmdd.into());
     let (yy, month, day) =
         (number(0).ok_or_else(wrong)?, number(2).ok_or_else(wrong)?, number(4).ok_or_else(wrong)?);
@@ -168,21 +205,11 @@ fn date(yymmdd: &str, year: u16) -> Result<String, Gs1Error> {
         -99..=-50 => i32::from(century) + 100 + i32::from(yy),
         _ => i32::from(century) + i32::from(yy),
     };
-    let last = days_in_month(full, month).ok_or_else(wrong)?;
+    let last = u16::try_from(full).ok().and_then(|y| days_in_month(y, month)).ok_or_else(wrong)?;
     match day {
         0 => Ok(format!("{full:04}-{month:02}-{last:02}")),
         d if d <= last => Ok(format!("{full:04}-{month:02}-{d:02}")),
         _ => Err(wrong()),
-    }
-}
-
-fn days_in_month(year: i32, month: u16) -> Option<u16> {
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => Some(31),
-        4 | 6 | 9 | 11 => Some(30),
-        2 => Some(if leap { 29 } else { 28 }),
-        _ => None,
     }
 }
 
@@ -203,6 +230,7 @@ mod tests {
             lot: Some("H24-1187".into()),
             expiry: Some("2029-05-31".into()),
             serial: Some("HB000017".into()),
+            quantity: None,
         };
         for text in [
             "\u{1d}01040123456789011729053110H24-1187\u{1d}21HB000017",
@@ -250,6 +278,27 @@ mod tests {
         assert_eq!(expiry("050101", 2096), Ok("2105-01-01".into()));
         for wrong in ["291301", "290001", "290230", "290432"] {
             assert_eq!(expiry(wrong, 2026), Err(Gs1Error::Date(wrong.into())));
+        }
+    }
+
+    #[test]
+    fn labels_come_scanned_or_as_they_are_printed() {
+        let read = |text: &str| parse_label(text, 2026);
+        let label = read("(01)04012345678901(17)290531(30)250(10)H24-1187").unwrap();
+        assert_eq!(label, read("\u{1d}01040123456789011729053130250\u{1d}10H24-1187").unwrap());
+        assert_eq!((label.quantity, label.lot.as_deref()), (Some(250), Some("H24-1187")));
+        for (text, error) in [
+            ("(01)04012345678902", Gs1Error::CheckDigit { found: '2', right: '1' }),
+            ("(01)0401234567890(10)A", Gs1Error::Short("01")),
+            ("(17)290531290532", Gs1Error::UnknownAi("29".into())),
+            ("(10)A(B", Gs1Error::UnknownAi("B".into())),
+            ("(10", Gs1Error::UnknownAi("10".into())),
+            ("(240)A", Gs1Error::UnknownAi("240)A".into())),
+            ("(30)1x", Gs1Error::Character("30")),
+            ("(30)123456789", Gs1Error::Long("30")),
+            ("(10)A(10)B", Gs1Error::Repeated("10")),
+        ] {
+            assert_eq!(read(text), Err(error), "{text:?}");
         }
     }
 
