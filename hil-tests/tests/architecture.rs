@@ -75,6 +75,8 @@ const TEST_ARROWS: &[(&str, &[&str])] = &[
     // A Plan of the real recipe runs in the controller's and the engine's tests.
     ("controller", &["recipe", "steps", "bus", "twin"]),
     ("engine", &["recipe", "steps"]),
+    // Requests name what a real cell has.
+    ("station", &["recipe"]),
     // plant.yaml is read where its plant is tested.
     ("twin", &["bus", "recipe", "rt"]),
 ];

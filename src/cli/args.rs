@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use cellwright_model::packml::CellMode;
+use cellwright_station::protocol::{self, Which};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A real-time cell controller for regulated assembly. It is not a safety function.
@@ -24,6 +26,15 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  cellwright run\n  cellwright run --units 2 --capture f.pcapng\n  \
                             cellwright run --bus eth1 --units 10")]
     Run(RunArgs),
+    /// Commands a running cell; answered once the record has it.
+    #[command(after_help = "Examples:\n  cellwright ctl hold\n  cellwright ctl answer 12 ok\n  \
+                            cellwright ctl ack all\n\nExit status: 0 accepted, 1 refused, 2 wrong use or no \
+                            controller.")]
+    Ctl(CtlArgs),
+    /// What a running cell is doing.
+    #[command(after_help = "Examples:\n  cellwright status\n  cellwright status --watch\n  \
+                            cellwright status --json")]
+    Status(StatusArgs),
     /// Keeps the device history record of a cell that runs elsewhere.
     #[command(
         after_help = "Example:\n  cellwright record --connect tcp/127.0.0.1:7447 --store /var/lib/cw/dhr.db"
@@ -127,6 +138,90 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Robots {
     Twin,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CtlArgs {
+    #[command(subcommand)]
+    pub(crate) command: CtlCommand,
+    /// State directory of the cell; `./state/cannula-cell` if left out.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) state: Option<PathBuf>,
+    /// The person who asks, where this user asks for others: root, and the controller's own user.
+    #[arg(long = "as", value_name = "ID", global = true)]
+    pub(crate) acting_as: Option<String>,
+    /// One JSON object instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CtlCommand {
+    /// Begins or goes on with the order (Idle).
+    Start,
+    /// Ends what is under way with bounded motion; open units are interrupted.
+    Stop,
+    /// Holds each step by its policy, for a cause inside the cell.
+    Hold,
+    /// Goes on from the actual position (Held).
+    Unhold,
+    /// Lets no step begin, for a cause outside the cell.
+    Suspend,
+    /// Lets steps begin again (Suspended).
+    Unsuspend,
+    /// Stops at the highest deceleration, drives off.
+    Abort,
+    /// Brings the cell from Aborted to Stopped, once the cause is gone.
+    Clear,
+    /// Homes and reconciles: from Stopped or Completed to Idle.
+    Reset,
+    /// Finishes the units that are open, then ends the order.
+    Complete,
+    /// Changes the mode: production, maintenance, manual.
+    Mode {
+        #[arg(value_parser = protocol::mode)]
+        mode: CellMode,
+    },
+    /// Acknowledges an alarm by its number, or all.
+    Ack {
+        #[arg(value_name = "NUMBER|all")]
+        alarm: Which,
+    },
+    /// Answers a question by its number.
+    Answer {
+        #[arg(value_name = "NUMBER")]
+        question: u32,
+        #[arg(required = true, value_name = "TEXT")]
+        answer: Vec<String>,
+        /// Why; kept with the answer.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+    /// Says what was loaded into a tray or lane.
+    Load {
+        tray: String,
+        /// Part number.
+        #[arg(long)]
+        part: String,
+        #[arg(long)]
+        lot: String,
+        /// First pocket to be used, from 0; goes on at the present one if left out.
+        #[arg(long, value_name = "POCKET")]
+        next: Option<u32>,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// State directory of the cell; `./state/cannula-cell` if left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state: Option<PathBuf>,
+    /// Draws it anew each second, until Ctrl-C.
+    #[arg(long)]
+    pub(crate) watch: bool,
+    /// One JSON object instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ mod alloc;
 mod args;
 mod bench;
 mod check;
+mod ctl;
 mod dhr;
 mod files;
 mod out;
@@ -14,6 +15,7 @@ mod record;
 mod run;
 mod session;
 mod simulate;
+mod status_text;
 mod terminal;
 mod twin;
 mod wiring;
@@ -62,6 +64,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(args) => check::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Run(args) => run::run(args),
+        Command::Ctl(args) => ctl::run(args),
+        Command::Status(args) => ctl::status(args),
         Command::Record(args) => record::run(args),
         Command::Dhr(args) => dhr::run(args.command),
         Command::Bench(args) => bench::run(args),

@@ -42,6 +42,7 @@ impl Watcher for Screen {
                 return;
             }
             Told::Alarm(alarm) => progress::alarm(alarm),
+            Told::Warning(text) => format!("warning: {text}"),
             Told::Ask(q) => format!("question {}: {} ({})", q.id.0, q.prompt, q.answers.join(" | ")),
             Told::Refused { what, why } => format!("refused: {what}: {why}"),
             Told::Store(Some(cause)) => format!("ALARM: the record cannot be written: {cause}"),

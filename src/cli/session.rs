@@ -17,7 +17,7 @@ use cellwright_rt::bus::Bus;
 use cellwright_rt::clock::{Clock, MonotonicClock};
 use cellwright_rt::platform::{self, PlatformWarning, RealTime};
 use cellwright_rt::{Cycle, LoopReport, RtEnds, Runner, StopRequest};
-use cellwright_station::{Asked, Desk, End, Publisher, Station, Told, interrupted, serve_twin};
+use cellwright_station::{Asked, Control, Desk, End, Publisher, Station, Told, interrupted, serve_twin};
 use cellwright_trace::delivery::Delivery;
 use cellwright_trace::live::LivePublisher;
 use cellwright_trace::network::{Network, NetworkOptions};
@@ -265,6 +265,9 @@ impl Session {
         let stop = StopRequest::default();
         let cycle =
             RunningCycle::start(&self.cell, self.rt, self.link, &self.link_name, self.rt_core, &stop)?;
+        let control = Control::bind(&state)
+            .inspect_err(|why| watcher.told(&Told::Warning(&format!("nobody can command by `ctl`: {why}"))))
+            .ok();
         let (publisher, snapshots) = Publisher::new();
         watcher.started(&cycle.warnings, &self.pulse, Desk { snapshots, ask: ask.clone() });
         let parts = Pumped {
@@ -277,6 +280,7 @@ impl Session {
             ask,
             commands,
             publisher,
+            control,
         };
         let outcome = parts.pump(runtime, &self.cell, &cycle, watcher, &live);
         // Whatever became of the station: the cycle ends in order, its outputs in their defined off state.
@@ -386,13 +390,14 @@ struct Pumped {
     ask: mpsc::Sender<Asked>,
     commands: mpsc::Receiver<Asked>,
     publisher: Publisher,
+    control: Option<Control>,
 }
 
 impl Pumped {
     fn pump(
         self,
         runtime: Runtime,
-        cell: &Cell,
+        cell: &Arc<Cell>,
         cycle: &RunningCycle,
         watcher: &mut (dyn Watcher + Send),
         live: &LivePublisher,
@@ -400,8 +405,11 @@ impl Pumped {
         let alive = &cycle.thread;
         let outcome = runtime.block_on(async {
             if let Some((who, entered)) = self.person {
-                tokio::spawn(terminal::read_lines(who, entered, self.ask));
+                tokio::spawn(terminal::read_lines(who, entered, cell.clone(), self.ask.clone()));
             }
+            // Gone with its tasks and its name when the station has ended, before the state directory is
+            // given up.
+            let _served = self.control.map(|c| c.serve(cell.clone(), self.ask)).transpose()?;
             let (addresses, mut hand) = match self.devices {
                 Some(devices) => {
                     let (addresses, hand) = serve(devices).await?;

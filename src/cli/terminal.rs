@@ -1,9 +1,11 @@
 //! Commands of a person at this terminal, a line each, and Ctrl-C.
 
+use std::sync::Arc;
+
 use cellwright_controller::{Input, Source};
-use cellwright_model::RequestId;
-use cellwright_model::packml::CellCommand;
+use cellwright_model::cell::Cell;
 use cellwright_station::Asked;
+use cellwright_station::protocol::{self, Ask};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Sender;
@@ -12,32 +14,39 @@ use super::out::errln;
 
 /// What can be typed; shown when a line is none of it.
 pub(crate) const HELP: &str = "commands: clear reset start hold unhold suspend unsuspend stop abort complete, \
-                               ack NUMBER, answer NUMBER TEXT";
+                               mode production|maintenance|manual, ack NUMBER|all, answer NUMBER TEXT, \
+                               load TRAY PART LOT [FIRST-POCKET]";
 
-/// Reads a typed line. `who` is recorded with it.
-pub(crate) fn parse(line: &str, who: &str) -> Result<Input, String> {
-    let by = Source::new(who, "terminal");
+/// Reads a typed line.
+pub(crate) fn parse(line: &str) -> Result<Ask, String> {
     let mut words = line.split_whitespace();
     let first = words.next().unwrap_or_default().to_lowercase();
     let number = |word: Option<&str>| {
         word.and_then(|w| w.parse::<u32>().ok()).ok_or_else(|| format!("`{line}` has no number; {HELP}"))
     };
     match first.as_str() {
-        "ack" => Ok(Input::Acknowledge { alarm: number(words.next())?, by }),
-        "answer" => {
-            let id = RequestId(number(words.next())?);
-            Ok(Input::Answer { id, answer: words.collect::<Vec<_>>().join(" "), reason: None, by })
+        "ack" => words.next().unwrap_or_default().parse().map(Ask::Acknowledge),
+        "answer" => Ok(Ask::Answer {
+            question: number(words.next())?,
+            answer: words.collect::<Vec<_>>().join(" "),
+            reason: None,
+        }),
+        "mode" => protocol::mode(words.next().unwrap_or_default()).map(Ask::Mode),
+        "load" => {
+            let mut text = || words.next().map(str::to_owned).ok_or_else(|| format!("`{line}`: {HELP}"));
+            let (tray, part, lot) = (text()?, text()?, text()?);
+            let next = words.next().map(|w| number(Some(w))).transpose()?;
+            Ok(Ask::Load { tray, part, lot, next })
         }
-        word => CellCommand::ALL
-            .iter()
-            .find(|c| c.name().eq_ignore_ascii_case(word))
-            .map(|command| Input::Command { command: *command, by })
-            .ok_or_else(|| format!("`{line}` is no command; {HELP}")),
+        word => {
+            protocol::command(word).map(Ask::Command).map_err(|_| format!("`{line}` is no command; {HELP}"))
+        }
     }
 }
 
-/// Hands over what is entered at the start, then reads lines until standard input ends.
-pub(crate) async fn read_lines(who: String, entered: Vec<Input>, to: Sender<Asked>) {
+/// Hands over what is entered at the start, then reads lines until standard input ends. `who` is recorded with
+/// each of them.
+pub(crate) async fn read_lines(who: String, entered: Vec<Input>, cell: Arc<Cell>, to: Sender<Asked>) {
     for input in entered {
         if to.send(Asked::Input(input)).await.is_err() {
             return;
@@ -45,9 +54,10 @@ pub(crate) async fn read_lines(who: String, entered: Vec<Input>, to: Sender<Aske
     }
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
-        match parse(&line, &who) {
-            Ok(input) => {
-                if to.send(Asked::Input(input)).await.is_err() {
+        match parse(&line) {
+            Ok(ask) => {
+                let by = Source::new(who.clone(), "terminal");
+                if to.send(Asked::Input(cellwright_station::input(ask, &cell, by))).await.is_err() {
                     return;
                 }
             }
@@ -79,19 +89,27 @@ pub(crate) fn on_interrupt(to: Sender<Asked>) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use cellwright_model::packml::{CellCommand, CellMode};
+    use cellwright_station::protocol::Which;
+
     use super::*;
 
     #[test]
     fn lines_are_commands_answers_or_refused_with_the_list() {
-        assert!(matches!(parse("Hold", "a"), Ok(Input::Command { command: CellCommand::Hold, .. })));
-        assert!(matches!(parse("ack 3", "a"), Ok(Input::Acknowledge { alarm: 3, .. })));
-        match parse("answer 7 cannot judge", "anna") {
-            Ok(Input::Answer { id: RequestId(7), answer, by, .. }) => {
-                assert_eq!((answer.as_str(), by.who.as_str()), ("cannot judge", "anna"));
-            }
-            other => panic!("{other:?}"),
-        }
-        assert!(parse("answer x", "a").is_err_and(|e| e.contains("no number")));
-        assert!(parse("jump", "a").is_err_and(|e| e.contains("commands:")));
+        assert_eq!(parse("Hold"), Ok(Ask::Command(CellCommand::Hold)));
+        assert_eq!(parse("ack 3"), Ok(Ask::Acknowledge(Which::One(3))));
+        assert_eq!(parse("ack all"), Ok(Ask::Acknowledge(Which::All)));
+        assert_eq!(parse("mode maintenance"), Ok(Ask::Mode(CellMode::Maintenance)));
+        let answer = Ask::Answer { question: 7, answer: "cannot judge".into(), reason: None };
+        assert_eq!(parse("answer 7 cannot judge"), Ok(answer));
+        let load =
+            |next| Ask::Load { tray: "hub_tray".into(), part: "HUB-23".into(), lot: "L1".into(), next };
+        assert_eq!(parse("load hub_tray HUB-23 L1"), Ok(load(None)));
+        assert_eq!(parse("load hub_tray HUB-23 L1 0"), Ok(load(Some(0))));
+        assert!(parse("answer x").is_err_and(|e| e.contains("no number")));
+        assert!(parse("ack").is_err_and(|e| e.contains("no alarm's number")));
+        assert!(parse("load hub_tray").is_err_and(|e| e.contains("commands:")));
+        assert!(parse("mode fast").is_err_and(|e| e.contains("production")));
+        assert!(parse("jump").is_err_and(|e| e.contains("commands:")));
     }
 }

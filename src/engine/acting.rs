@@ -416,10 +416,9 @@ fn home(cell: &Cell, axis: AxisId, described: &Axis, actual_au: f64) -> f64 {
 
 /// Every output that is not the panel's goes to its defined off state.
 fn outputs_off(cell: &Cell) -> RtOp {
-    let panel = [cell.panel.green, cell.panel.amber, cell.panel.red, cell.panel.buzzer];
     let (mut mask, mut value) = (0u64, 0u64);
     for (i, output) in cell.digital_outputs.iter().enumerate() {
-        if !panel.iter().flatten().any(|p| p.index() == i) {
+        if !cell.panel.outputs().any(|p| p.index() == i) {
             let bit = 1u64.checked_shl(i as u32).unwrap_or(0);
             mask |= bit;
             value |= if output.off_state { bit } else { 0 };

@@ -138,6 +138,9 @@ pub enum Input {
     AcknowledgeAll { by: Source },
     /// Something done by hand; taken in mode Manual, in Stopped only.
     Manual { request: ManualRequest, by: Source },
+    /// Someone asked for what the caller refuses by itself (a name that the cell does not have, no right to
+    /// ask): nothing is done, and it is answered and recorded.
+    Refused { what: String, why: String, by: Source },
 }
 
 /// What a person does by hand. A jog belongs to the one ([`Source`]) that began it: only they renew it.
@@ -260,6 +263,8 @@ pub enum Answered {
     Alarms,
     /// In words: `jog press_z +`.
     Manual(String),
+    /// [`Input::Refused`].
+    Other(String),
 }
 
 impl core::fmt::Display for Answered {
@@ -273,6 +278,7 @@ impl core::fmt::Display for Answered {
             Answered::Alarm(id) => write!(f, "acknowledgement of alarm {id}"),
             Answered::Alarms => f.write_str("acknowledgement of all alarms"),
             Answered::Manual(what) => f.write_str(what),
+            Answered::Other(what) => f.write_str(what),
         }
     }
 }

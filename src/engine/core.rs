@@ -19,6 +19,7 @@ use crate::catalogue::{AlarmCode, Meets};
 use crate::cell_chart::{CellMachine, Intent, Trigger};
 use crate::ledger::Cx;
 use crate::manual::Manual;
+use crate::panel::PanelState;
 use crate::parts::Parts;
 use crate::record::Record;
 use crate::resources::Resources;
@@ -44,6 +45,7 @@ pub(crate) struct Core {
     pub(crate) resources: Resources,
     pub(crate) alarms: Alarms,
     pub(crate) carousel: Carousel,
+    pub(crate) panel: PanelState,
     acting: Acting,
     flow: Flow,
     hold_began: cellwright_model::TimeNs,
@@ -73,6 +75,7 @@ impl Core {
             resources: Resources::default(),
             alarms: Alarms::default(),
             carousel: Carousel::default(),
+            panel: PanelState::new(cell),
             acting: Acting::Nothing,
             flow: Flow::Run,
             hold_began: cellwright_model::TimeNs(0),
@@ -114,7 +117,6 @@ impl Core {
         for intent in taken.intents {
             self.begin(cx, *intent);
         }
-        crate::panel::show(cx, to, self.alarms.active());
         true
     }
 
@@ -209,23 +211,15 @@ impl Core {
     pub(crate) fn raise(&mut self, cx: &mut Cx<'_>, fault: &MachineFault, answer: Option<&'static str>) {
         let parts = !self.units.is_empty() || !self.parts.leftovers.is_empty();
         let meets = Meets { state: self.state(), mode: self.mode, parts, answer };
-        let told = self.alarms.raise(cx.now, fault, meets);
-        if told.is_empty() {
-            return;
+        for alarm in self.alarms.raise(cx.now, fault, meets) {
+            tell(cx, alarm);
         }
-        told.into_iter().for_each(|alarm| tell(cx, alarm));
-        crate::panel::show(cx, self.state(), self.alarms.active());
     }
 
     pub(crate) fn clear_alarms(&mut self, cx: &mut Cx<'_>, which: impl Fn(&Alarm) -> bool) {
-        let cleared = self.alarms.clear(cx.now, which);
-        if cleared.is_empty() {
-            return;
-        }
-        for alarm in cleared {
+        for alarm in self.alarms.clear(cx.now, which) {
             tell(cx, alarm);
         }
-        crate::panel::show(cx, self.state(), self.alarms.active());
     }
 
     /// Looks at what the machine says by itself: safety inputs, invariants.

@@ -75,7 +75,9 @@ impl Engine {
         self.core.power_up(&mut cx);
         self.core.take(&mut cx, input);
         self.core.watch(&mut cx);
+        self.core.press_buttons(&mut cx);
         self.core.settle(&mut cx);
+        self.core.show_panel(&mut cx);
         cx.flush();
     }
 
@@ -135,6 +137,9 @@ impl Core {
             Input::Acknowledge { alarm, by } => self.acknowledge(cx, alarm, &by),
             Input::AcknowledgeAll { by } => self.acknowledge_all(cx, &by),
             Input::Manual { request, by } => self.manual_request(cx, request, by),
+            Input::Refused { what, why, by } => {
+                request(cx, what.clone(), Answered::Other(what), &by, Err(why));
+            }
             // Time and conditions are looked at after every input.
             Input::Timer(_) | Input::Tick => {}
         }
@@ -150,7 +155,7 @@ impl Core {
         self.react(cx, &alarms::of_cycle(fault, place_of(cx.cell, fault)));
     }
 
-    fn change_mode(&mut self, cx: &mut Cx<'_>, mode: CellMode, by: &Source) {
+    pub(crate) fn change_mode(&mut self, cx: &mut Cx<'_>, mode: CellMode, by: &Source) {
         let result = match self.state() {
             CellState::Stopped | CellState::Idle | CellState::Aborted
                 if crate::core::mask(mode).contains(&self.state()) =>
@@ -200,10 +205,10 @@ impl Core {
             true => Ok(()),
             false => Err(format!("there is no unacknowledged alarm {id}")),
         };
-        self.acknowledged(cx, format!("acknowledge alarm {id}"), Answered::Alarm(id), by, result);
+        request(cx, format!("acknowledge alarm {id}"), Answered::Alarm(id), by, result);
     }
 
-    fn acknowledge_all(&mut self, cx: &mut Cx<'_>, by: &Source) {
+    pub(crate) fn acknowledge_all(&mut self, cx: &mut Cx<'_>, by: &Source) {
         let ids = self.alarms.unacknowledged();
         for id in &ids {
             self.seen(cx, *id, by);
@@ -212,28 +217,21 @@ impl Core {
             false => Ok(()),
             true => Err("there is no unacknowledged alarm".to_string()),
         };
-        self.acknowledged(cx, "acknowledge all alarms".into(), Answered::Alarms, by, result);
+        request(cx, "acknowledge all alarms".into(), Answered::Alarms, by, result);
     }
 
     /// `false`: there is no such alarm that nobody has acknowledged.
     fn seen(&mut self, cx: &mut Cx<'_>, id: u32, by: &Source) -> bool {
         let Some(alarm) = self.alarms.acknowledge(cx.now, id, by) else { return false };
         tell(cx, alarm);
-        crate::panel::show(cx, self.state(), self.alarms.active());
         true
     }
+}
 
-    fn acknowledged(
-        &mut self,
-        cx: &mut Cx<'_>,
-        what: String,
-        request: Answered,
-        by: &Source,
-        result: Result<(), String>,
-    ) {
-        let ticket = cx.record(Record::Request { what, by: by.clone(), result: result.clone() });
-        cx.out.push(Output::Answered { request, by: by.clone(), result, ticket });
-    }
+/// Records a request of a person, and answers it.
+fn request(cx: &mut Cx<'_>, what: String, request: Answered, by: &Source, result: Result<(), String>) {
+    let ticket = cx.record(Record::Request { what, by: by.clone(), result: result.clone() });
+    cx.out.push(Output::Answered { request, by: by.clone(), result, ticket });
 }
 
 fn refused_answer(cx: &Cx<'_>, id: RequestId, answer: &str, reason: &str, by: &Source) -> Record {

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
+use crate::packml::{CellCommand, CellMode, CellState};
 use crate::robot::Joints;
 use crate::{
     AnalogId, AxisId, CameraId, Dimension, DurationNs, InputId, LeakTesterId, OutputId, RobotId, ScannerId,
@@ -348,13 +349,60 @@ impl Default for ManualLimits {
     }
 }
 
-/// Panel: light tower and buzzer outputs by state; buttons (a later issue acts on them).
+/// Panel: light tower and buzzer, and buttons. Nobody else writes its outputs; they show something to people and
+/// move nothing, so they are driven in Aborted too.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Panel {
     pub green: Option<OutputId>,
     pub amber: Option<OutputId>,
     pub red: Option<OutputId>,
     pub buzzer: Option<OutputId>,
+    /// States whose lights differ from the usual ones, each at most once.
+    pub lights: Vec<(CellState, Lights)>,
+    pub buttons: Vec<Button>,
+}
+
+impl Panel {
+    /// Its outputs.
+    pub fn outputs(&self) -> impl Iterator<Item = OutputId> {
+        [self.green, self.amber, self.red, self.buzzer].into_iter().flatten()
+    }
+}
+
+/// What the light tower shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Lights {
+    pub green: Light,
+    pub amber: Light,
+    pub red: Light,
+}
+
+/// What one lamp shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Light {
+    #[default]
+    Dark,
+    Steady,
+    Blinking,
+}
+
+/// A button: the moment at which its input goes on counts, never how long it stays on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Button {
+    pub input: InputId,
+    /// The first one that can be done is; if none can, the last one is refused. At least one.
+    pub acts: Vec<ButtonAct>,
+}
+
+/// What a button asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ButtonAct {
+    Command(CellCommand),
+    Mode(CellMode),
+    /// Acknowledges every active alarm.
+    Acknowledge,
 }
 
 /// Measuring equipment with its calibration.

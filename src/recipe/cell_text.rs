@@ -6,6 +6,7 @@
 
 mod axes;
 mod devices;
+mod panel;
 mod places;
 mod robots;
 mod taught;
@@ -17,7 +18,7 @@ use crate::code::Code;
 use crate::condition::{Scene, condition};
 use crate::decode::{Decoder, Fields};
 use crate::diagnostic::{Diagnostic, Sink};
-use crate::names::{axis, input, output, robot};
+use crate::names::{axis, input, robot};
 use crate::scope::Scope;
 use crate::source::{FileSource, Sources, Span};
 use crate::tree::{self, Entry, Node};
@@ -158,7 +159,7 @@ fn cell(d: &mut Decoder<'_>, root: &Node) -> Option<Cell> {
     places::materials(d, &mut f, &mut cell);
     sequences(d, &mut f, &mut cell);
     cell.manual = manual(d, &mut f);
-    cell.panel = panel(d, &mut f, &cell);
+    cell.panel = panel::panel(d, &mut f, &cell);
     f.finish(d);
     Some(cell)
 }
@@ -296,17 +297,6 @@ fn manual(d: &mut Decoder<'_>, f: &mut Fields<'_>) -> ManualLimits {
     m.finish(d);
     manual.speed = speed.unwrap_or(manual.speed);
     manual
-}
-
-fn panel(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Panel {
-    let mut panel = Panel::default();
-    let Some(mut p) = f.opt("panel", d, |d, n| d.fields(n)) else { return panel };
-    panel.green = p.opt("green", d, |d, n| output(d, n, cell));
-    panel.amber = p.opt("amber", d, |d, n| output(d, n, cell));
-    panel.red = p.opt("red", d, |d, n| output(d, n, cell));
-    panel.buzzer = p.opt("buzzer", d, |d, n| output(d, n, cell));
-    p.finish(d);
-    panel
 }
 
 /// Bounds of named lists that `limits` states.

@@ -151,6 +151,7 @@ codes! {
     HomingIncomplete = "R0912", "an axis that is never homed";
     PitchMismatch = "R0913", "a station between two nests";
     BadAddress = "R0914", "not an address";
+    SafetyButton = "R0915", "a button that is also a safety input";
 }
 
 #[cfg(test)]

@@ -190,7 +190,10 @@ impl Cycle {
         if mask & !self.signals.output_mask() != 0 {
             return Err(Refusal::Unknown);
         }
-        self.not_aborted()?;
+        // Lamps say what happened while everything else is in its off state.
+        if mask & !self.signals.panel != 0 {
+            self.not_aborted()?;
+        }
         if !fresh {
             return Err(Refusal::StaleInput);
         }

@@ -45,6 +45,8 @@ pub(crate) struct Signals {
     output_bits: Vec<Bit>,
     channels: Vec<Channel>,
     safety: u64,
+    /// Bit = `OutputId` of lamps and buzzer: they show something to people and move nothing.
+    pub(crate) panel: u64,
     off_word: u64,
     /// Bit = `InputId`, `OutputId`.
     pub(crate) inputs: u64,
@@ -83,6 +85,10 @@ impl Signals {
                 })
                 .collect(),
             safety: cell.safety.iter().fold(0, |word, id| word | 1 << id.index()),
+            panel: cell
+                .panel
+                .outputs()
+                .fold(0, |word, id| word | 1u64.checked_shl(u32::from(id.0)).unwrap_or(0)),
             off_word,
             inputs: 0,
             outputs: off_word,

@@ -3,11 +3,18 @@
 //!
 //! Terms: *told* is what leaves the process (a printed line, a published sample): only after its commit.
 
+mod client;
+mod control;
+pub mod protocol;
 mod recovery;
+mod requests;
 mod serve;
 mod snapshot;
 mod streams;
+mod users;
 
+pub use client::{Client, ClientError};
+pub use control::{Control, ControlError, ControlServer, SOCKET, input};
 pub use recovery::interrupted;
 pub use serve::serve_twin;
 pub use snapshot::{
@@ -29,8 +36,11 @@ use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_trace::outbox::SubmitError;
 use cellwright_trace::{Ack, OutboxWriter};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval};
+
+use protocol::Said;
+use requests::Requests;
 
 /// How often the controller is pumped: well below the 5 ms in which the rings must be drained.
 const TICK: Duration = Duration::from_millis(1);
@@ -62,11 +72,15 @@ pub struct Station<'a> {
     pub cycle_alive: &'a (dyn Fn() -> bool + Sync),
 }
 
-/// What someone at the terminal asked for.
-#[derive(Debug, Clone)]
+/// What someone asked for.
+#[derive(Debug)]
 pub enum Asked {
-    /// A command, an answer, an acknowledgement.
+    /// A command, an answer, an acknowledgement; whoever asks sees what comes of it.
     Input(Input),
+    /// The same, from someone who waits for what is said to it.
+    Request { input: Input, reply: oneshot::Sender<Said> },
+    /// What the cell is doing: answered with [`Said::Status`].
+    Status { reply: oneshot::Sender<Said> },
     /// Ctrl-C: the first stops with bounded motion, the second aborts.
     Interrupt,
 }
@@ -87,6 +101,8 @@ pub enum Told<'a> {
     Event(&'a Event),
     /// Shown at once, so that it reaches a person even when the store does not work.
     Alarm(&'a Alarm),
+    /// Something that a person should know and that is no alarm of the cell.
+    Warning(&'a str),
     Ask(&'a Question),
     /// Someone's command was refused.
     Refused {
@@ -135,6 +151,7 @@ impl Station<'_> {
             ending: None,
             interrupted: false,
             tally: snapshot::Tally::default(),
+            requests: Requests::default(),
             streams,
             station: self,
         };
@@ -179,12 +196,22 @@ struct Pump<'a> {
     /// Ctrl-C came once.
     interrupted: bool,
     tally: snapshot::Tally,
+    requests: Requests,
 }
 
 impl Pump<'_> {
     fn asked(&mut self, asked: Asked) {
         match asked {
             Asked::Input(input) => self.inputs.operator.push(input),
+            Asked::Request { input, reply } => {
+                let now = (self.station.now)();
+                self.requests.begin(now, input, reply, &mut self.inputs.asked);
+            }
+            Asked::Status { reply } => {
+                let snapshot = self.snapshot((self.station.now)());
+                // Whoever asked may be gone.
+                let _ = reply.send(Said::Status(Box::new(snapshot)));
+            }
             Asked::Interrupt => self.interrupt(),
         }
     }
@@ -226,6 +253,11 @@ impl Pump<'_> {
             self.command(CellCommand::Abort);
         }
         self.ending = Some(Ending { end, deadline: (self.station.now)() + ABORT_MAX });
+    }
+
+    fn snapshot(&self, now: TimeNs) -> Snapshot {
+        let stamp = Stamp { wall_unix_ns: (self.station.wall_unix_ns)(), monotonic_ns: now.0 };
+        snapshot::take(&self.station.controller, &self.tally, stamp)
     }
 
     fn state(&self) -> CellState {
@@ -280,9 +312,11 @@ impl Pump<'_> {
         for notice in notices {
             self.notice(notice, told);
         }
-        let (controller, tally) = (&self.station.controller, &self.tally);
-        let stamp = Stamp { wall_unix_ns: self.inputs.wall_unix_ns, monotonic_ns: now.0 };
-        self.station.snapshots.offer(now.0, || snapshot::take(controller, tally, stamp));
+        self.requests.expire(now, self.tally.store_fault.as_deref());
+        if self.station.snapshots.due(now.0) {
+            let snapshot = self.snapshot(now);
+            self.station.snapshots.publish(snapshot);
+        }
     }
 
     fn acknowledged(&mut self, ack: Ack, told: &mut (dyn FnMut(Told<'_>) + Send)) {
@@ -293,9 +327,11 @@ impl Pump<'_> {
                     self.tally.count(event);
                     told(Told::Event(event));
                 }
+                self.requests.durable(ticket);
                 self.inputs.persisted.push(Ticket(ticket));
             }
-            Ack::Refused { error, .. } => {
+            Ack::Refused { ticket, error } => {
+                self.requests.lost(ticket, &error.to_string());
                 self.open_tickets = self.open_tickets.saturating_sub(1);
                 let fault = AlarmCode::RecordRefused.fault("outbox", &[("error", &error.to_string())]);
                 self.inputs.operator.push(Input::MachineFault(fault));
@@ -354,6 +390,9 @@ impl Pump<'_> {
             Notice::TrayAtEnd(tray) => {
                 let exchanged = self.station.operator.as_ref().map(|o| o.exchange(tray));
                 self.inputs.operator.extend(exchanged);
+            }
+            Notice::Answered { ask: Some(id), request, result, ticket, .. } => {
+                self.requests.answered(id, &request, &result, ticket.0);
             }
             Notice::Answered { request, result: Err(why), .. } => {
                 told(Told::Refused { what: request.to_string(), why: &why });

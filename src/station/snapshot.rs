@@ -179,14 +179,15 @@ impl Publisher {
         (Publisher { to, last_ns: None }, reader)
     }
 
-    /// Publishes what `take` sees, if it is time for it and somebody looks.
-    pub(crate) fn offer(&mut self, now_ns: u64, take: impl FnOnce() -> Snapshot) {
+    /// It is time for the next one, and somebody looks.
+    pub(crate) fn due(&self, now_ns: u64) -> bool {
         let early = self.last_ns.is_some_and(|last| now_ns.saturating_sub(last) < EVERY_NS);
-        if early || self.to.receiver_count() == 0 {
-            return;
-        }
-        self.last_ns = Some(now_ns);
-        self.to.send_replace(Some(Arc::new(take())));
+        !early && self.to.receiver_count() > 0
+    }
+
+    pub(crate) fn publish(&mut self, snapshot: Snapshot) {
+        self.last_ns = Some(snapshot.monotonic_ns);
+        self.to.send_replace(Some(Arc::new(snapshot)));
     }
 }
 
@@ -368,15 +369,15 @@ mod tests {
         let (mut publisher, reader) = Publisher::new();
         let mut taken = 0;
         for ms in 0..120 {
-            publisher.offer(ms * 1_000_000, || {
+            if publisher.due(ms * 1_000_000) {
                 taken += 1;
-                Snapshot { monotonic_ns: ms, ..nothing() }
-            });
+                publisher.publish(Snapshot { monotonic_ns: ms * 1_000_000, ..nothing() });
+            }
         }
         assert_eq!(taken, 3, "at 0, 50 and 100 ms");
-        assert_eq!(reader.borrow().as_ref().map(|s| s.monotonic_ns), Some(100));
+        assert_eq!(reader.borrow().as_ref().map(|s| s.monotonic_ns), Some(100_000_000));
         drop(reader);
-        publisher.offer(1_000_000_000, || panic!("nobody looks"));
+        assert!(!publisher.due(1_000_000_000), "nobody looks");
     }
 
     #[test]

@@ -41,8 +41,7 @@ impl StepKind for Set {
 
 /// Who else switches an output.
 fn owner(cell: &Cell, id: OutputId) -> Option<String> {
-    let panel = [cell.panel.green, cell.panel.amber, cell.panel.red, cell.panel.buzzer];
-    if panel.contains(&Some(id)) {
+    if cell.panel.outputs().any(|of_panel| of_panel == id) {
         return Some("the panel".to_string());
     }
     let tester = cell.leak_testers.iter().find(|t| [t.fill, t.vent_closed, t.clamp].contains(&id))?;

@@ -3,6 +3,8 @@
 
 mod common;
 
+use cellwright_model::cell::{ButtonAct, Light, Lights};
+use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::{AxisId, Dimension};
 use cellwright_recipe::{Sources, load_cell, render};
 use common::{CELL, Files, cell, marked, repository, rows};
@@ -26,6 +28,26 @@ fn reads_the_embedded_cell() {
     assert_eq!(cell.table.as_ref().map(|t| t.axis), Some(AxisId(3)));
     assert_eq!(cell.manual.speed, 0.1);
     assert_eq!(cell.hash.len(), 64);
+    let reset = cell.panel.buttons.iter().find(|b| Some(b.input) == cell.input("reset_button")).unwrap();
+    let command = ButtonAct::Command;
+    assert_eq!(
+        reset.acts,
+        [ButtonAct::Acknowledge, command(CellCommand::Clear), command(CellCommand::Reset)]
+    );
+    assert!(cell.panel.lights.is_empty(), "the usual ones");
+}
+
+#[test]
+fn lights_of_a_state_are_those_that_are_named() {
+    let text = repository(CELL).replace(
+        "  buttons:  ",
+        "  lights: { held: { amber: blinking }, execute: { green: steady } }\n  buttons:  ",
+    );
+    let (cell, warnings) = load_cell(&Files::with(CELL, text), CELL, None, &mut Sources::default()).unwrap();
+    assert!(warnings.is_empty());
+    let held = Lights { amber: Light::Blinking, ..Lights::default() };
+    let execute = Lights { green: Light::Steady, ..Lights::default() };
+    assert_eq!(cell.panel.lights, [(CellState::Held, held), (CellState::Execute, execute)]);
 }
 
 /// Diagnostics of a cell text as (code, place), and as rows.
@@ -49,7 +71,7 @@ fn wrong_cells() {
         ("cell: 1 ", "cell: «2 ", "R0110"),
         ("cycle: 1 ms", "cycle: «100 us", "R0906"),
         ("cycle: 1 ms", "cycle: «1", "R0201"),
-        ("units_in_flight_max: 1", "units_in_flight_max: «0", "R0112"),
+        ("units_in_flight_max: 4", "units_in_flight_max: «0", "R0112"),
         ("serial_prefix: \"CW-\"", "serial_prefix: «\"C W\"", "R0113"),
         ("di_1,     kind: digital-input-16, ", "di_1,     kind: «digital-inputs, ", "R0105"),
         (
@@ -76,10 +98,10 @@ fn wrong_cells() {
         ("safety: [estop_ok, guard_ok]", "safety: «[]", "R0109"),
         ("manual: { speed: 10 % }", "manual: { speed: «26 % }", "R0112"),
         ("manual: { speed: 10 % }", "manual: { speed: «0 % }", "R0207"),
-        ("manual: { speed: 10 % }", "manual: { «sped: 10 % }", "R0105"),
+        ("manual: { speed: 10 % }", "manual: { «sped: 10 % }", "R0101"),
         ("safety: [estop_ok, guard_ok]", "safety: [estop_ok, «estop_ok]", "R0107"),
         ("axes: [press_z], ", "axes: [«pres_z], ", "R0302"),
-        ("velocity: 300 deg/s\n", "velocity: «400 deg/s\n", "R0703"),
+        ("velocity: 400 deg/s\n", "velocity: «500 deg/s\n", "R0703"),
         ("load:       [35, -62, 98, -126, -90, 35]", "load: «[35, -62, 98, -126, -90, 400]", "R0907"),
         ("load:       [35, -62, 98, -126, -90, 35]", "load: «[35, -62, 98, -126, -90]", "R0108"),
         ("load:       [35, -62, 98, -126, -90, 35]", "load: [35, -62, «x, -126, -90, 1]", "R0104"),
@@ -97,6 +119,18 @@ fn wrong_cells() {
         ),
         ("homing_speed: 20 %", "homing_speed: «120 %", "R0112"),
         ("start_when: air_ok", "start_when: «air_okay", "R0303"),
+        ("green: lamp_green ", "green: «lamp_gren ", "R0304"),
+        ("amber: lamp_amber", "amber: «lamp_green", "R0107"),
+        ("stop_button: stop", "«stop_buton: stop", "R0303"),
+        ("stop_button: stop", "«estop_ok: stop", "R0915"),
+        ("stop_button: stop", "stop_button: «stopp", "R0105"),
+        ("stop_button: stop", "stop_button: «mode fast", "R0105"),
+        ("stop_button: stop", "stop_button: «[]", "R0109"),
+        ("stop_button: stop", "«start_button: stop", "R0010"),
+        ("[ack, clear, reset]", "[ack, clear, «ack]", "R0107"),
+        ("  buttons:  ", "  lights: { «hold: { amber: steady } }\n  buttons:  ", "R0105"),
+        ("  buttons:  ", "  lights: { held: { amber: «bright } }\n  buttons:  ", "R0105"),
+        ("  buttons:  ", "  lights: { held: { «yellow: steady } }\n  buttons:  ", "R0101"),
         ("calibration_due: 2027-06-30", "calibration_due: «2027-06-31", "R0910"),
         ("kind: good\n", "kind: good\n    «part: X-1\n", "R0101"),
         ("kind: good\n", "kind: good\n    «locked: bin_locked\n", "R0101"),

@@ -275,6 +275,11 @@ fn abort_brakes_disables_and_puts_outputs_into_their_off_state() {
     assert!(b.bus.drives.iter().all(|d| !d.enabled() && d.received.0 == 0));
     assert!(b.status().at_rest);
     assert_eq!(refused(&mut b, RtOp::SetOutputs { mask: 1, value: 1 }), Refusal::Urgent);
+    assert_eq!(refused(&mut b, RtOp::SetOutputs { mask: 3, value: 3 }), Refusal::Urgent, "not only a lamp");
+    let lamp = b.send(RtOp::SetOutputs { mask: 2, value: 2 });
+    assert!(matches!(b.until_end(lamp), RtEventKind::Done(_)), "lamps say what happened");
+    b.cycle();
+    assert_eq!(b.bus.do_, 0x0102);
     assert_eq!(refused(&mut b, RtOp::Enable { axes: 1 }), Refusal::Urgent);
     let epoch = b.urgent(UrgentWord::None);
     b.cycles(2);

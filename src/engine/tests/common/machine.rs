@@ -37,6 +37,8 @@ pub(crate) struct Bench {
     robot_move: Option<(RequestId, RobotCommand, u64)>,
     pub(crate) robot_holding: bool,
     word: UrgentWord,
+    /// Outputs of the panel, bit = output index.
+    panel: u64,
     except: u64,
     captures: BTreeSet<JobId>,
     inbox: VecDeque<Input>,
@@ -84,6 +86,7 @@ impl Bench {
     }
 
     pub(crate) fn with(cell: cellwright_model::cell::Cell, config: EngineConfig) -> Bench {
+        let panel = cell.panel.outputs().fold(0, |word, o| word | 1 << o.0);
         let engine = Engine::new(Arc::new(cell), config).expect("a cell for one unit");
         let mut rt = RtStatus { safety_ok: true, ..RtStatus::default() };
         rt.bus.operational = true;
@@ -97,6 +100,7 @@ impl Bench {
             robot_move: None,
             robot_holding: false,
             word: UrgentWord::None,
+            panel,
             except: 0,
             captures: BTreeSet::new(),
             inbox: VecDeque::new(),
@@ -408,7 +412,10 @@ impl Bench {
             UrgentWord::None | UrgentWord::Resume => false,
             UrgentWord::Hold => moving & !self.except != 0,
             UrgentWord::Stop => moving != 0,
-            UrgentWord::Abort => true,
+            // Lamps say what happened while everything else is in its off state.
+            UrgentWord::Abort => {
+                !matches!(command.op, RtOp::SetOutputs { mask, .. } if mask & !self.panel == 0)
+            }
         };
         if refused && !matches!(command.op, RtOp::CaptureEnd { .. }) {
             return self.event(job, RtEventKind::Refused(Refusal::Urgent));

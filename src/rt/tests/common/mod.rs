@@ -12,7 +12,7 @@ use cellwright_model::cell::{
     SubDevice,
 };
 use cellwright_model::job::{RtCommand, RtEvent, RtEventKind, RtOp, RtStatus, UrgentWord};
-use cellwright_model::{Dimension, DurationNs, InputId, JobId, TimeNs};
+use cellwright_model::{Dimension, DurationNs, InputId, JobId, OutputId, TimeNs};
 use cellwright_rt::bus::{
     AlState, Bus, BusCounters, BusFault, Busy, Emergency, Exchange, ExchangeStatus, Identity, Layout,
     ProcessImage, SdoReply, SdoRequest, SubDeviceLayout,
@@ -74,7 +74,7 @@ pub fn cell() -> Cell {
             start_when: None,
         },
         manual: ManualLimits::default(),
-        panel: Panel::default(),
+        panel: Panel { green: Some(OutputId(1)), ..Panel::default() },
         equipment: vec![],
         materials: vec![],
         consecutive_ng_max: 5,
