@@ -17,13 +17,15 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Checks a recipe against the cell: every mistake of it, before a part is touched.
-    #[command(after_help = "Example:\n  cellwright check recipes/cannula-hub/cannula-hub.recipe.yaml")]
+    #[command(after_help = "Examples:\n  cellwright check recipes/cannula-hub/cannula-hub.recipe.yaml\n  \
+                            cellwright check --order recipes/cannula-hub/demo.order.yaml")]
     Check(CheckArgs),
     /// Runs a recipe on the twin in virtual time: yield, ng by cause, takt.
     #[command(after_help = "Example:\n  cellwright simulate --units 200 --seed 7 --record events.jsonl")]
     Simulate(SimulateArgs),
     /// Runs the cell. Without arguments: the embedded cell on its twin, 3 units, all said on screen.
     #[command(after_help = "Examples:\n  cellwright run\n  cellwright run --units 2 --capture f.pcapng\n  \
+                            cellwright run --order recipes/cannula-hub/demo.order.yaml\n  \
                             cellwright run --bus eth1 --units 10")]
     Run(RunArgs),
     /// Commands a running cell; answered once the record has it.
@@ -42,6 +44,7 @@ pub(crate) enum Command {
     Record(RecordArgs),
     /// Lists, shows and verifies device history records.
     #[command(after_help = "Examples:\n  cellwright dhr list\n  cellwright dhr show CW-000001 --json\n  \
+                            cellwright dhr lot IS23-0417 --json\n  \
                             cellwright dhr verify")]
     Dhr(DhrArgs),
     /// Measures the cycle over whole units: wake-up, execution, allocations, missed cycles.
@@ -62,10 +65,20 @@ pub(crate) struct CellArgs {
     pub(crate) variant: Option<String>,
 }
 
+/// What is made by an order file, in the place of a recipe.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct OrderArgs {
+    /// Order file: lot, product, recipe, quantity in good units, serials.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["recipe", "variant"])]
+    pub(crate) order: Option<PathBuf>,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct CheckArgs {
     #[command(flatten)]
     pub(crate) cell: CellArgs,
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
     /// One JSON array of diagnostics.
     #[arg(long)]
     pub(crate) json: bool,
@@ -75,8 +88,10 @@ pub(crate) struct CheckArgs {
 pub(crate) struct SimulateArgs {
     #[command(flatten)]
     pub(crate) cell: CellArgs,
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
     /// Units to build.
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 20, conflicts_with = "order", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) units: u32,
     /// Seed of every draw of the plant.
     #[arg(long, default_value_t = DEFAULT_SEED)]
@@ -93,6 +108,8 @@ pub(crate) struct SimulateArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) cell: CellArgs,
+    #[command(flatten)]
+    pub(crate) order: OrderArgs,
     /// State directory; `./state/<cell>` if left out.
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
@@ -100,7 +117,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
     /// Units to build.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 3, conflicts_with = "order", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) units: u32,
     /// Seed of every draw of the twin's plant.
     #[arg(long, default_value_t = DEFAULT_SEED)]
@@ -264,6 +281,18 @@ pub(crate) struct StoreArgs {
 pub(crate) enum DhrCommand {
     /// Every serial with its result.
     List {
+        #[command(flatten)]
+        store: StoreArgs,
+        /// Only those of this order.
+        #[arg(long, value_name = "ID")]
+        order: Option<String>,
+        /// Only those of this lot.
+        #[arg(long)]
+        lot: Option<String>,
+    },
+    /// What became of a lot: counts, causes of ng, components with their lots, serials.
+    Lot {
+        lot: String,
         #[command(flatten)]
         store: StoreArgs,
     },

@@ -10,7 +10,7 @@ use cellwright_rt::platform::PlatformWarning;
 use cellwright_station::{End, Told};
 use serde_json::{Value, json};
 
-use super::args::{BenchArgs, Robots, RunArgs};
+use super::args::{BenchArgs, OrderArgs, Robots, RunArgs};
 use super::out::{errln, outln};
 use super::session::{self, Watcher};
 use super::twin::{Pulse, PulseReading};
@@ -52,6 +52,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
     let state = Scratch::new()?;
     let run_args = RunArgs {
         cell: args.cell.clone(),
+        order: OrderArgs::default(),
         state: Some(state.0.clone()),
         store: None,
         units: args.units + 1,
@@ -66,7 +67,8 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         rt_core: args.rt_core,
         json: false,
     };
-    let period_ns = wiring::read(&args.cell, true).prepared.ok_or(Failure::Shown)?.cell.cycle.0;
+    let period_ns =
+        wiring::read(wiring::Wanted::recipe(&args.cell, true)).prepared.ok_or(Failure::Shown)?.cell.cycle.0;
     let mut bench = Bench::default();
     let report = session::run(&run_args, &mut bench)?;
     let cycles = bench.last.cycles - bench.warm.cycles;

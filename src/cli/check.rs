@@ -6,10 +6,12 @@ use cellwright_recipe::{Severity, json_rows, render};
 
 use super::args::CheckArgs;
 use super::out::outln;
+use super::wiring::Wanted;
 use super::{Failure, print_json, wiring};
 
 pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
-    let reading = wiring::read(&args.cell, false);
+    let reading =
+        wiring::read(Wanted { order: args.order.order.as_deref(), ..Wanted::recipe(&args.cell, false) });
     if args.json {
         print_json(&json_rows(&reading.diagnostics, &reading.sources));
     } else {
@@ -19,13 +21,25 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
         let errors = reading.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
         let warnings = reading.diagnostics.len() - errors;
         match &reading.prepared {
-            Some(p) => outln!(
-                "{} {} holds on cell {}: {} steps, {warnings} warnings",
-                p.plan.recipe_id,
-                p.plan.recipe_version,
-                p.cell.id,
-                p.plan.steps.len()
-            ),
+            Some(p) => {
+                if let Some(t) = &p.terms {
+                    outln!(
+                        "order {} holds: {} good units of {}, lot {}",
+                        t.id,
+                        t.quantity,
+                        t.product.part,
+                        t.lot
+                    );
+                    outln!("its serials: {}; at most {} starts", t.serials, t.starts_max);
+                }
+                outln!(
+                    "{} {} holds on cell {}: {} steps, {warnings} warnings",
+                    p.plan.recipe_id,
+                    p.plan.recipe_version,
+                    p.cell.id,
+                    p.plan.steps.len()
+                )
+            }
             None => outln!("{errors} errors, {warnings} warnings"),
         }
     }

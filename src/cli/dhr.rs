@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use cellwright_trace::dhr::{Summary, list, show};
+use cellwright_trace::dhr::{LotReport, Summary, list, lot, show};
 use cellwright_trace::heads::Heads;
 use cellwright_trace::store::SqliteReader;
 use cellwright_trace::verify::{VerifyReport, verify_files};
@@ -15,9 +15,15 @@ use super::{Failure, print_json};
 
 pub(crate) fn run(command: DhrCommand) -> Result<ExitCode, Failure> {
     match command {
-        DhrCommand::List { store } => {
-            let rows = list(&SqliteReader::open(&store_path(&store))?)?;
+        DhrCommand::List { store, order, lot } => {
+            let mut rows = list(&SqliteReader::open(&store_path(&store))?)?;
+            let is = |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
+            rows.retain(|row| is(&order, &row.order) && is(&lot, &row.lot));
             if store.json { print_json(&rows) } else { rows.iter().for_each(print_row) }
+        }
+        DhrCommand::Lot { lot: name, store } => {
+            let report = lot(&SqliteReader::open(&store_path(&store))?, &name)?;
+            if store.json { print_json(&report) } else { print_lot(&report) }
         }
         DhrCommand::Show { serial, store } => {
             let record = show(&SqliteReader::open(&store_path(&store))?, &serial, None)?;
@@ -69,6 +75,38 @@ fn print_row(row: &Summary) {
         row.opened,
         row.cause.as_deref().map(|c| format!("  {c}")).unwrap_or_default(),
     );
+}
+
+fn print_lot(report: &LotReport) {
+    let r = report;
+    outln!("lot        {}   origin {}   purpose {}", r.lot, r.origin, r.purposes.join(", "));
+    outln!("orders     {}", r.orders.join(", "));
+    outln!("recipes    {}", r.recipes.join(", "));
+    outln!(
+        "units      {} started: {} good, {} ng, {} interrupted, {} open",
+        r.started,
+        r.good,
+        r.ng,
+        r.interrupted,
+        r.open
+    );
+    if let Some(share) = r.first_pass_yield {
+        outln!("yield      {:.1} % at the first pass", 100.0 * share);
+    }
+    r.ng_by_cause.iter().for_each(|(cause, n)| outln!("ng         {n:>4}  {cause}"));
+    for c in &r.components {
+        outln!("component  {:>4}  {} lot {}", c.units, c.part, c.lot.as_deref().unwrap_or("-"));
+    }
+    for unit in &r.serials {
+        outln!(
+            "{:<20} {:<12} {}  {}{}",
+            unit.serial,
+            unit.result.as_deref().unwrap_or("in work").to_uppercase(),
+            unit.start,
+            unit.end.as_deref().unwrap_or("-"),
+            unit.cause.as_deref().map(|c| format!("  {c}")).unwrap_or_default(),
+        );
+    }
 }
 
 fn print_report(report: &VerifyReport) {

@@ -9,6 +9,7 @@ mod check;
 mod ctl;
 mod dhr;
 mod files;
+mod order;
 mod out;
 mod progress;
 mod record;

@@ -5,6 +5,7 @@ use cellwright_model::event::{Event, EventData, Measurement, StepEnded};
 use cellwright_model::outcome::{StepOutcome, UnitResult, Verdict};
 use serde::Serialize;
 
+use super::order::Made;
 use super::out::Lines;
 
 /// Writes events as lines: plain text, or the event's canonical JSON.
@@ -24,6 +25,8 @@ pub(crate) struct Summary {
     pub(crate) cycles: u64,
     pub(crate) missed_cycles: u64,
     pub(crate) wkc_errors: u64,
+    /// The order file, over all runs; null without one.
+    pub(crate) order: Option<Made>,
 }
 
 impl Summary {

@@ -65,6 +65,7 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         summary.cycles = report.cycle.cycles;
         summary.missed_cycles = report.cycle.missed_cycles;
         summary.wkc_errors = report.wkc_errors;
+        summary.order = report.made.clone();
         if printer.json {
             printer.out.line(json!({ "summary": summary }).to_string());
         } else {
@@ -86,6 +87,9 @@ fn print_summary(summary: &Summary, report: &Report, printer: &mut Printer) {
         "{} units: {} good, {} ng, {} interrupted",
         summary.units, summary.good, summary.ng, summary.interrupted
     ));
+    if let Some(made) = &report.made {
+        printer.say(&made.to_string());
+    }
     let cycle = &report.cycle;
     printer.say(&format!(
         "{} cycles, {} missed, {} with a wrong working counter",

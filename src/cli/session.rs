@@ -11,7 +11,7 @@ use cellwright_bus::{InProcessLink, Link, RawSocketLink, Wait, with_bus};
 use cellwright_controller::{AutoOperator, Controller, DeviceId, Input, LedgerSettings, Load, Order, Source};
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Stamp};
-use cellwright_model::outcome::{Origin, Purpose};
+use cellwright_model::outcome::Origin;
 use cellwright_model::{CameraId, ScannerId, TimeNs};
 use cellwright_rt::bus::Bus;
 use cellwright_rt::clock::{Clock, MonotonicClock};
@@ -29,12 +29,11 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use super::args::RunArgs;
+use super::order::{self, Made, Work};
 use super::twin::{self, Pulse, TwinDevices, TwinSide};
-use super::wiring::{self, Prepared};
+use super::wiring::{self, Prepared, Wanted};
 use super::{Failure, default_state, terminal};
 
-/// The order that `run` makes when it is given none.
-const ORDER: &str = "TRIAL";
 /// How long the end of a run waits for the recorder; what waits longer stays in the outbox.
 const DELIVERY_MAX: Duration = Duration::from_secs(10);
 /// Asked at the terminal and not yet looked at.
@@ -52,6 +51,8 @@ pub(crate) struct Report {
     pub(crate) store: Option<PathBuf>,
     pub(crate) state: PathBuf,
     pub(crate) capture: Option<Result<capture::CaptureSummary, String>>,
+    /// How far the order file is, over all runs.
+    pub(crate) made: Option<Made>,
 }
 
 /// What happens during a run, for whoever shows or measures it.
@@ -79,7 +80,11 @@ impl Operator {
 pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<Report, Failure> {
     let operator = operator(args)?;
     let twin = args.bus == "twin";
-    let prepared = wiring::prepare(&args.cell, twin)?;
+    let prepared = wiring::prepare(Wanted {
+        order: args.order.order.as_deref(),
+        no_production: order::no_production(twin),
+        ..Wanted::recipe(&args.cell, twin)
+    })?;
     if !twin && (!prepared.cell.robots.is_empty() || !prepared.cell.trays.is_empty()) {
         return Err(Failure::Usage(format!(
             "cell {} has cobots, and this build has a driver only for those of the twin: run it with --bus twin",
@@ -87,7 +92,7 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
         )));
     }
     let socket = if twin { None } else { Some(open_socket(&args.bus)?) };
-    let record = Record::open(args, &prepared.cell)?;
+    let record = Record::open(args, &prepared)?;
     Session::new(args, prepared, operator, record, socket)?.run(watcher)
 }
 
@@ -125,16 +130,20 @@ struct Record {
     address: CellAddress,
     outbox: Outbox,
     recovery: Recovery,
+    work: Work,
     network: Network,
     recorder: Option<Recorder>,
     live: LivePublisher,
 }
 
 impl Record {
-    fn open(args: &RunArgs, cell: &Cell) -> Result<Record, Failure> {
+    fn open(args: &RunArgs, prepared: &Prepared) -> Result<Record, Failure> {
+        let cell = &prepared.cell;
         let state = args.state.clone().unwrap_or_else(|| default_state(&cell.id));
         let address = CellAddress { site: cell.site.clone(), line: cell.line.clone(), cell: cell.id.clone() };
         let (outbox, recovery) = Outbox::open(&state, OutboxOptions::new(address.clone()))?;
+        // Before anything is opened beyond: an order that is refused leaves everything as it was.
+        let work = Work::of(prepared.terms.clone(), args.units, cell, &recovery, &state)?;
         let store = (!args.no_recorder).then(|| args.store.clone().unwrap_or_else(|| state.join("dhr.db")));
         let kept =
             store.as_deref().map(|path| SqliteStore::open(path, StoreOptions::default())).transpose()?;
@@ -143,7 +152,7 @@ impl Record {
         let recorder =
             kept.map(|s| Recorder::start(&network, &address.base_key(), Box::new(s))).transpose()?;
         let live = LivePublisher::start(&network, address.clone())?;
-        Ok(Record { state, store, address, outbox, recovery, network, recorder, live })
+        Ok(Record { state, store, address, outbox, recovery, work, network, recorder, live })
     }
 
     /// What the last life of the controller left open is interrupted now, before anything else.
@@ -201,7 +210,7 @@ impl Session {
         record: Record,
         socket: Option<Box<dyn Link + Send>>,
     ) -> Result<Session, Failure> {
-        let Prepared { cell, plan, plant } = prepared;
+        let Prepared { cell, plan, plant, .. } = prepared;
         let pulse = Pulse::default();
         let trays = wiring::tray_use(&cell, Some(&record.recovery));
         let (link, devices, drivers) = match (socket, plant) {
@@ -218,14 +227,13 @@ impl Session {
         let engine = wiring::engine(&cell, &trays, Some(&record.recovery))?;
         let settings = LedgerSettings {
             origin: if devices.is_some() { Origin::Twin } else { Origin::Real },
-            purpose: Purpose::Trial,
+            purpose: record.work.purpose(),
             program: wiring::program(),
-            lot: None,
             operator: Some(operator.name().to_owned()),
             clock_state: ClockState::Unsynchronised,
             trays,
         };
-        let order = Order { id: ORDER.to_owned(), plan, units: args.units };
+        let order = record.work.order(plan);
         let loads = devices.as_ref().map(|d| wiring::loads(&cell, &d.materials)).unwrap_or_default();
         let (operator, person) = match operator {
             Operator::Automatic(id) => (Some(AutoOperator::new(id, order, loads)), None),
@@ -258,7 +266,7 @@ impl Session {
         let (ask, commands) = mpsc::channel(ASKED_MAX);
         runtime.block_on(async { terminal::on_interrupt(ask.clone()) })?;
         self.record.close_open_units(watcher)?;
-        let Record { state, store, address, outbox, recorder, network, live, .. } = self.record;
+        let Record { state, store, address, outbox, recorder, network, live, mut work, .. } = self.record;
         let (writer, acks) = OutboxWriter::start(outbox)?;
         let delivery = Delivery::start(&network, &address, &state, writer.cursor(), writer.head())?;
 
@@ -282,7 +290,7 @@ impl Session {
             publisher,
             control,
         };
-        let outcome = parts.pump(runtime, &self.cell, &cycle, watcher, &live);
+        let outcome = parts.pump(runtime, &self.cell, &cycle, watcher, &live, &mut work);
         // Whatever became of the station: the cycle ends in order, its outputs in their defined off state.
         if !matches!(&outcome, Ok(o) if o.end != End::Aborted) {
             stop.abort();
@@ -302,7 +310,8 @@ impl Session {
         drop((delivery, live, recorder));
         network.close();
         let capture = self.capture.map(|c| c.finish().map_err(|e| e.to_string()));
-        Ok(Report { end: outcome.end, cycle, wkc_errors, unwritten, delivered, store, state, capture })
+        let (end, made) = (outcome.end, work.made());
+        Ok(Report { end, cycle, wkc_errors, unwritten, delivered, store, state, capture, made })
     }
 }
 
@@ -401,6 +410,7 @@ impl Pumped {
         cycle: &RunningCycle,
         watcher: &mut (dyn Watcher + Send),
         live: &LivePublisher,
+        work: &mut Work,
     ) -> Result<cellwright_station::Outcome, Failure> {
         let alive = &cycle.thread;
         let outcome = runtime.block_on(async {
@@ -432,7 +442,10 @@ impl Pumped {
             let mut told = |told: Told<'_>| {
                 watcher.told(&told);
                 match told {
-                    Told::Event(event) => live.publish(event),
+                    Told::Event(event) => {
+                        work.count(event);
+                        live.publish(event);
+                    }
                     Told::Ask(question) => {
                         if let Some(hand) = &mut hand {
                             twin::act(hand, question);

@@ -15,6 +15,7 @@ use cellwright_controller::{
 };
 use cellwright_driver_api::message::MessageTwin;
 use cellwright_model::event::{ClockState, Event, EventData};
+use cellwright_model::order::OrderProgress;
 use cellwright_model::outcome::{Origin, Purpose, UnitResult};
 use cellwright_model::packml::CellState;
 use cellwright_model::time::VIRTUAL_EPOCH_UNIX_NS;
@@ -28,7 +29,7 @@ use super::args::SimulateArgs;
 use super::out::{errln, outln};
 use super::progress::Summary;
 use super::twin::{self, Pulse, TwinDevices, TwinSide};
-use super::wiring::{self, Prepared};
+use super::wiring::{self, Prepared, Wanted};
 use super::{Failure, print_json, progress};
 
 /// Virtual time in which the cell must have finished, for each unit and in all: a cell that hangs is a
@@ -36,7 +37,8 @@ use super::{Failure, print_json, progress};
 const UNIT_MAX_S: u64 = 600;
 
 pub(crate) fn run(args: SimulateArgs) -> Result<ExitCode, Failure> {
-    let prepared = wiring::prepare(&args.cell, true)?;
+    let prepared =
+        wiring::prepare(Wanted { order: args.order.order.as_deref(), ..Wanted::recipe(&args.cell, true) })?;
     let began = Instant::now();
     let simulated = simulate(prepared, &args)?;
     let wall_s = began.elapsed().as_secs_f64();
@@ -107,7 +109,7 @@ struct Simulated {
 }
 
 fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failure> {
-    let Prepared { cell, plan, plant } = prepared;
+    let Prepared { cell, plan, plant, terms } = prepared;
     let plant = plant.ok_or_else(|| Failure::Failed("the twin has no plant".to_owned()))?;
     let trays = wiring::tray_use(&cell, None);
     let side = TwinSide::new(&cell, plant, args.seed, &trays, Pulse::default())?;
@@ -117,14 +119,20 @@ fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failur
         origin: Origin::Twin,
         purpose: Purpose::Simulation,
         program: wiring::program(),
-        lot: None,
         operator: Some(OPERATOR.to_owned()),
         clock_state: ClockState::Virtual,
         trays: trays.clone(),
     };
     let controller =
         Controller::new(cell.clone(), wiring::engine(&cell, &trays, None)?, ends, side.drivers, settings);
-    let order = Order { id: "SIMULATION".to_owned(), plan, units: args.units };
+    // Each simulation begins the order anew: there is no state directory that would know of it.
+    let (order, starts_max) = match terms {
+        Some(terms) => {
+            let starts_max = terms.starts_max;
+            (Order::by_terms(terms, plan, OrderProgress::default()), starts_max)
+        }
+        None => (Order::units("SIMULATION", plan, args.units), args.units),
+    };
     let address = CellAddress { site: cell.site.clone(), line: cell.line.clone(), cell: cell.id.clone() };
     let mut desk = Desk {
         operator: AutoOperator::new(OPERATOR, order, wiring::loads(&cell, &side.devices.materials)),
@@ -140,7 +148,7 @@ fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failur
     };
     let clock = VirtualClock::default();
     let link = InProcessLink::new(side.segment, clock.clone());
-    let limit = TimeNs(u64::from(args.units + 1) * UNIT_MAX_S * 1_000_000_000);
+    let limit = TimeNs((u64::from(starts_max) + 1) * UNIT_MAX_S * 1_000_000_000);
     let config = wiring::bus_config(&cell, "twin");
     with_bus(link, clock.clone(), config, |bus| {
         let mut runner = Runner::new(cycle, bus, clock.clone());

@@ -12,9 +12,11 @@ use cellwright_driver_api::cyclic::CyclicDriver;
 use cellwright_model::TrayId;
 use cellwright_model::cell::{Axis, Cell, DeviceKind, SubDevice};
 use cellwright_model::material::Label;
+use cellwright_model::order::OrderTerms;
 use cellwright_model::plan::Plan;
 use cellwright_model::plant::{Material, PlantDescription};
-use cellwright_recipe::{Diagnostic, Sources, compile, load_cell, load_plant, render};
+use cellwright_recipe::order_text::NoProduction;
+use cellwright_recipe::{Diagnostic, Sources, compile, load_cell, load_order, load_plant, render};
 use cellwright_rt::bus::{Identity, SdoData};
 use cellwright_servo_cia402::driver::{
     ServoDriver, ServoParameters, StartUpObject, start_up as servo_start_up,
@@ -32,6 +34,26 @@ pub(crate) struct Prepared {
     pub(crate) plan: Arc<Plan>,
     /// Of the twin; `None` on a real bus.
     pub(crate) plant: Option<PlantDescription>,
+    /// Of the order file, if one was named.
+    pub(crate) terms: Option<Arc<OrderTerms>>,
+}
+
+/// What is to be read.
+#[derive(Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) cell: &'a CellArgs,
+    /// In the place of the recipe.
+    pub(crate) order: Option<&'a Path>,
+    pub(crate) plant: bool,
+    /// Why nothing that is made here is a production record.
+    pub(crate) no_production: NoProduction<'a>,
+}
+
+impl<'a> Wanted<'a> {
+    /// Recipe and cell, without an order.
+    pub(crate) fn recipe(cell: &'a CellArgs, plant: bool) -> Wanted<'a> {
+        Wanted { cell, order: None, plant, no_production: None }
+    }
 }
 
 /// Everything that reading said, with the files it speaks of.
@@ -44,16 +66,15 @@ pub(crate) struct Reading {
 
 /// Reads and checks. Every diagnostic of one stage is given at once; a recipe is looked at only with a cell
 /// that holds, since it is checked against it.
-pub(crate) fn read(args: &CellArgs, with_plant: bool) -> Reading {
+pub(crate) fn read(wanted: Wanted<'_>) -> Reading {
     let mut sources = Sources::default();
     let mut diagnostics = Vec::new();
-    let prepared = read_into(args, with_plant, &mut sources, &mut diagnostics);
+    let prepared = read_into(wanted, &mut sources, &mut diagnostics);
     Reading { sources, diagnostics, prepared }
 }
 
 fn read_into(
-    args: &CellArgs,
-    with_plant: bool,
+    wanted: Wanted<'_>,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Prepared> {
@@ -67,6 +88,7 @@ fn read_into(
             None
         }
     };
+    let args = wanted.cell;
     let folder = args.cell.as_deref().map_or_else(|| EMBEDDED_CELL.to_owned(), text);
     let taught = format!("{folder}/taught.yaml");
     let taught = Files.exists(&taught).then_some(taught.as_str());
@@ -74,17 +96,33 @@ fn read_into(
     keep(result)?;
     let cell = cell?;
     let mut plant = None;
-    if with_plant {
+    if wanted.plant {
         let (result, description) =
             split(load_plant(&Files, &format!("{folder}/plant.yaml"), &cell, sources));
         keep(result)?;
         plant = description;
     }
-    let recipe = args.recipe.as_deref().map_or_else(|| EMBEDDED_RECIPE.to_owned(), text);
-    let kinds = cellwright_steps::TABLE;
-    let (result, plan) = split(compile(&Files, &recipe, &cell, args.variant.as_deref(), kinds, sources));
-    keep(result)?;
-    Some(Prepared { cell: Arc::new(cell), plan: Arc::new(plan?), plant })
+    let mut order = None;
+    if let Some(path) = wanted.order {
+        let (result, text) = split(load_order(&Files, &text(path), &cell, wanted.no_production, sources));
+        keep(result)?;
+        order = text;
+    }
+    let (recipe, variant) = match &order {
+        Some(order) => (order.recipe.clone(), order.variant.as_deref()),
+        None => {
+            let named = args.recipe.as_deref().map(text);
+            (named.unwrap_or_else(|| EMBEDDED_RECIPE.to_owned()), args.variant.as_deref())
+        }
+    };
+    let (result, plan) = split(compile(&Files, &recipe, &cell, variant, cellwright_steps::TABLE, sources));
+    keep(match &order {
+        Some(order) => result.map_err(|list| order.at_its_words(list, sources)),
+        None => result,
+    })?;
+    let plan = Arc::new(plan?);
+    let terms = order.map(|o| Arc::new(o.terms(&plan)));
+    Some(Prepared { cell: Arc::new(cell), plan, plant, terms })
 }
 
 type Read<T> = Result<(T, Vec<Diagnostic>), Vec<Diagnostic>>;
@@ -101,8 +139,8 @@ fn text(path: &Path) -> String {
 }
 
 /// Reads and checks for a command that goes on: diagnostics to standard error, errors end it.
-pub(crate) fn prepare(args: &CellArgs, with_plant: bool) -> Result<Prepared, Failure> {
-    let reading = read(args, with_plant);
+pub(crate) fn prepare(wanted: Wanted<'_>) -> Result<Prepared, Failure> {
+    let reading = read(wanted);
     if !reading.diagnostics.is_empty() {
         errln!("{}", render(&reading.diagnostics, &reading.sources).trim_end_matches('\n'));
     }

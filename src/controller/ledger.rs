@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cellwright_engine::api::{Alarm, Source};
+use cellwright_engine::api::{Alarm, Source, Work};
 use cellwright_engine::record::{self, Location, PartRef, Record, StepResult, UnitSummary};
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{
@@ -15,6 +15,7 @@ use cellwright_model::event::{
 };
 use cellwright_model::job::RtStatus;
 use cellwright_model::material::LotShare;
+use cellwright_model::order::{OrderProgress, OrderTerms};
 use cellwright_model::outcome::{Origin, Purpose, StepOutcome};
 use cellwright_model::plan::{Plan, Step};
 use cellwright_model::{AnalogId, Dimension, StepIx, TimeNs, TrayId, UnitId};
@@ -26,8 +27,6 @@ pub struct LedgerSettings {
     pub purpose: Purpose,
     /// Name and version of the program.
     pub program: String,
-    /// Lot of the product that the order makes.
-    pub lot: Option<String>,
     pub operator: Option<String>,
     pub clock_state: ClockState,
     /// How far each tray was used before, by [`TrayId`]; those beyond the end not at all.
@@ -76,6 +75,8 @@ pub struct Ledger {
     cell: Arc<Cell>,
     settings: LedgerSettings,
     context: Arc<Context>,
+    /// The order file that was taken last, and what was made of it.
+    order: Option<(Arc<OrderTerms>, OrderProgress)>,
     units: BTreeMap<UnitId, OpenUnit>,
     /// Trays whose last pocket was used, since the last look.
     at_end: Vec<TrayId>,
@@ -85,7 +86,7 @@ impl Ledger {
     /// A ledger without open units.
     pub fn new(cell: Arc<Cell>, settings: LedgerSettings) -> Ledger {
         let context = Arc::new(context(&cell, &settings, None));
-        Ledger { cell, settings, context, units: BTreeMap::new(), at_end: Vec::new() }
+        Ledger { cell, settings, context, order: None, units: BTreeMap::new(), at_end: Vec::new() }
     }
 
     /// Turns one transaction of the engine into one of the record.
@@ -128,12 +129,7 @@ impl Ledger {
             Record::Mode { mode, by, result } => {
                 self.command(entry, format!("mode {}", mode.name()), by, result);
             }
-            Record::Order { order, units, by, result } => {
-                if result.is_ok() {
-                    self.context = Arc::new(context(&self.cell, &self.settings, Some(order.clone())));
-                }
-                self.command(entry, format!("order {order}, {units} units"), by, result);
-            }
+            Record::Order { order, work, by, result } => self.order(entry, order, work, by, result),
             Record::Request { what, by, result } => self.command(entry, what, by, result),
             Record::Alarm(alarm) => self.event(entry, None, EventData::Alarm(alarm_changed(alarm))),
             Record::Answer { unit, step, prompt, answer, reason, by, .. } => {
@@ -178,8 +174,39 @@ impl Ledger {
         self.event(entry, None, EventData::CellCommand(data));
     }
 
+    fn order(&mut self, entry: &mut Entry, id: String, work: Work, by: Source, result: Result<(), String>) {
+        let (lot, asked) = match &work {
+            Work::Units(units) => (None, format!("{units} units")),
+            Work::Terms { terms, .. } => {
+                (Some(terms.lot.clone()), format!("{} good units of lot {}", terms.quantity, terms.lot))
+            }
+        };
+        let command = format!("order {id}, {asked}");
+        if result.is_ok() {
+            self.context = Arc::new(context(&self.cell, &self.settings, Some((id, lot))));
+            self.order = match work {
+                Work::Units(_) => None,
+                Work::Terms { terms, done } => {
+                    entry.out.journal.push(JournalEntry::OrderTaken { terms: terms.clone() });
+                    Some((terms, done))
+                }
+            };
+        }
+        self.command(entry, command, by, result);
+    }
+
+    /// Counts for the order file under way, in the transaction of what is counted.
+    fn count(&mut self, entry: &mut Entry, count: impl FnOnce(&mut OrderProgress)) {
+        let Some((terms, progress)) = &mut self.order else { return };
+        count(progress);
+        let entries = &mut entry.out.journal;
+        entries.push(JournalEntry::OrderProgress { order: terms.id.clone(), progress: *progress });
+    }
+
     fn open(&mut self, entry: &mut Entry, unit: UnitId, serial: String, counter: u64, plan: &Arc<Plan>) {
-        let context = Arc::new(UnitContext { serial, udi: None, recipe: recipe_ref(plan) });
+        let udi = self.order.as_ref().and_then(|(terms, _)| terms.udi(&serial));
+        let context = Arc::new(UnitContext { serial, udi, recipe: recipe_ref(plan) });
+        self.count(entry, OrderProgress::open_one);
         self.units.insert(
             unit,
             OpenUnit { context: context.clone(), plan: plan.clone(), counts: StepCounts::default() },
@@ -333,6 +360,7 @@ impl Ledger {
         self.units.remove(&summary.unit);
         let closed = JournalEntry::UnitClosed { serial: summary.serial, result: summary.result };
         entry.out.journal.push(closed);
+        self.count(entry, |progress| progress.close_one(summary.result));
     }
 
     fn tray(&self, id: TrayId) -> &str {
@@ -353,14 +381,16 @@ impl Ledger {
     }
 }
 
-fn context(cell: &Cell, settings: &LedgerSettings, order: Option<String>) -> Context {
+/// `order`: its id, and the lot of its product.
+fn context(cell: &Cell, settings: &LedgerSettings, order: Option<(String, Option<String>)>) -> Context {
+    let (order, lot) = order.map_or((None, None), |(id, lot)| (Some(id), lot));
     Context {
         origin: settings.origin,
         purpose: settings.purpose,
         cell: CellRef { id: cell.id.clone(), hash: cell.hash.clone() },
         program: settings.program.clone(),
         order,
-        lot: settings.lot.clone(),
+        lot,
         clock_state: settings.clock_state,
     }
 }

@@ -11,7 +11,7 @@ mod operator;
 mod timers;
 
 pub use cellwright_engine::api::{
-    Alarm, Answered, DeviceReply, Input, MachineFault, Order, Question, QuestionKind, Source, Ticket,
+    Alarm, Answered, DeviceReply, Input, MachineFault, Order, Question, QuestionKind, Source, Ticket, Work,
 };
 pub use cellwright_engine::catalogue::AlarmCode;
 pub use cellwright_engine::{

@@ -12,6 +12,7 @@ use cellwright_model::event::AlarmClass;
 use cellwright_model::expr::{Expr, SignalView};
 use cellwright_model::job::{RtCommand, RtEvent, RtStatus, Urgent};
 use cellwright_model::material::{Label, Quarantined};
+use cellwright_model::order::{OrderProgress, OrderTerms};
 use cellwright_model::packml::{CellCommand, CellMode};
 use cellwright_model::plan::Plan;
 use cellwright_model::robot::{RobotReply, RobotRequest, RobotState};
@@ -55,8 +56,27 @@ pub struct Order {
     /// Order number, as the record names it.
     pub id: String,
     pub plan: Arc<Plan>,
-    /// How many units are opened, whatever they become; at least 1.
-    pub units: u32,
+    pub work: Work,
+}
+
+/// How much is to be made, and under which serials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Work {
+    /// So many units are opened, whatever they become; at least 1. Serials of the cell's counter.
+    Units(u32),
+    /// Good units and serials of an order file; `done`: what earlier runs made of it.
+    Terms { terms: Arc<OrderTerms>, done: OrderProgress },
+}
+
+impl Order {
+    /// So many units, whatever they become.
+    pub fn units(id: impl Into<String>, plan: Arc<Plan>, units: u32) -> Order {
+        Order { id: id.into(), plan, work: Work::Units(units) }
+    }
+    /// By an order file, from where earlier runs came to.
+    pub fn by_terms(terms: Arc<OrderTerms>, plan: Arc<Plan>, done: OrderProgress) -> Order {
+        Order { id: terms.id.clone(), plan, work: Work::Terms { terms, done } }
+    }
 }
 
 /// What the controller knows of the machine in this moment: the latest snapshot of the cycle, and the

@@ -12,7 +12,7 @@ use cellwright_model::{RequestId, UnitId};
 
 use crate::acting::{self, Acted, Acting, After, Homing};
 use crate::alarms::{self, Alarms};
-use crate::api::{Alarm, MachineFault, Order, Output, Source};
+use crate::api::{Alarm, MachineFault, Output, Source};
 use crate::branch::Flow;
 use crate::branch_chart::BranchState;
 use crate::catalogue::{AlarmCode, Meets};
@@ -20,6 +20,7 @@ use crate::cell_chart::{CellMachine, Intent, Trigger};
 use crate::ledger::Cx;
 use crate::manual::Manual;
 use crate::panel::PanelState;
+use crate::order::OpenOrder;
 use crate::parts::Parts;
 use crate::record::Record;
 use crate::resources::Resources;
@@ -28,14 +29,6 @@ use crate::unit::{Demand, Shop, Unit};
 
 /// Rounds in which the units and the cell answer each other within one input; more is a program error.
 const ROUNDS_MAX: u32 = 1_000;
-
-/// An order under way.
-#[derive(Debug)]
-pub(crate) struct OpenOrder {
-    pub(crate) order: Order,
-    pub(crate) opened: u32,
-    pub(crate) closed: u32,
-}
 
 /// Everything of the engine but the book of what is under way.
 pub(crate) struct Core {

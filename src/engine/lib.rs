@@ -27,6 +27,7 @@ mod manual;
 mod material;
 mod messages;
 mod ops;
+mod order;
 mod panel;
 mod parts;
 mod production;
@@ -43,7 +44,7 @@ mod validate;
 
 pub use api::{
     Alarm, Answered, DeviceReply, DeviceValue, Input, Machine, MachineFault, ManualRequest, Order, Output,
-    Question, QuestionKind, Source, Ticket, TimerId,
+    Question, QuestionKind, Source, Ticket, TimerId, Work,
 };
 pub use branch::{ABORT, REJECT, REMOVE, RETRY};
 pub use core::mask;

@@ -10,6 +10,7 @@ use crate::catalogue::AlarmCode;
 use crate::cell_chart::Trigger;
 use crate::core::Core;
 use crate::ledger::Cx;
+use crate::order::{Next, OpenOrder};
 use crate::record::{Location, Record};
 use crate::table::{self, Turned, Want};
 use crate::unit::Unit;
@@ -21,19 +22,29 @@ impl Core {
         if self.state() != CellState::Execute || self.flow() != Flow::Run {
             return moved;
         }
-        let (open, finished) = match &self.order {
+        let next = match &self.order {
             None => return moved,
-            Some(o) => (o.opened < o.order.units, o.closed >= o.order.units),
+            Some(open) => open.next(),
         };
-        if finished && self.units.is_empty() {
-            let id = self.order.take().map(|o| o.order.id).unwrap_or_default();
-            let cause = format!("order {id} is finished");
-            return self.trigger(cx, Trigger::Command(CellCommand::Complete), &cause) || moved;
+        match next {
+            Next::Open(serial) => {
+                if self.may_open(cx) {
+                    moved |= self.open_unit(cx, serial);
+                }
+                moved
+            }
+            Next::Complete if self.units.is_empty() => {
+                let id = self.order.take().map(|o| o.order.id).unwrap_or_default();
+                let cause = format!("order {id} is finished");
+                self.trigger(cx, Trigger::Command(CellCommand::Complete), &cause) || moved
+            }
+            Next::Short(fault) if self.units.is_empty() => {
+                self.order = None;
+                self.react(cx, &fault);
+                true
+            }
+            Next::Wait | Next::Complete | Next::Short(_) => moved,
         }
-        if open && self.may_open(cx) {
-            moved |= self.open_unit(cx);
-        }
-        moved
     }
 
     /// A further unit may be begun, if a nest is there for it.
@@ -45,16 +56,20 @@ impl Core {
         if self.parts.leftovers.is_empty() || self.units.is_empty() { self.reconciled(cx) } else { false }
     }
 
-    /// Opens the next unit in the empty nest at the station where its plan begins. `false`: none stands there.
-    fn open_unit(&mut self, cx: &mut Cx<'_>) -> bool {
+    /// Opens the next unit in the empty nest at the station where its plan begins. `serial`: of the order's
+    /// range; otherwise the next one of the cell's counter. `false`: no such nest stands there.
+    fn open_unit(&mut self, cx: &mut Cx<'_>, serial: Option<String>) -> bool {
         let Some(nest) = self.nest_for_next(cx) else { return false };
         let Some(open) = &mut self.order else { return false };
-        self.counter += 1;
+        let serial = serial.unwrap_or_else(|| {
+            self.counter += 1;
+            format!("{}{:06}", cx.cell.serial_prefix, self.counter)
+        });
         self.last_unit = self.last_unit.wrapping_add(1).max(1);
-        open.opened += 1;
+        open.opened();
         let id = UnitId(self.last_unit);
         let place = (nest, table::station_of(cx, nest));
-        let unit = Unit::open(cx, id, place, self.counter, &open.order.id, &open.order.plan);
+        let unit = Unit::open(cx, id, place, (serial, self.counter), &open.order);
         self.units.insert(id, unit);
         true
     }
@@ -106,7 +121,7 @@ impl Core {
 
     /// Nothing is in work and the next unit finds no nest where it begins.
     fn wants_nest(&self, cx: &Cx<'_>) -> bool {
-        let open = self.order.as_ref().is_some_and(|o| o.opened < o.order.units);
+        let open = self.order.as_ref().is_some_and(|o| matches!(o.next(), Next::Open(_)));
         open && self.state() == CellState::Execute
             && self.flow() == Flow::Run
             && self.units.is_empty()
@@ -122,7 +137,7 @@ impl Core {
             let Some(unit) = self.units.remove(id) else { continue };
             self.parts.leftovers.extend(unit.data.leftovers());
             if let Some(open) = &mut self.order {
-                open.closed += 1;
+                open.closed(unit.result);
             }
             self.count_ng(cx, unit.result);
         }
@@ -148,10 +163,10 @@ impl Core {
 impl Core {
     /// Work. Errors: the reason.
     pub(crate) fn take_order(&mut self, cx: &mut Cx<'_>, order: crate::api::Order, by: &Source) {
-        let (id, units) = (order.id.clone(), order.units);
+        let (id, work) = (order.id.clone(), order.work.clone());
         let result = self.accept_order(cx, order);
-        let ticket =
-            cx.record(Record::Order { order: id.clone(), units, by: by.clone(), result: result.clone() });
+        let record = Record::Order { order: id.clone(), work, by: by.clone(), result: result.clone() };
+        let ticket = cx.record(record);
         let request = crate::api::Answered::Order(id);
         cx.out.push(crate::api::Output::Answered { request, by: by.clone(), result, ticket });
     }
@@ -163,11 +178,10 @@ impl Core {
         if matches!(self.state(), CellState::Completing) {
             return Err("the cell is completing".into());
         }
-        if order.units == 0 {
-            return Err("an order has at least one unit".into());
-        }
         crate::validate::plan(&order.plan, cx.cell)?;
-        self.order = Some(crate::core::OpenOrder { order, opened: 0, closed: 0 });
+        let open = OpenOrder::new(order);
+        open.check()?;
+        self.order = Some(open);
         Ok(())
     }
 }

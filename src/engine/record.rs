@@ -13,7 +13,7 @@ use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use cellwright_model::plan::Plan;
 use cellwright_model::{RobotId, StationId, StepIx, TimeNs, TrayId, UnitId};
 
-use crate::api::{Alarm, Source, Ticket};
+use crate::api::{Alarm, Source, Ticket, Work};
 
 /// Records that become durable together.
 #[derive(Debug, Clone)]
@@ -47,7 +47,7 @@ pub enum Record {
     },
     Order {
         order: String,
-        units: u32,
+        work: Work,
         by: Source,
         result: Result<(), String>,
     },

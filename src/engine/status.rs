@@ -3,10 +3,11 @@
 use cellwright_model::UnitId;
 use cellwright_model::cell::Cell;
 use cellwright_model::expr::Expr;
+use cellwright_model::order::OrderProgress;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use cellwright_model::plan::{Plan, Primitive, Resource};
 
-use crate::api::{Alarm, Machine, Question};
+use crate::api::{Alarm, Machine, Question, Work};
 use crate::branch::{Branch, Waits};
 use crate::branch_chart::BranchState;
 use crate::cell_chart::{self, Trigger};
@@ -39,9 +40,12 @@ pub struct Status {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderStatus {
     pub id: String,
-    pub units: u32,
-    pub opened: u32,
-    pub closed: u32,
+    /// Lot of the product, of an order file.
+    pub lot: Option<String>,
+    /// Units that are wanted: good ones by an order file, else opened ones.
+    pub quantity: u32,
+    /// What was made of it, in earlier runs too.
+    pub progress: OrderProgress,
 }
 
 /// One unit.
@@ -78,11 +82,12 @@ fn taken(state: CellState, mode: CellMode) -> Vec<CellCommand> {
 impl Engine {
     /// A snapshot at this moment.
     pub fn status(&self, machine: Machine<'_>) -> Status {
-        let order = self.core.order.as_ref().map(|o| OrderStatus {
-            id: o.order.id.clone(),
-            units: o.order.units,
-            opened: o.opened,
-            closed: o.closed,
+        let order = self.core.order.as_ref().map(|o| {
+            let (lot, quantity) = match &o.order.work {
+                Work::Units(units) => (None, *units),
+                Work::Terms { terms, .. } => (Some(terms.lot.clone()), terms.quantity),
+            };
+            OrderStatus { id: o.order.id.clone(), lot, quantity, progress: o.progress }
         });
         let asked = self.ledger.questions.values();
         Status {

@@ -8,7 +8,7 @@ use cellwright_model::packml::CellCommand;
 use cellwright_model::plan::{Place, PlaceWhat, Plan};
 use cellwright_model::{StationId, TrayId, UnitId};
 
-use crate::api::{MachineFault, Source, Ticket};
+use crate::api::{MachineFault, Order, Source, Ticket};
 use crate::branch::{Branch, BranchEnd, Flow};
 use crate::catalogue::AlarmCode;
 use crate::ledger::Cx;
@@ -223,27 +223,26 @@ pub(crate) struct Shop<'a, 'b> {
 const ROOT: u32 = 1;
 
 impl Unit {
-    /// Takes the next serial; recorded, and not begun before that is durable.
+    /// Takes the serial; recorded, and not begun before that is durable.
     pub(crate) fn open(
         cx: &mut Cx<'_>,
         id: UnitId,
         (nest, station): (u16, Option<StationId>),
-        counter: u64,
-        order: &str,
-        plan: &Arc<Plan>,
+        (serial, counter): (String, u64),
+        order: &Order,
     ) -> Unit {
-        let serial = format!("{}{counter:06}", cx.cell.serial_prefix);
+        let plan = &order.plan;
         let ticket = cx.record(Record::UnitOpened {
             unit: id,
             serial: serial.clone(),
             counter,
-            order: order.into(),
+            order: order.id.clone(),
             plan: plan.clone(),
         });
         let data = UnitData {
             id,
             serial,
-            order: order.into(),
+            order: order.id.clone(),
             graph: Graph::of(plan),
             plan: plan.clone(),
             nest,

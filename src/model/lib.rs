@@ -18,6 +18,7 @@ pub mod ids;
 pub mod job;
 pub mod limits;
 pub mod material;
+pub mod order;
 pub mod outcome;
 pub mod packml;
 pub mod plan;

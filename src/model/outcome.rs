@@ -63,6 +63,20 @@ pub enum FaultClass {
     Abort,
 }
 
+impl Purpose {
+    /// The word written into records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Purpose::Production => "production",
+            Purpose::Validation => "validation",
+            Purpose::Trial => "trial",
+            Purpose::Challenge => "challenge",
+            Purpose::Rework => "rework",
+            Purpose::Simulation => "simulation",
+        }
+    }
+}
+
 impl StepOutcome {
     /// The word written into records.
     pub fn as_str(self) -> &'static str {

@@ -14,6 +14,8 @@ mod taught;
 use cellwright_model::cell::{Cell, ManualLimits, Panel, Sequences};
 use cellwright_model::{Dimension, DurationNs, limits};
 
+pub(crate) use devices::date;
+
 use crate::code::Code;
 use crate::condition::{Scene, condition};
 use crate::decode::{Decoder, Fields};
@@ -190,7 +192,7 @@ fn cycle(d: &mut Decoder<'_>, node: &Node) -> Option<DurationNs> {
     Some(DurationNs::from_secs_f64(s))
 }
 
-fn serial_prefix(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
+pub(crate) fn serial_prefix(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
     let text = d.string(node)?;
     let good = text.len() <= 16 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b));
     if !good {

@@ -2,7 +2,7 @@
 //!
 //! R00xx text and YAML · R01xx structure · R02xx quantities · R03xx names · R04xx conditions ·
 //! R05xx parameters and variants · R06xx sub-recipes · R07xx against the cell · R08xx the flow of a unit ·
-//! R09xx cell files.
+//! R09xx cell files · R10xx order files.
 
 macro_rules! codes {
     ($($name:ident = $code:literal, $title:literal;)*) => {
@@ -152,6 +152,10 @@ codes! {
     PitchMismatch = "R0913", "a station between two nests";
     BadAddress = "R0914", "not an address";
     SafetyButton = "R0915", "a button that is also a safety input";
+
+    SerialRange = "R1001", "serials that cannot be given";
+    OrderQuantity = "R1002", "a quantity that its serials or starts do not reach";
+    PurposeRefused = "R1003", "a purpose that is not permitted here";
 }
 
 #[cfg(test)]

@@ -303,7 +303,7 @@ fn loaded(d: &mut Decoder<'_>, node: &Node, source: TrayId, holds: Option<&str>)
 }
 
 /// Characters and length that AI (10) and (21) permit and that need no quoting here.
-fn gs1_text(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
+pub(crate) fn gs1_text(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
     let text = d.string(node)?;
     let good = |b: u8| b.is_ascii_alphanumeric() || b"-_./".contains(&b);
     if !text.is_empty() && text.len() <= 20 && text.bytes().all(good) {

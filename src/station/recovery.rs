@@ -4,6 +4,7 @@
 use cellwright_model::event::{
     EventData, EventDraft, JournalEntry, Stamp, StepCounts, StepEnded, Transaction, UnitEnded,
 };
+use cellwright_model::order::KnownOrder;
 use cellwright_model::outcome::{StepOutcome, UnitResult};
 use cellwright_trace::outbox::{OpenUnit, Recovery};
 
@@ -11,7 +12,19 @@ use cellwright_trace::outbox::{OpenUnit, Recovery};
 ///
 /// Its ticket is 0: the engine counts its own from 1, and nothing waits for these.
 pub fn interrupted(recovery: &Recovery, now: Stamp) -> Vec<Transaction> {
-    recovery.open_units.iter().map(|open| interrupt(open, now)).collect()
+    let mut orders = recovery.orders.clone();
+    let mut transactions = Vec::new();
+    for open in &recovery.open_units {
+        let mut transaction = interrupt(open, now);
+        let order = open.context.order.as_ref().and_then(|id| orders.get_mut(id));
+        if let Some(KnownOrder { terms, progress }) = order {
+            progress.close_one(UnitResult::Interrupted);
+            let entry = JournalEntry::OrderProgress { order: terms.id.clone(), progress: *progress };
+            transaction.journal.push(entry);
+        }
+        transactions.push(transaction);
+    }
+    transactions
 }
 
 fn interrupt(open: &OpenUnit, now: Stamp) -> Transaction {
@@ -60,6 +73,7 @@ mod tests {
     use std::sync::Arc;
 
     use cellwright_model::event::{CellRef, ClockState, Context, RecipeRef, UnitContext};
+    use cellwright_model::order::*;
     use cellwright_model::outcome::{Origin, Purpose};
     use cellwright_trace::chain::Head;
     use cellwright_trace::outbox::OpenIntent;
@@ -118,6 +132,36 @@ mod tests {
     }
 
     #[test]
+    fn each_interrupted_unit_is_counted_for_its_order() {
+        let terms = OrderTerms {
+            id: "O".into(),
+            lot: "L".into(),
+            product: Product { part: "P".into(), di: None },
+            recipe: RecipePin { id: "r".into(), version: "1".into(), hash: "11".into() },
+            variant: None,
+            quantity: 5,
+            starts_max: 9,
+            serials: SerialRange { prefix: "L-".into(), digits: 1, first: 1, last: 9 },
+            due: None,
+            purpose: Purpose::Trial,
+        };
+        let progress = OrderProgress { started: 4, good: 1, ng: 1, interrupted: 0 };
+        let orders = OrderBook::from([("O".to_owned(), KnownOrder { terms, progress })]);
+        let recovery = Recovery { open_units: vec![open_unit(), open_unit()], orders, ..recovery() };
+        let counted: Vec<OrderProgress> = interrupted(&recovery, Stamp { wall_unix_ns: 9, monotonic_ns: 9 })
+            .iter()
+            .flat_map(|t| &t.journal)
+            .filter_map(|entry| match entry {
+                JournalEntry::OrderProgress { order, progress } if order == "O" => Some(*progress),
+                _ => None,
+            })
+            .collect();
+        let last = OrderProgress { interrupted: 2, ..progress };
+        assert_eq!(counted, [OrderProgress { interrupted: 1, ..progress }, last]);
+        assert_eq!(at_rest(&recovery.orders)["O"].progress, last, "as a run counts on from");
+    }
+
+    #[test]
     fn nothing_open_is_nothing_interrupted() {
         assert!(interrupted(&recovery(), Stamp { wall_unix_ns: 9, monotonic_ns: 9 }).is_empty());
     }
@@ -128,6 +172,7 @@ mod tests {
             head: Head::empty("cell-0"),
             delivered: 0,
             open_units: Vec::new(),
+            orders: Default::default(),
             serial_counter: Some(7),
             tray_cursors: Default::default(),
             tray_lots: Default::default(),

@@ -7,6 +7,7 @@ use cellwright_controller::{Alarm, BranchStatus, Controller, Question, QuestionK
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{AlarmClass, Event, EventData, Stamp};
 use cellwright_model::job::{AxisStatus, BusStatus, RtStatus};
+use cellwright_model::order::OrderProgress;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use serde::{Deserialize, Serialize};
@@ -49,9 +50,13 @@ pub struct Snapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderSeen {
     pub id: String,
-    pub units: u32,
-    pub opened: u32,
-    pub closed: u32,
+    /// Lot of the product; null without an order file.
+    pub lot: Option<String>,
+    /// Units that are wanted: good ones by an order file, else opened ones.
+    pub quantity: u32,
+    /// `started`, `good`, `ng`, `interrupted`, of earlier runs too.
+    #[serde(flatten)]
+    pub made: OrderProgress,
 }
 
 /// Ends of units.
@@ -216,7 +221,7 @@ pub(crate) fn take(controller: &Controller, tally: &Tally, now: Stamp) -> Snapsh
     let status = controller.engine_status();
     let rt = controller.status();
     let order =
-        status.order.map(|o| OrderSeen { id: o.id, units: o.units, opened: o.opened, closed: o.closed });
+        status.order.map(|o| OrderSeen { id: o.id, lot: o.lot, quantity: o.quantity, made: o.progress });
     let names = |word: u64, names: &mut dyn Iterator<Item = &String>| {
         names.enumerate().filter(|(i, _)| on(word, *i)).map(|(_, n)| n.clone()).collect()
     };

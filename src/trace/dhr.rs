@@ -9,6 +9,10 @@ use crate::chain::SealedLine;
 use crate::error::TraceError;
 use crate::store::{Records, Row};
 
+mod lot;
+
+pub use lot::{LotComponent, LotReport, LotUnit, lot};
+
 /// One unit in the list of records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
@@ -20,6 +24,7 @@ pub struct Summary {
     pub recipe: String,
     pub version: String,
     pub order: Option<String>,
+    pub lot: Option<String>,
     pub origin: String,
     pub purpose: String,
     /// RFC 3339.
@@ -55,6 +60,7 @@ fn summary(opened: &SealedLine, result: Option<&SealedLine>) -> Summary {
         recipe: word("/recipe/id").unwrap_or_default(),
         version: word("/recipe/version").unwrap_or_default(),
         order: word("/order"),
+        lot: word("/lot"),
         origin: word("/origin").unwrap_or_default(),
         purpose: word("/purpose").unwrap_or_default(),
         opened: opened.time.clone(),

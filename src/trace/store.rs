@@ -123,6 +123,16 @@ pub trait Records {
     /// # Errors
     /// The store cannot be read.
     fn of_type(&self, type_name: &str) -> Result<Vec<Row>, TraceError>;
+    /// The openings of the units of a product lot, by stream and seq.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn opened_in_lot(&self, lot: &str) -> Result<Vec<Row>, TraceError>;
+    /// The product lots that units were opened in, in the order of their names; the first `max` of them.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    fn lots(&self, max: usize) -> Result<Vec<String>, TraceError>;
     /// The bytes of a curve; None if there is none.
     ///
     /// # Errors

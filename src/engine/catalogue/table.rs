@@ -439,6 +439,15 @@ catalogue! {
         page: "So many ng units in a row are no chance: material, a tool or a sensor has changed. The \
             cell file says how many.",
     }
+    OrderShort "order-short": Stop, Sequence, Commands {
+        title: "An order does not come to its quantity",
+        cause: "{cause}",
+        place: "the order",
+        first: "look why units were not good, and give out the rest as an order with serials of its own",
+        page: "The serials of the order are used up, or as many units have been started as it permits, \
+            and too few of them are good. What was in work came to its end before; the order is over, \
+            and the cell takes another one.",
+    }
     AlarmFlood "alarm-flood": Warning, Sequence, Alone {
         title: "More alarms follow",
         cause: "more than {max} alarms follow alarm {first}; they are counted there",

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Context, Curve, EventDraft, Stamp, UnitContext};
 use crate::material::LotShare;
+use crate::order::{OrderProgress, OrderTerms};
 use crate::outcome::UnitResult;
 
 /// One entry of the journal.
@@ -22,6 +23,10 @@ pub enum JournalEntry {
     StepIntent { serial: String, step: String, n: u32, attempt: u32, station: Option<String>, time: Stamp },
     /// The unit came to its end. A unit-result event of that serial says the same.
     UnitClosed { serial: String, result: UnitResult },
+    /// An order file was taken. Its terms are those it was begun with, but for the due date.
+    OrderTaken { terms: Arc<OrderTerms> },
+    /// How far an order is that was taken; it never goes back.
+    OrderProgress { order: String, progress: OrderProgress },
     /// The next serial takes this number; it never goes back.
     SerialCounter(u64),
     /// The next pick from (or place into) a tray uses this pocket.

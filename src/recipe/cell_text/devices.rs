@@ -314,7 +314,7 @@ fn equipment_ref(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<usize>
 }
 
 /// `2027-06-30` (RFC 3339 full-date), a day of the calendar.
-fn date(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
+pub(crate) fn date(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
     let text = d.text(node)?;
     let good = is_date(&text.text);
     if !good {

@@ -5,6 +5,7 @@ use std::path::Path;
 use cellwright_model::curve::sha256_hex;
 use cellwright_model::event::{Context, Event, EventData, JournalEntry, Stamp, UnitContext};
 use cellwright_model::material::LotShare;
+use cellwright_model::order::{KnownOrder, OrderBook, OrderProgress};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,10 @@ CREATE TABLE IF NOT EXISTS open_units (serial TEXT PRIMARY KEY, entry TEXT NOT N
 CREATE TABLE IF NOT EXISTS intents (
     serial TEXT NOT NULL, n INTEGER NOT NULL, attempt INTEGER NOT NULL, entry TEXT NOT NULL,
     PRIMARY KEY (serial, n, attempt)) STRICT;
+-- terms: as the order was begun with; the counts only grow.
+CREATE TABLE IF NOT EXISTS orders (
+    id TEXT PRIMARY KEY, terms TEXT NOT NULL, started INTEGER NOT NULL DEFAULT 0, good INTEGER NOT NULL DEFAULT 0,
+    ng INTEGER NOT NULL DEFAULT 0, interrupted INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE IF NOT EXISTS tray_cursors (tray TEXT PRIMARY KEY, pocket INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS tray_lots (tray TEXT PRIMARY KEY, lots TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS picks (tray TEXT PRIMARY KEY, picks INTEGER NOT NULL) STRICT;
@@ -41,6 +46,8 @@ pub struct Recovery {
     pub delivered: u64,
     /// Units that were open, in the order of their serials: each is interrupted.
     pub open_units: Vec<OpenUnit>,
+    /// Orders that were begun here, complete ones too.
+    pub orders: OrderBook,
     /// None before the first unit.
     pub serial_counter: Option<u64>,
     pub tray_cursors: ByName<u32>,
@@ -165,6 +172,15 @@ pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result
             )
         }
         JournalEntry::UnitClosed { serial, .. } => close_unit(conn, serial),
+        JournalEntry::OrderTaken { terms } => run(
+            "INSERT INTO orders (id, terms) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET terms = excluded.terms",
+            &[&terms.id, &json(terms)?],
+        ),
+        JournalEntry::OrderProgress { order, progress: p } => run(
+            "UPDATE orders SET started = max(started, ?2), good = max(good, ?3), ng = max(ng, ?4),
+             interrupted = max(interrupted, ?5) WHERE id = ?1",
+            &[order, &p.started, &p.good, &p.ng, &p.interrupted],
+        ),
         JournalEntry::SerialCounter(next) => {
             let known = meta(conn, "serial_counter")?.and_then(|text| text.parse().ok());
             set_meta(conn, "serial_counter", &known.unwrap_or(0).max(*next).to_string())
@@ -244,6 +260,7 @@ pub(super) fn recover(conn: &Connection, path: &Path) -> Result<Recovery, TraceE
         fresh: head.seq == 0,
         delivered,
         open_units: open_units(conn).map_err(sql)?.map_err(damaged)?,
+        orders: orders(conn).map_err(sql)?.map_err(damaged)?,
         serial_counter: number("serial_counter").map_err(sql)?,
         tray_cursors: pairs(conn, "SELECT tray, pocket FROM tray_cursors", |r| r.get(1)).map_err(sql)?,
         tray_lots: tray_lots(conn).map_err(sql)?.map_err(damaged)?,
@@ -301,6 +318,24 @@ fn tray_lots(conn: &Connection) -> Checked<ByName<Vec<LotShare>>> {
         Err(e) => Err(format!("lots of {tray}: {e}")),
     };
     Ok(texts.into_iter().map(read).collect())
+}
+
+fn orders(conn: &Connection) -> Checked<OrderBook> {
+    let mut query = conn.prepare("SELECT id, terms, started, good, ng, interrupted FROM orders")?;
+    let rows = query.query_map([], |r| {
+        let progress =
+            OrderProgress { started: r.get(2)?, good: r.get(3)?, ng: r.get(4)?, interrupted: r.get(5)? };
+        Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, progress))
+    })?;
+    let mut book = OrderBook::new();
+    for row in rows {
+        let (id, terms, progress) = row?;
+        match serde_json::from_str(&terms) {
+            Ok(terms) => book.insert(id, KnownOrder { terms, progress }),
+            Err(e) => return Ok(Err(format!("order {id}: {e}"))),
+        };
+    }
+    Ok(Ok(book))
 }
 
 fn pairs<T>(

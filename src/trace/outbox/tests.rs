@@ -1,6 +1,9 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use cellwright_model::event::{EventData, JournalEntry, Transaction};
+use cellwright_model::order::*;
+use cellwright_model::outcome::Purpose;
 
 use super::*;
 use crate::chain::SealedLine;
@@ -76,6 +79,63 @@ fn a_restarted_controller_finds_what_was_open() {
     drop(outbox);
     let (_outbox, recovery) = Outbox::open(dir.path(), options()).expect("again");
     assert!(recovery.open_units.is_empty());
+}
+
+/// Terms of an order with that quantity.
+fn order_terms(quantity: u32) -> OrderTerms {
+    OrderTerms {
+        id: "PO-1".into(),
+        lot: "L-1".into(),
+        product: Product { part: "IS-23".into(), di: None },
+        recipe: RecipePin { id: "cannula-hub".into(), version: "3.2.0".into(), hash: "a".repeat(64) },
+        variant: None,
+        quantity,
+        starts_max: 9,
+        serials: SerialRange { prefix: "L1-".into(), digits: 3, first: 1, last: 9 },
+        due: None,
+        purpose: Purpose::Trial,
+    }
+}
+
+#[test]
+fn what_was_made_of_an_order_is_known_after_a_kill() {
+    let dir = dir();
+    let (mut outbox, recovery) = Outbox::open(dir.path(), options()).expect("new");
+    assert!(recovery.orders.is_empty());
+    let progress = |started, good| {
+        let progress = OrderProgress { started, good, ng: 0, interrupted: 0 };
+        JournalEntry::OrderProgress { order: "PO-1".into(), progress }
+    };
+    let mut batch = unit_transactions("L1-001", 1);
+    batch[0].journal.insert(0, JournalEntry::OrderTaken { terms: Arc::new(order_terms(3)) });
+    batch[0].journal.push(progress(1, 0));
+    batch[3].journal.push(progress(1, 1));
+    outbox.commit(&batch, 0).expect("room");
+    let mut half = unit_transactions("L1-002", 5);
+    half.truncate(1);
+    half[0].journal.push(progress(2, 1));
+    outbox.commit(&half, 0).expect("room");
+    // A commit that is tried again after a failure may say what was said before: nothing goes back.
+    let mut again = unit_transactions("L1-003", 6);
+    again.truncate(1);
+    again[0].journal.push(progress(1, 0));
+    outbox.commit(&again, 0).expect("room");
+    drop(outbox);
+
+    let (mut outbox, recovery) = Outbox::open(dir.path(), options()).expect("left by the killed one");
+    let known = &recovery.orders["PO-1"];
+    assert_eq!(known.terms, order_terms(3));
+    assert_eq!(known.progress, OrderProgress { started: 2, good: 1, ng: 0, interrupted: 0 });
+
+    // Taken again: the counts stay.
+    let due = OrderTerms { due: Some("2030-01-01".into()), ..order_terms(3) };
+    let mut taken = unit_transactions("L1-004", 9);
+    taken.truncate(1);
+    taken[0].journal = vec![JournalEntry::OrderTaken { terms: Arc::new(due.clone()) }];
+    outbox.commit(&taken, 0).expect("room");
+    drop(outbox);
+    let (_outbox, recovery) = Outbox::open(dir.path(), options()).expect("again");
+    assert_eq!(recovery.orders["PO-1"], KnownOrder { terms: due, progress: known.progress });
 }
 
 #[test]

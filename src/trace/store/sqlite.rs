@@ -23,10 +23,18 @@ CREATE TABLE IF NOT EXISTS events (
     PRIMARY KEY (stream, seq)) STRICT;
 CREATE INDEX IF NOT EXISTS events_by_serial ON events (serial) WHERE serial IS NOT NULL;
 CREATE INDEX IF NOT EXISTS events_by_type ON events (type);
+-- Made by the database from the line itself, whoever changes it: it cannot say something else.
+CREATE INDEX IF NOT EXISTS units_by_lot
+    ON events (CASE WHEN json_valid(line) THEN json_extract(line, '$.data.lot') END)
+    WHERE type = 'cellwright.unit.opened';
 -- What the recorder acknowledged last, written with the events: a lost end shows even without
 -- the outbox, unless it was cut off here too.
 CREATE TABLE IF NOT EXISTS heads (stream TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 ";
+
+/// Openings of units, and their lot: both as the index `units_by_lot` has them, or it is not used.
+const OPENED: &str = "type = 'cellwright.unit.opened'";
+const LOT: &str = "CASE WHEN json_valid(line) THEN json_extract(line, '$.data.lot') END";
 
 /// How a store is opened.
 #[derive(Debug, Clone)]
@@ -278,6 +286,24 @@ impl Records for SqliteReader {
         let mut rows = Vec::new();
         self.rows("WHERE type = ?1", Some(type_name), &mut |row| rows.push(row))?;
         Ok(rows)
+    }
+
+    fn opened_in_lot(&self, lot: &str) -> Result<Vec<Row>, TraceError> {
+        let mut rows = Vec::new();
+        self.rows(&format!("WHERE {OPENED} AND {LOT} = ?1"), Some(lot), &mut |row| rows.push(row))?;
+        Ok(rows)
+    }
+
+    fn lots(&self, max: usize) -> Result<Vec<String>, TraceError> {
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let sql = format!(
+                "SELECT DISTINCT {LOT} FROM events WHERE {OPENED} AND {LOT} IS NOT NULL ORDER BY 1 LIMIT ?1"
+            );
+            let mut query = self.conn.prepare(&sql)?;
+            let rows = query.query_map([max as i64], |row| lossy(row, 0).map(Option::unwrap_or_default))?;
+            rows.collect()
+        };
+        read().map_err(self.sql())
     }
 
     fn curve(&self, hash: &str) -> Result<Option<Vec<u8>>, TraceError> {

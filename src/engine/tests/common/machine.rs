@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use cellwright_engine::api::*;
 use cellwright_engine::record::{Location, Record, StepResult, Transaction, UnitSummary};
-use cellwright_engine::{Engine, EngineConfig};
+use cellwright_engine::{Engine, EngineConfig, Status};
 use cellwright_model::curve::{Curve, CurveSample};
 use cellwright_model::job::*;
 use cellwright_model::material::Label;
@@ -157,7 +157,7 @@ impl Bench {
     }
 
     pub(crate) fn order(&mut self, plan: Arc<Plan>, units: u32) {
-        self.put(Input::Order { order: Order { id: "A-1".into(), plan, units }, by: who() });
+        self.put(Input::Order { order: Order::units("A-1", plan, units), by: who() });
     }
 
     pub(crate) fn answer(&mut self, word: &str) {
@@ -218,20 +218,28 @@ impl Bench {
         panic!("{what} not reached: {:#?}", self.engine.status(machine));
     }
 
-    /// Clear, Reset, order, Start: in Execute.
-    pub(crate) fn produce(&mut self, plan: Arc<Plan>, units: u32) {
+    /// Clear, Reset: in Idle.
+    pub(crate) fn to_idle(&mut self) {
         self.command(CellCommand::Clear);
         self.until(CellState::Stopped);
         self.command(CellCommand::Reset);
         self.until(CellState::Idle);
+    }
+
+    /// Clear, Reset, order, Start: in Execute.
+    pub(crate) fn produce(&mut self, plan: Arc<Plan>, units: u32) {
+        self.to_idle();
         self.order(plan, units);
         self.command(CellCommand::Start);
         self.until(CellState::Execute);
     }
 
+    pub(crate) fn status(&self) -> Status {
+        self.engine.status(Machine { rt: &self.rt, robots: &self.robots })
+    }
+
     pub(crate) fn step(&self) -> Option<String> {
-        let machine = Machine { rt: &self.rt, robots: &self.robots };
-        let status = self.engine.status(machine);
+        let status = self.status();
         status.units.first()?.branches.last()?.step.clone()
     }
 
