@@ -75,6 +75,7 @@ pub struct TwinCobot {
     gripping: Option<Gripping>,
     holding: bool,
     emergency_stop: bool,
+    protective_stop: bool,
     last_state: Option<TimeNs>,
     states_dropped: u64,
 }
@@ -136,6 +137,7 @@ impl TwinCobot {
             gripping: None,
             holding: false,
             emergency_stop: false,
+            protective_stop: false,
             last_state: None,
             states_dropped: 0,
         })
@@ -144,6 +146,20 @@ impl TwinCobot {
     /// The emergency stop circuit: while it is active, a move ends in a fault and nothing is begun.
     pub fn emergency_stop(&mut self, active: bool) {
         self.emergency_stop = active;
+    }
+
+    /// A protective stop of the cobot's own controller: as the emergency stop, until a person releases it.
+    pub fn protective_stop(&mut self, active: bool) {
+        self.protective_stop = active;
+    }
+
+    /// Why it may not move.
+    fn stopped_by(&self) -> Option<RobotRefusal> {
+        match (self.emergency_stop, self.protective_stop) {
+            (true, _) => Some(RobotRefusal::EmergencyStop),
+            (false, true) => Some(RobotRefusal::ProtectiveStop),
+            (false, false) => None,
+        }
     }
 
     /// One step of [`GRID_NS`]. `stamp`: the controller's time, which states bear; motion goes by steps.
@@ -183,9 +199,10 @@ impl TwinCobot {
 
     fn take(&mut self, now: TimeNs, request: RobotRequest) {
         let RobotRequest { id, command } = request;
+        let stopped = self.stopped_by();
         let refusal = match command {
             RobotCommand::Stop => return self.stop(now, id),
-            _ if self.emergency_stop => Some(RobotRefusal::EmergencyStop),
+            _ if stopped.is_some() => stopped,
             _ if self.busy() => Some(RobotRefusal::Busy),
             RobotCommand::MoveJ { to, speed } => self.begin_move(now, id, &to, speed).err(),
             RobotCommand::Grip { close } => {
@@ -237,8 +254,8 @@ impl TwinCobot {
     }
 
     fn move_on(&mut self, now: TimeNs) {
-        if let (true, Activity::Moving { id, .. }) = (self.emergency_stop, self.activity) {
-            self.begin_stop(now, id, RobotReply::Faulted(RobotRefusal::EmergencyStop));
+        if let (Some(by), Activity::Moving { id, .. }) = (self.stopped_by(), self.activity) {
+            self.begin_stop(now, id, RobotReply::Faulted(by));
         }
         let (id, since, reply) = match self.activity {
             Activity::AtRest => return,

@@ -6,7 +6,8 @@
 //!
 //! Plant quantities: reads `axis.<axis>.position` (au) and `.velocity` (au/s), sets `.torque`
 //! (N·m at the motor) and, if the plant has it, `.brake` (1 applied); reads `sto.<axis>`, or else `sto`
-//! (0: torque removed), if the plant has one.
+//! (0: torque removed), if the plant has one; takes up a fault code that stands in `axis.<axis>.fault`, and
+//! clears it.
 //!
 //! Process data, 10 bytes out, 20 bytes in, little endian:
 //!
@@ -122,6 +123,7 @@ struct Wiring {
     torque: PlantIx,
     brake: Option<PlantIx>,
     sto: Option<PlantIx>,
+    fault: Option<PlantIx>,
 }
 
 /// The drive.
@@ -165,6 +167,7 @@ impl ServoTwin {
             torque: find("torque")?,
             brake: find("brake").ok(),
             sto: plant.resolve(&format!("sto.{}", config.axis)).or_else(|| plant.resolve("sto")),
+            fault: plant.resolve(&format!("axis.{}.fault", config.axis)),
         };
         let actual = Actual { position: plant.get(wiring.position), velocity: 0.0 };
         let mut motion = Motion::new(config.gains, config.inertia_nm_s2_per_au);
@@ -235,6 +238,7 @@ impl ServoTwin {
         Limits {
             velocity: f64::from(self.parameters.velocity_max) / self.config.counts_per_au,
             torque: self.torque_nm(self.parameters.torque_max.min(self.config.torque_max_per_mille) as i16),
+            standstill: 1.0 / self.config.counts_per_au,
         }
     }
 
@@ -277,6 +281,16 @@ impl ServoTwin {
             self.stopped = false;
             self.motion.seed_moving(&self.actual);
             self.report(code);
+        }
+    }
+
+    /// A fault that the plant lays upon the drive is taken up once.
+    fn take_up_fault(&mut self, plant: &mut dyn PlantPort) {
+        let Some(ix) = self.wiring.fault else { return };
+        let code = plant.get(ix);
+        if code > 0.0 {
+            plant.set(ix, 0.0);
+            self.fault(code as u16);
         }
     }
 
@@ -412,6 +426,7 @@ impl SubDeviceModel for ServoTwin {
         self.actual = Actual { position: plant.get(w.position), velocity: plant.get(w.velocity) };
         self.sto = w.sto.is_some_and(|ix| plant.get(ix) < 0.5);
         self.react_to_disconnection();
+        self.take_up_fault(plant);
         self.step_states(dt_ns);
         self.step_mode();
         self.step_motion(dt_ns);
@@ -443,9 +458,10 @@ impl SubDeviceModel for ServoTwin {
     }
 
     fn emergency(&mut self) -> Option<Emergency> {
-        let next = self.emergencies[0].take();
+        // Asked in every step: nothing is moved for nothing.
+        let next = self.emergencies[0].take()?;
         self.emergencies.rotate_left(1);
-        next
+        Some(next)
     }
 }
 

@@ -10,6 +10,7 @@ mod ctl;
 mod dhr;
 mod files;
 mod order;
+mod hands;
 mod out;
 mod progress;
 mod record;

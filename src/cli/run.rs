@@ -43,6 +43,7 @@ impl Watcher for Screen {
             }
             Told::Alarm(alarm) => progress::alarm(alarm),
             Told::Warning(text) => format!("warning: {text}"),
+            Told::TrayAtEnd(_) => return,
             Told::Ask(q) => format!("question {}: {} ({})", q.id.0, q.prompt, q.answers.join(" | ")),
             Told::Refused { what, why } => format!("refused: {what}: {why}"),
             Told::Store(Some(cause)) => format!("ALARM: the record cannot be written: {cause}"),

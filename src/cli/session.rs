@@ -32,7 +32,7 @@ use super::args::RunArgs;
 use super::order::{self, Made, Work};
 use super::twin::{self, Pulse, TwinDevices, TwinSide};
 use super::wiring::{self, Prepared, Wanted};
-use super::{Failure, default_state, terminal};
+use super::{Failure, default_state, hands, terminal};
 
 /// How long the end of a run waits for the recorder; what waits longer stays in the outbox.
 const DELIVERY_MAX: Duration = Duration::from_secs(10);
@@ -213,7 +213,7 @@ impl Session {
         let Prepared { cell, plan, plant, .. } = prepared;
         let pulse = Pulse::default();
         let trays = wiring::tray_use(&cell, Some(&record.recovery));
-        let (link, devices, drivers) = match (socket, plant) {
+        let (link, mut devices, drivers) = match (socket, plant) {
             (Some(socket), _) => (socket, None, twin::drivers(&cell, Vec::new())),
             (None, Some(plant)) => {
                 let side = TwinSide::new(&cell, plant, args.seed, &trays, pulse.clone())?;
@@ -233,6 +233,9 @@ impl Session {
             clock_state: ClockState::Unsynchronised,
             trays,
         };
+        if let Some(devices) = &mut devices {
+            twin::bring(devices, &plan);
+        }
         let order = record.work.order(plan);
         let loads = devices.as_ref().map(|d| wiring::loads(&cell, &d.materials)).unwrap_or_default();
         let (operator, person) = match operator {
@@ -423,10 +426,11 @@ impl Pumped {
             let (addresses, mut hand) = match self.devices {
                 Some(devices) => {
                     let (addresses, hand) = serve(devices).await?;
-                    (addresses, self.operator.is_some().then_some(hand))
+                    (addresses, Some(hand))
                 }
                 None => (addresses(cell), None),
             };
+            let automatic = self.operator.is_some();
             let station = Station {
                 controller: self.controller,
                 operator: self.operator,
@@ -446,9 +450,14 @@ impl Pumped {
                         work.count(event);
                         live.publish(event);
                     }
-                    Told::Ask(question) => {
+                    Told::Ask(question) if automatic => {
                         if let Some(hand) = &mut hand {
                             twin::act(hand, question);
+                        }
+                    }
+                    Told::TrayAtEnd(tray) => {
+                        if let Some(hand) = &mut hand {
+                            twin::do_by_hand(hand, hands::exchange(tray));
                         }
                     }
                     _ => {}

@@ -30,7 +30,7 @@ use super::out::{errln, outln};
 use super::progress::Summary;
 use super::twin::{self, Pulse, TwinDevices, TwinSide};
 use super::wiring::{self, Prepared, Wanted};
-use super::{Failure, print_json, progress};
+use super::{Failure, hands, print_json, progress};
 
 /// Virtual time in which the cell must have finished, for each unit and in all: a cell that hangs is a
 /// mistake to be shown, not to be waited for.
@@ -112,7 +112,8 @@ fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failur
     let Prepared { cell, plan, plant, terms } = prepared;
     let plant = plant.ok_or_else(|| Failure::Failed("the twin has no plant".to_owned()))?;
     let trays = wiring::tray_use(&cell, None);
-    let side = TwinSide::new(&cell, plant, args.seed, &trays, Pulse::default())?;
+    let mut side = TwinSide::new(&cell, plant, args.seed, &trays, Pulse::default())?;
+    twin::bring(&mut side.devices, &plan);
     let (rt, ends) = cellwright_rt::link();
     let cycle = Cycle::new(&cell, wiring::drivers(&cell), rt)?;
     let settings = LedgerSettings {
@@ -201,7 +202,10 @@ impl Desk {
                     twin::act(&mut self.devices.devices.hand, &question);
                     self.inputs.operator.extend(self.operator.answer(&question));
                 }
-                Notice::TrayAtEnd(tray) => self.inputs.operator.push(self.operator.exchange(tray)),
+                Notice::TrayAtEnd(tray) => {
+                    twin::do_by_hand(&mut self.devices.devices.hand, hands::exchange(tray));
+                    self.inputs.operator.push(self.operator.exchange(tray));
+                }
                 Notice::Alarm(alarm) => errln!("{}", progress::alarm(&alarm)),
                 Notice::Answered { request, result: Err(why), .. } => {
                     errln!("refused: {request:?}: {why}")

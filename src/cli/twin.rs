@@ -10,6 +10,7 @@ use cellwright_camera::twin::{CameraScene, CameraTwin};
 use cellwright_controller::{Devices, Question, QuestionKind, TrayUse};
 use cellwright_driver_api::message::{CameraDriver, RobotDriver, ScannerDriver};
 use cellwright_model::cell::Cell;
+use cellwright_model::plan::Plan;
 use cellwright_model::plant::{Material, PlantDescription};
 use cellwright_model::{CameraId, DurationNs, ScannerId, TimeNs};
 use cellwright_rt::platform;
@@ -20,6 +21,8 @@ use cellwright_twin::ports::{Hand, PlantScene};
 use cellwright_twin::world::{World, WorldError};
 
 use super::alloc::allocations_of_this_thread;
+use super::hands;
+use super::out::errln;
 
 /// Cycles between two looks at the thread's page faults, each a system call.
 const FAULTS_EVERY: u64 = 64;
@@ -150,9 +153,26 @@ impl TwinSide {
 /// What the automatic operator of the twin does with his hands before he answers: what a person would have
 /// taken out of the machine, he takes out.
 pub(crate) fn act(hand: &mut Hand, question: &Question) {
-    if question.kind == QuestionKind::Reconcile && hand.act(Injection::TakeOut).is_err() {
-        eprintln!("warning: the twin is busy; its leftovers are still in the machine");
+    if question.kind == QuestionKind::Reconcile {
+        do_by_hand(hand, Injection::TakeOut);
     }
+}
+
+/// Reaches into the twin; says so when it has not taken the acts before.
+pub(crate) fn do_by_hand(hand: &mut Hand, act: Injection) {
+    if let Err(act) = hand.act(act) {
+        errln!("warning: the twin is busy, {act:?} was not done: do it again");
+    }
+}
+
+/// Brings what the recipe asks for to the sources where something else lies; of the material in `devices` only
+/// what is there then is left.
+pub(crate) fn bring(devices: &mut TwinDevices, plan: &Plan) {
+    let wanted = hands::wanted(plan, &devices.materials);
+    for act in hands::brought(plan, &devices.materials) {
+        do_by_hand(&mut devices.hand, act);
+    }
+    devices.materials = wanted;
 }
 
 /// Drivers of the message devices: the same for the twin's and for real ones, but for the cobots.

@@ -24,7 +24,7 @@ pub struct PlantDescription {
     pub ambient_degc: f64,
     /// Kinds of bad parts with their shares of all parts of the kind's component.
     pub defects: Vec<DefectShare>,
-    /// One for each source of parts.
+    /// What there is for each source of parts; the first of a source lies there, the others people may bring.
     pub material: Vec<Material>,
     /// What the digital inputs see; inputs without an entry are on.
     pub inputs: Vec<InputSight>,
@@ -200,7 +200,7 @@ pub struct DefectShare {
     pub share: f64,
 }
 
-/// What is loaded at a source.
+/// What can be loaded at a source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Material {
     pub source: TrayId,
@@ -238,8 +238,10 @@ pub enum Sight {
     PocketFilled,
     /// A part that falls through the chute: a pulse.
     Drop,
-    /// A lane has a part in front of its feeder.
-    LaneReady,
+    /// This lane has a part in front of its feeder.
+    LaneReady(TrayId),
+    /// This bin is closed and locked.
+    BinClosed(TrayId),
     EstopOk,
     GuardOk,
     AirOk,
@@ -303,7 +305,7 @@ impl PartKind {
 }
 
 impl PlantDescription {
-    /// What is loaded at a source.
+    /// What lies in the source of a kind unless people brought something else.
     pub fn material_of(&self, kind: PartKind) -> Option<&Material> {
         self.material.iter().find(|m| m.kind == kind)
     }

@@ -19,7 +19,10 @@ use crate::diagnostic::{Diagnostic, Sink};
 use crate::scope::Scope;
 use crate::source::{FileSource, Sources};
 use crate::suggest;
-use crate::tree::{Entry, Node};
+use crate::tree::{Entry, Node, Value};
+
+/// Materials of one source at most: more lots at once nobody keeps beside a cell.
+const MATERIALS_MAX: usize = 32;
 
 /// Reads the physics of the twin of `cell`. Ok: the description and its warnings.
 pub fn load_plant(
@@ -267,13 +270,29 @@ fn material(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Vec<Materia
             d.sink.error(Code::TrayKind, entry.key_span, message, "material is loaded at sources and lanes");
             continue;
         }
-        let Some(m) = loaded(d, &entry.node, TrayId(i), tray.part.as_deref()) else { continue };
-        if found.iter().any(|x| x.kind == m.kind) {
-            let message = format!("a second source of {}", m.kind.as_str());
-            d.sink.error(Code::DuplicateId, entry.key_span, message, "each component comes from one source");
-            continue;
+        // One material, or a list: the first lies there, the others can be brought.
+        let one = core::slice::from_ref(&entry.node);
+        let list = if matches!(entry.node.value, Value::Sequence(_)) { d.list(&entry.node)? } else { one };
+        d.capacity(&entry.node, MATERIALS_MAX);
+        if list.is_empty() {
+            d.sink.error(Code::Empty, entry.node.span, "nothing lies there", "write what is loaded");
         }
-        found.push(m);
+        for node in list {
+            let Some(m) = loaded(d, node, TrayId(i), tray.part.as_deref()) else { continue };
+            if let Some(other) = found.iter().find(|x| (x.kind == m.kind) != (x.source == m.source)) {
+                let message = format!(
+                    "{} from `{}`, {} from `{}`",
+                    other.kind.as_str(),
+                    cell.trays[other.source.index()].name,
+                    m.kind.as_str(),
+                    tray.name
+                );
+                let help = "each component comes from one source, and a source holds one component";
+                d.sink.error(Code::DuplicateId, node.span, message, help);
+                continue;
+            }
+            found.push(m);
+        }
     }
     let sources =
         cell.trays.iter().enumerate().filter(|(_, t)| matches!(t.kind, TrayKind::Source | TrayKind::Lane));
@@ -374,23 +393,14 @@ fn inputs(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Vec<InputSigh
     const SIGHTS: &[(&str, Sight)] = &[
         ("pocket_filled", Sight::PocketFilled),
         ("drop", Sight::Drop),
-        ("lane_ready", Sight::LaneReady),
         ("estop_ok", Sight::EstopOk),
         ("guard_ok", Sight::GuardOk),
         ("air_ok", Sight::AirOk),
         ("released", Sight::Released),
     ];
-    let nests: Vec<(String, Sight)> = cell
-        .stations
-        .iter()
-        .enumerate()
-        .flat_map(|(s, station)| {
-            let nest = move |k: PartKind| Sight::Nest(StationId(s as u16), k);
-            PartKind::ALL.map(|k| (format!("{}.{}", station.name, k.as_str()), nest(k)))
-        })
-        .collect();
-    let nests = nests.iter().map(|(word, sight)| (word.as_str(), *sight));
-    let sights: Vec<(&str, Sight)> = SIGHTS.iter().copied().chain(nests).collect();
+    let of_cell = sights_of(cell);
+    let of_cell = of_cell.iter().map(|(word, sight)| (word.as_str(), *sight));
+    let sights: Vec<(&str, Sight)> = SIGHTS.iter().copied().chain(of_cell).collect();
     let mut found = Vec::new();
     for entry in d.named(node)? {
         let names = cell.digital_inputs.iter().map(|i| i.name.as_str());
@@ -401,6 +411,21 @@ fn inputs(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Vec<InputSigh
         }
     }
     Some(found)
+}
+
+/// What can be seen at the cell's stations, lanes and bins: `press.hub`, `lane_2.ready`, `reject_bin.closed`.
+fn sights_of(cell: &Cell) -> Vec<(String, Sight)> {
+    let nest = |(s, station): (usize, &cellwright_model::cell::Station)| {
+        let sight = move |kind| Sight::Nest(StationId(s as u16), kind);
+        PartKind::ALL.map(|kind| (format!("{}.{}", station.name, kind.as_str()), sight(kind)))
+    };
+    let tray = |(t, tray): (usize, &cellwright_model::cell::Tray)| match tray.kind {
+        TrayKind::Lane => Some((format!("{}.ready", tray.name), Sight::LaneReady(TrayId(t as u16)))),
+        TrayKind::Reject => Some((format!("{}.closed", tray.name), Sight::BinClosed(TrayId(t as u16)))),
+        TrayKind::Source | TrayKind::Good => None,
+    };
+    let nests = cell.stations.iter().enumerate().flat_map(nest);
+    nests.chain(cell.trays.iter().enumerate().filter_map(tray)).collect()
 }
 
 fn cameras(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Vec<CameraSight>> {

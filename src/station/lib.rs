@@ -33,7 +33,7 @@ use cellwright_controller::{
 use cellwright_model::event::{Event, Stamp, Transaction};
 use cellwright_model::limits::OUTBOX_BACKLOG_MAX;
 use cellwright_model::packml::{CellCommand, CellState};
-use cellwright_model::{DurationNs, TimeNs};
+use cellwright_model::{DurationNs, TimeNs, TrayId};
 use cellwright_trace::outbox::SubmitError;
 use cellwright_trace::{Ack, OutboxWriter};
 use tokio::sync::{mpsc, oneshot};
@@ -104,6 +104,8 @@ pub enum Told<'a> {
     /// Something that a person should know and that is no alarm of the cell.
     Warning(&'a str),
     Ask(&'a Question),
+    /// A source is used up, a good tray full: to be exchanged.
+    TrayAtEnd(TrayId),
     /// Someone's command was refused.
     Refused {
         what: String,
@@ -388,6 +390,7 @@ impl Pump<'_> {
             }
             Notice::Alarm(alarm) => told(Told::Alarm(&alarm)),
             Notice::TrayAtEnd(tray) => {
+                told(Told::TrayAtEnd(tray));
                 let exchanged = self.station.operator.as_ref().map(|o| o.exchange(tray));
                 self.inputs.operator.extend(exchanged);
             }

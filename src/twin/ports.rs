@@ -98,7 +98,9 @@ impl CameraScene for PlantScene {
 impl ScannerScene for PlantScene {
     fn code(&self, scanner: ScannerId) -> Option<String> {
         let station = *self.scanner_station.get(scanner.index())?;
-        let hub = self.places().at_station(station)?.hub?;
-        self.truth.code(PartKind::Hub, hub)
+        let places = self.places();
+        let hub = places.at_station(station)?.hub?;
+        let source = places.kinds.iter().position(|k| *k == Some(PartKind::Hub))?;
+        self.truth.code_of(places.trays.get(source)?.material(hub)?, hub)
     }
 }

@@ -144,12 +144,13 @@ impl World {
     /// Advances the world by `dt_ns` of nominal time, to `now` of the controller's clock.
     pub fn cycle(&mut self, now: TimeNs, dt_ns: u64) {
         while let Ok(injection) = self.hand.pop() {
-            self.plant.inject(injection);
+            self.inject(injection);
         }
         self.owed_ns += dt_ns;
         while self.owed_ns >= SUBSTEP_NS {
             self.owed_ns -= SUBSTEP_NS;
-            self.substep(now);
+            // Terminals are read after the last substep, and show what they saw before it.
+            self.substep(now, self.owed_ns < 2 * SUBSTEP_NS);
         }
         let places = self.plant.places();
         if places.changes != self.shown_changes {
@@ -165,9 +166,13 @@ impl World {
         self.cycle(now, elapsed_ns.min(CATCH_UP_MAX_NS));
     }
 
-    fn substep(&mut self, now: TimeNs) {
+    fn substep(&mut self, now: TimeNs, seen: bool) {
         self.segment.step(now, SUBSTEP_NS, &mut self.plant);
-        self.plant.step();
+        if seen {
+            self.plant.step();
+        } else {
+            self.plant.step_unseen();
+        }
         self.to_grid_ns += SUBSTEP_NS;
         if self.to_grid_ns < GRID_NS {
             return;
@@ -182,7 +187,15 @@ impl World {
 
     /// Does something to the machine, from the next substep on.
     pub fn inject(&mut self, injection: Injection) {
-        self.plant.inject(injection);
+        match injection {
+            Injection::Power { position, on } => self.set_power(usize::from(position), on),
+            Injection::ProtectiveStop { robot, active } => {
+                if let Some(cobot) = self.cobots.get_mut(robot.index()) {
+                    cobot.protective_stop(active);
+                }
+            }
+            _ => self.plant.inject(injection),
+        }
     }
 
     /// Switches the supply of one SubDevice, by its position in the segment.

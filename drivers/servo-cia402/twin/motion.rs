@@ -30,6 +30,8 @@ impl Default for LoopGains {
 /// Time constants of the filter of the acceleration demand and of the current loop.
 const ACCELERATION_FILTER_S: f64 = 0.001_5;
 const CURRENT_LOOP_S: f64 = 0.000_2;
+/// Below this, au/s², there is no acceleration demand: its filter comes to an end.
+const ACCELERATION_LEAST: f64 = 1e-9;
 /// The velocity loop is kept below this share of one over the step time, where it would ring.
 const VELOCITY_GAIN_MAX: f64 = 0.5;
 
@@ -40,6 +42,8 @@ pub(super) struct Limits {
     pub(super) velocity: f64,
     /// N·m.
     pub(super) torque: f64,
+    /// Following error within which a standing axis is left alone, au.
+    pub(super) standstill: f64,
 }
 
 /// Measured by the drive.
@@ -63,6 +67,21 @@ pub(super) struct Motion {
     /// Torque of the motor.
     torque: f64,
     limited: bool,
+    lags: Lags,
+}
+
+/// Shares of a step that the first-order lags cover: the exponentials are taken once a step length.
+#[derive(Debug, Clone, Copy)]
+struct Lags {
+    dt: f64,
+    acceleration: f64,
+    current: f64,
+}
+
+impl Lags {
+    fn of(dt: f64) -> Lags {
+        Lags { dt, acceleration: share(dt, ACCELERATION_FILTER_S), current: share(dt, CURRENT_LOOP_S) }
+    }
 }
 
 impl Motion {
@@ -77,7 +96,15 @@ impl Motion {
             remaining_s: 0.0,
             torque: 0.0,
             limited: false,
+            lags: Lags::of(0.0),
         }
+    }
+
+    fn lags(&mut self, dt: f64) -> Lags {
+        if self.lags.dt != dt {
+            self.lags = Lags::of(dt);
+        }
+        self.lags
     }
 
     /// Begins at the actual position, keeping the torque that is there; a running axis is first
@@ -152,7 +179,10 @@ impl Motion {
         // A jump of the demand asks for more than the motor can do: feed no more than that forward.
         let possible = limits.torque / self.inertia;
         let acceleration = ((self.demand_velocity - velocity_before) / dt).clamp(-possible, possible);
-        self.acceleration += (acceleration - self.acceleration) * share(dt, ACCELERATION_FILTER_S);
+        self.acceleration += (acceleration - self.acceleration) * self.lags(dt).acceleration;
+        if acceleration == 0.0 && self.acceleration.abs() < ACCELERATION_LEAST {
+            self.acceleration = 0.0;
+        }
         let wanted = self.demand_velocity + self.gains.position * self.following_error(actual);
         let velocity = wanted.clamp(-limits.velocity, limits.velocity);
         let gain = self.gains.velocity.min(VELOCITY_GAIN_MAX / dt);
@@ -160,7 +190,12 @@ impl Motion {
         let forward = self.gains.feed_forward * self.acceleration;
         let unlimited = self.inertia * (forward + gain * error) + self.integral;
         let torque = unlimited.clamp(-limits.torque, limits.torque);
-        if torque == unlimited {
+        // Where the axis stands as near to its target as its encoder can tell, the integral rests: otherwise it
+        // would creep for ever, and what the next move begins with would depend on how long the axis stood.
+        let stands = self.demand_velocity == 0.0
+            && actual.velocity == 0.0
+            && self.following_error(actual).abs() <= limits.standstill;
+        if torque == unlimited && !stands {
             let rate = self.inertia * gain / self.gains.integral_time_s;
             self.integral = (self.integral + rate * error * dt).clamp(-limits.torque, limits.torque);
         }
@@ -191,7 +226,7 @@ impl Motion {
 
     /// Torque of the motor follows its demand as the current loop does.
     fn drive(&mut self, dt: f64, torque: f64) {
-        self.torque += (torque - self.torque) * share(dt, CURRENT_LOOP_S);
+        self.torque += (torque - self.torque) * self.lags(dt).current;
     }
 }
 

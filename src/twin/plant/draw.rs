@@ -7,6 +7,8 @@
 
 use cellwright_model::plant::Spread;
 
+use super::noise::Series;
+
 /// What a draw is for; the number is part of the hash and never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u64)]
@@ -63,10 +65,14 @@ pub fn value(spread: Spread, bits: u64) -> f64 {
     spread.nominal + spread.sigma * normal(bits)
 }
 
-/// Noise of standard deviation 1 for every substep of every channel: the sum of four 16-bit uniform
+/// Noise of standard deviation 1 for every sample of every channel: the sum of four 16-bit uniform
 /// draws of one hash, within ±3.5. Cheap, because it is drawn all the time.
-pub fn noise(seed: u64, channel: u64, substep: u64) -> f64 {
-    let z = fold(fold(seed ^ Purpose::SensorNoise as u64, channel), substep);
+pub fn noise(seed: u64, channel: u64, series: Series) -> f64 {
+    let channel = fold(seed ^ Purpose::SensorNoise as u64, channel);
+    let z = match series {
+        Series::Free { substep } => fold(channel, substep),
+        Series::Of { parts, start, sample } => fold(fold(fold(channel, parts), u64::from(start)), sample),
+    };
     let sum = (z & 0xFFFF) + (z >> 16 & 0xFFFF) + (z >> 32 & 0xFFFF) + (z >> 48);
     // The variance of a uniform draw of width 1 is 1/12, of four of them 1/3.
     (sum as f64 / 65_536.0 - 2.0) * 1.732_050_807_568_877_2
@@ -90,9 +96,13 @@ mod tests {
         let (mean, sigma, extreme) = moments(|n| normal(bits(7, Purpose::Burr, 1, n, 0)));
         assert!(mean.abs() < 0.02 && (sigma - 1.0).abs() < 0.03, "{mean} {sigma}");
         assert!(extreme <= 3.0);
-        let (mean, sigma, extreme) = moments(|n| noise(7, 2, n));
-        assert!(mean.abs() < 0.02 && (sigma - 1.0).abs() < 0.03, "{mean} {sigma}");
-        assert!(extreme <= 3.5);
+        let of = |sample| Series::Of { parts: 3, start: 1, sample };
+        let series: [&dyn Fn(u64) -> Series; 2] = [&|substep| Series::Free { substep }, &of];
+        for at in series {
+            let (mean, sigma, extreme) = moments(|n| noise(7, 2, at(n)));
+            assert!(mean.abs() < 0.02 && (sigma - 1.0).abs() < 0.03, "{mean} {sigma}");
+            assert!(extreme <= 3.5);
+        }
         let (mean, sigma, _) = moments(|n| uniform(bits(7, Purpose::Defect, 0, n, 0)));
         assert!((mean - 0.5).abs() < 0.01 && (sigma - 0.2887).abs() < 0.01, "{mean} {sigma}");
     }

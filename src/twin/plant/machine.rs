@@ -1,26 +1,28 @@
 //! The plant as a whole: one substep after another.
 
+mod hands;
+mod stations;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cellwright_driver_api::twin::{PlantIx, PlantPort};
-use cellwright_model::cell::{Cell, LeakTester, TrayKind};
+use cellwright_model::cell::{Cell, LeakTester};
 use cellwright_model::plant::PartKind;
 use cellwright_model::robot::Joints;
-use cellwright_model::{AnalogId, AxisId, Dimension, InputId, StationId, TrayId};
+use cellwright_model::{AnalogId, AxisId, Dimension, InputId};
 
 use super::SUBSTEP_NS;
 use super::mechanics::AxisMechanics;
-use super::parts::{CapTraits, Truth};
+use super::parts::Truth;
 use super::places::{Cursors, GRIPPERS_MAX, Layout, NESTS_MAX, Part, Places, Released};
-use super::process::{self, LeakVolume};
+use super::process::LeakVolume;
 use super::sensors::{AnalogSensor, InputSensor, Latches, Supplies};
 
+pub use hands::{Injection, TrayLoad};
+use stations::{AtWork, Lane, bit_damping, lanes};
+
 const SUBSTEP_S: f64 = SUBSTEP_NS as f64 / 1e9;
-/// A lane's feeder has pushed its part this far before the end of its stroke, mm.
-const FED_TOLERANCE_MM: f64 = 0.2;
-/// The lane's next part falls in front of the feeder when it is back within this, mm.
-const RETRACTED_TOLERANCE_MM: f64 = 1.0;
 
 /// A description that does not fit its cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,63 +36,12 @@ impl core::fmt::Display for PlantError {
 
 impl std::error::Error for PlantError {}
 
-/// What a test, or a person at the twin, does to the machine.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Injection {
-    /// An input that shows this level whatever happens; `None` mends it.
-    InputStuck {
-        input: InputId,
-        level: Option<bool>,
-    },
-    /// A button held down, or let go.
-    Button {
-        input: InputId,
-        down: bool,
-    },
-    /// The E-stop is pressed, or pulled out: torque removed, cobots stopped, `estop_ok` off.
-    EStop(bool),
-    /// The guard is open, or closed: as the E-stop, by `guard_ok`.
-    GuardOpen(bool),
-    AirOff(bool),
-    /// The lanes have no part in front of their feeders.
-    LaneEmpty(bool),
-    /// Added to what a channel's sensor sees, in the channel's unit.
-    AnalogOffset {
-        analog: AnalogId,
-        offset: f64,
-    },
-    /// A person takes everything out of nests and grippers.
-    TakeOut,
-    /// The axis does not move whatever its motor's torque: the drive will see its following error.
-    AxisJam {
-        axis: AxisId,
-        jammed: bool,
-    },
-}
-
 struct AxisIx {
     position: PlantIx,
     velocity: PlantIx,
     torque: PlantIx,
-}
-
-struct Lane {
-    tray: TrayId,
-    axis: usize,
-    fed_au: f64,
-    retracted_au: f64,
-    station: StationId,
-    armed: bool,
-}
-
-/// Traits of the parts under press and spindle, kept while they are there.
-#[derive(Default)]
-struct AtWork {
-    fit: Option<((u32, u32), f64, f64)>,
-    cap: Option<(u32, CapTraits)>,
-    /// Spindle position at which the cap on the bit would be untensioned at angle zero.
-    bit_zero_deg: f64,
-    sealed: Option<(u32, f64)>,
+    /// Error code that its drive takes up; 0: none.
+    fault: PlantIx,
 }
 
 /// The simulated machine. See the module text of [`super`].
@@ -119,6 +70,8 @@ pub struct Plant {
     supplies: Supplies,
     latches: Latches,
     grip_attempts: Vec<(Option<Part>, u64)>,
+    /// Grips of each robot that are still to miss, as a test says.
+    grips_to_miss: Vec<u32>,
     substep: u64,
     names: BTreeMap<String, PlantIx>,
     values: Vec<f64>,
@@ -154,6 +107,7 @@ impl Plant {
             position: names.add(format!("axis.{}.position", a.name), m.position_au),
             velocity: names.add(format!("axis.{}.velocity", a.name), 0.0),
             torque: names.add(format!("axis.{}.torque", a.name), 0.0),
+            fault: names.add(format!("axis.{}.fault", a.name), 0.0),
         });
         let axis_ix = axis_ix.collect();
         let analog_ix = cell.analogs.iter().map(|a| names.add(format!("ai.{}", a.name), 0.0)).collect();
@@ -163,7 +117,7 @@ impl Plant {
         let sto_ix = names.add("sto".into(), 1.0);
         let mut plant = Plant {
             layout: Layout::new(cell, &truth),
-            places: Places::new(cell, cursors),
+            places: Places::new(cell, &truth, cursors),
             axes,
             axis_ix,
             table: cell.table.as_ref().map(|t| t.axis.index()),
@@ -172,7 +126,7 @@ impl Plant {
             bit_damping: bit_damping(&truth),
             leak_tester: cell.leak_testers.first().cloned(),
             volume: LeakVolume::default(),
-            at_work: AtWork::default(),
+            at_work: AtWork::new(&truth),
             physical: physical(cell, d.ambient_degc),
             analogs: (0..cell.analogs.len()).map(|i| AnalogSensor::new(d, AnalogId(i as u16))).collect(),
             analog_ix,
@@ -183,6 +137,7 @@ impl Plant {
             supplies: Supplies { estop_pressed: false, guard_open: false, air_off: false, lane_empty: false },
             latches: Latches::default(),
             grip_attempts: vec![(None, 0); cell.robots.len()],
+            grips_to_miss: vec![0; cell.robots.len()],
             substep: 0,
             names: names.names,
             values: names.values,
@@ -213,39 +168,15 @@ impl Plant {
         self.supplies.estop_pressed || self.supplies.guard_open
     }
 
-    /// Does something to the machine; see [`Injection`]. What does not exist is left alone.
-    pub fn inject(&mut self, injection: Injection) {
-        match injection {
-            Injection::InputStuck { input, level } => {
-                if let Some(i) = self.inputs.get_mut(input.index()) {
-                    i.stuck = level;
-                }
-            }
-            Injection::Button { input, down } => {
-                if let Some(i) = self.inputs.get_mut(input.index()) {
-                    i.pressed = down;
-                }
-            }
-            Injection::EStop(pressed) => self.supplies.estop_pressed = pressed,
-            Injection::GuardOpen(open) => self.supplies.guard_open = open,
-            Injection::AirOff(off) => self.supplies.air_off = off,
-            Injection::LaneEmpty(empty) => self.supplies.lane_empty = empty,
-            Injection::AnalogOffset { analog, offset } => {
-                if let Some(a) = self.analogs.get_mut(analog.index()) {
-                    a.error = offset;
-                }
-            }
-            Injection::TakeOut => self.places.take_out(),
-            Injection::AxisJam { axis, jammed } => {
-                if let Some(a) = self.axes.get_mut(axis.index()) {
-                    a.jammed = jammed;
-                }
-            }
-        }
+    /// Moves the machine by one substep of [`SUBSTEP_NS`], after the devices set their quantities, and shows it
+    /// to its sensors.
+    pub fn step(&mut self) {
+        self.step_unseen();
+        self.show_sensors();
     }
 
-    /// Moves the machine by one substep of [`SUBSTEP_NS`], after the devices set their quantities.
-    pub fn step(&mut self) {
+    /// The same, but only drives see it: for a substep after which no terminal is read.
+    pub(crate) fn step_unseen(&mut self) {
         for (axis, ix) in self.axes.iter_mut().zip(&self.axis_ix) {
             axis.step(self.values[ix.torque.0 as usize], SUBSTEP_S);
         }
@@ -256,13 +187,23 @@ impl Plant {
         self.leak();
         self.latches.pass();
         self.substep += 1;
-        self.show_sensors();
+        for (axis, ix) in self.axes.iter().zip(&self.axis_ix) {
+            self.values[ix.position.0 as usize] = axis.position_au;
+            self.values[ix.velocity.0 as usize] = axis.velocity_au_s;
+        }
+        self.values[self.sto_ix.0 as usize] = f64::from(u8::from(!self.torque_removed()));
     }
 
     /// The gripper of a robot closes, or has opened, with its joints here; true if it holds something.
     pub fn grip(&mut self, robot: usize, joints: &Joints, close: bool) -> bool {
         if close {
-            self.latches.pocket_filled = false;
+            if self.layout.lays_in_good_tray(robot) {
+                self.latches.pocket_filled = false;
+            }
+            if let Some(left) = self.grips_to_miss.get_mut(robot).filter(|left| **left > 0) {
+                *left -= 1;
+                return false;
+            }
             let Some(attempts) = self.grip_attempts.get_mut(robot) else { return false };
             let truth = &self.truth;
             return self.places.close(&self.layout, robot, joints, |part| {
@@ -295,110 +236,15 @@ impl Plant {
         }
     }
 
-    fn feed(&mut self) {
-        for lane in &mut self.lanes {
-            let at = self.axes[lane.axis].position_au;
-            if at <= lane.retracted_au + RETRACTED_TOLERANCE_MM {
-                lane.armed = !self.supplies.lane_empty;
-            } else if lane.armed && at >= lane.fed_au - FED_TOLERANCE_MM {
-                lane.armed = false;
-                self.places.feed(&self.layout, lane.tray, lane.station);
-            }
-        }
-    }
-
-    /// The ram meets the cannula on the hub that stands under it.
-    fn press(&mut self) {
-        let press = self.truth.description.press;
-        let axis = &mut self.axes[press.axis.index()];
-        let force = match self.places.at_station_mut(press.station).map(|a| (a.hub, a.cannula, a)) {
-            Some((Some(hub), Some(cannula), assembly)) => {
-                let key = (hub, cannula);
-                let (fit, contact_mm) = match self.at_work.fit {
-                    Some((k, fit, contact)) if k == key => (fit, contact),
-                    _ => {
-                        let (fit, contact) = (self.truth.fit(hub, cannula), self.truth.hub(hub).contact_mm);
-                        self.at_work.fit = Some((key, fit, contact));
-                        (fit, contact)
-                    }
-                };
-                let travel = axis.position_au - contact_mm;
-                process::push(travel, &mut assembly.seated_mm, press.stiffness_n_per_mm, |depth| {
-                    process::press_resistance(&press, fit, depth)
-                })
-            }
-            _ => 0.0,
-        };
-        axis.load = force;
-        self.physical[press.force.index()] = force;
-    }
-
-    /// The bit turns the cap on the hub that stands under the spindle.
-    fn screw(&mut self) {
-        let thread = self.truth.description.thread;
-        let axis = &mut self.axes[thread.axis.index()];
-        let torque = match self.places.at_station_mut(thread.station).map(|a| (a.hub, a.cap, a)) {
-            Some((Some(_), Some(n), assembly)) => {
-                if self.at_work.cap.is_none_or(|(k, _)| k != n) {
-                    self.at_work.cap = Some((n, self.truth.cap(n)));
-                    self.at_work.bit_zero_deg = axis.position_au - assembly.cap_turned_deg;
-                }
-                let Some((_, cap)) = &self.at_work.cap else { return };
-                // The freewheel: turned backward, the bit engages again where it stands.
-                let behind = axis.position_au - assembly.cap_turned_deg;
-                self.at_work.bit_zero_deg = self.at_work.bit_zero_deg.min(behind);
-                let travel = axis.position_au - self.at_work.bit_zero_deg;
-                let bit = (thread.bit_nm_per_deg, self.bit_damping);
-                let pusher = (travel, axis.velocity_au_s);
-                process::push_damped(pusher, &mut assembly.cap_turned_deg, bit, |angle| {
-                    process::thread_resistance(&thread, cap, angle)
-                })
-            }
-            _ => {
-                self.at_work.cap = None;
-                0.0
-            }
-        };
-        axis.load = torque;
-        self.physical[thread.torque.index()] = torque;
-    }
-
-    fn leak(&mut self) {
-        let Some(tester) = &self.leak_tester else { return };
-        let leak = self.truth.description.leak;
-        let sealed = match self.places.at_station(tester.station) {
-            Some(a) if self.output(tester.clamp) && a.hub.is_some() && a.cannula.is_some() => a.cap,
-            _ => None,
-        };
-        let leak_pa_s = match (sealed, self.at_work.sealed) {
-            (Some(n), Some((known, rate))) if n == known => rate,
-            (Some(n), _) => {
-                let rate = self.truth.cap(n).leak_pa_s;
-                self.at_work.sealed = Some((n, rate));
-                rate
-            }
-            (None, _) => leak.open_pa_s,
-        };
-        let fill = self.output(tester.fill) && !self.supplies.air_off;
-        let vent_open = !self.output(tester.vent_closed);
-        self.volume.step(&leak, fill, vent_open, leak_pa_s, SUBSTEP_S);
-        self.physical[tester.pressure.index()] = self.volume.pressure_pa;
-    }
-
-    /// Brings every quantity that devices read up to date.
+    /// Brings every quantity that terminals read up to date.
     fn show_sensors(&mut self) {
-        for (axis, ix) in self.axes.iter().zip(&self.axis_ix) {
-            self.values[ix.position.0 as usize] = axis.position_au;
-            self.values[ix.velocity.0 as usize] = axis.velocity_au_s;
-        }
         for (i, (sensor, ix)) in self.analogs.iter().zip(&self.analog_ix).enumerate() {
-            self.values[ix.0 as usize] = sensor.shows(self.physical[i], self.truth.seed, i, self.substep);
+            self.values[ix.0 as usize] = sensor.shows(self.physical[i], self.truth.seed, i, self.series(i));
         }
         for (sensor, ix) in self.inputs.iter().zip(&self.input_ix) {
             let level = sensor.level(&self.places, &self.supplies, &self.latches);
             self.values[ix.0 as usize] = f64::from(u8::from(level));
         }
-        self.values[self.sto_ix.0 as usize] = f64::from(u8::from(!self.torque_removed()));
     }
 }
 
@@ -424,32 +270,6 @@ fn substeps(ns: u64) -> u32 {
 fn physical(cell: &Cell, ambient_degc: f64) -> Vec<f64> {
     let at_rest = |d| if d == Dimension::Temperature { ambient_degc } else { 0.0 };
     cell.analogs.iter().map(|a| at_rest(a.dimension)).collect()
-}
-
-/// Damping of the bit in N·m for each deg/s: a share of what is critical with the spindle's inertia.
-fn bit_damping(truth: &Truth) -> f64 {
-    let thread = &truth.description.thread;
-    let spindle = &truth.description.axes[thread.axis.index()];
-    let gear = 360.0 / spindle.au_per_revolution;
-    let stiffness_rad = thread.bit_nm_per_deg.to_degrees();
-    let critical = 2.0 * (stiffness_rad * spindle.inertia_kgm2 * gear * gear).sqrt();
-    (thread.bit_damping * critical).to_radians()
-}
-
-fn lanes(cell: &Cell) -> Vec<Lane> {
-    let lane = |(t, tray): (usize, &cellwright_model::cell::Tray)| {
-        let feeder = tray.feeder.as_ref().filter(|_| tray.kind == TrayKind::Lane)?;
-        let station = cell.stations.iter().position(|s| s.axes.contains(&feeder.axis))?;
-        Some(Lane {
-            tray: TrayId(t as u16),
-            axis: feeder.axis.index(),
-            fed_au: feeder.fed_au,
-            retracted_au: feeder.retracted_au,
-            station: StationId(station as u16),
-            armed: false,
-        })
-    };
-    cell.trays.iter().enumerate().filter_map(lane).collect()
 }
 
 /// Every index of the description is one of the cell, so that stepping needs no further check.

@@ -6,22 +6,26 @@
 //! ([`Places`]).
 //!
 //! Quantities: `axis.<axis>.position|velocity` (au, au/s), `axis.<axis>.torque` (N·m at the motor, set by
-//! its drive), `sto` (0: torque removed by the safety controller), `di.<name>`, `do.<name>`, `ai.<name>`.
+//! its drive), `axis.<axis>.fault` (error code that its drive takes up), `sto` (0: torque removed by the safety controller), `di.<name>`, `do.<name>`, `ai.<name>`.
 //!
 //! Nothing here allocates once it is made, and every number is a function of description, seed, what
 //! the devices did and the count of substeps.
 
+mod acts;
+pub mod balance;
 pub mod draw;
 mod machine;
 mod mechanics;
+pub mod noise;
 pub mod parts;
 pub mod places;
 pub mod process;
 mod sensors;
 
-pub use machine::{Injection, Plant, PlantError};
+pub use balance::{Balance, Count};
+pub use machine::{Injection, Plant, PlantError, TrayLoad};
 pub use parts::Truth;
-pub use places::{Assembly, Cursors, Held, Part, Places, Pocket, TrayState};
+pub use places::{Assembly, Cursors, Held, Loaded, Part, Places, Pocket, TrayState};
 
 /// Length of a substep.
 pub const SUBSTEP_NS: u64 = 125_000;

@@ -131,9 +131,15 @@ impl Truth {
         }
     }
 
-    /// The code on the n-th part of a kind, as GS1 element string; `None` if its parts bear none.
+    /// The code on the n-th part of a kind, as GS1 element string; `None` if its parts bear none. Of the material
+    /// that lies there unless people brought something else.
     pub fn code(&self, kind: PartKind, n: u32) -> Option<String> {
-        let material = self.description.material_of(kind)?;
+        self.code_of(self.description.material.iter().position(|m| m.kind == kind)?, n)
+    }
+
+    /// The same for a part of this place in the list of material.
+    pub fn code_of(&self, material: usize, n: u32) -> Option<String> {
+        let material = self.description.material.get(material)?;
         let code = material.code.as_ref()?;
         let (yy, mm, dd) = yymmdd(&material.expiry)?;
         Some(format!(

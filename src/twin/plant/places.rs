@@ -9,6 +9,7 @@ use cellwright_model::plant::{GripperPhysics, PartKind};
 use cellwright_model::robot::Joints;
 use cellwright_model::{RobotId, StationId, TrayId};
 
+use super::balance::Count;
 use super::parts::Truth;
 
 /// Nests of a table at most; more than any index table of this size of product has.
@@ -17,6 +18,8 @@ pub const NESTS_MAX: usize = 16;
 pub const GRIPPERS_MAX: usize = 8;
 /// Units in a bin that are known one by one; older ones are only counted.
 pub const BIN_UNITS_MAX: usize = 256;
+/// Loads of a source with another material than the one before that are known; older ones are forgotten.
+const LOADS_MAX: usize = 64;
 /// A nest is at a station within this angle of the table, deg.
 const STATION_TOLERANCE_DEG: f64 = 0.5;
 
@@ -67,6 +70,25 @@ pub struct TrayState {
     pub moved: u32,
     /// The last units of a bin, the n-th at `n % BIN_UNITS_MAX`.
     pub bin: Vec<Assembly>,
+    /// `moved` when a person emptied it last: a bin holds the units from this one on.
+    pub emptied_at: u32,
+    /// Parts that lie in a bin.
+    pub kept: Count,
+    /// The bin is open, or not locked.
+    pub open: bool,
+    /// Parts that are left in a lane; `None`: it never ends.
+    pub supply: Option<u32>,
+    /// Which material the parts are of, in the order of their numbers.
+    pub loads: Vec<Loaded>,
+}
+
+/// Material of the parts from one number on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Loaded {
+    /// Number of the first part.
+    pub from: u32,
+    /// Place in the description's list of material.
+    pub material: u16,
 }
 
 /// How many parts each source has given, and each good tray and bin has taken, before: by [`TrayId`].
@@ -82,10 +104,16 @@ pub struct Places {
     pub station_nest: Vec<Option<u16>>,
     pub grippers: Vec<Option<Held>>,
     pub trays: Vec<TrayState>,
+    /// Kind of the parts of each source, by [`TrayId`].
+    pub kinds: Vec<Option<PartKind>>,
     /// Parts and units that were dropped beside everything.
     pub lost: u32,
-    /// Units and parts that a person took out of nests and grippers.
+    /// Units and parts that a person took out of nests, grippers and pockets, one by one.
     pub taken_out: u32,
+    /// Parts that people brought, took (with exchanged trays and emptied bins), and that were lost.
+    pub brought: Count,
+    pub taken: Count,
+    pub lost_parts: Count,
     /// Times a gripper or feeder found its place taken.
     pub collisions: u32,
     /// Counts every change of the fields above.
@@ -114,8 +142,8 @@ pub(crate) enum Released {
 pub(crate) struct Layout {
     cell: Cell,
     gripper: GripperPhysics,
-    /// Kind of the parts of each source, by [`TrayId`].
-    kinds: Vec<Option<PartKind>>,
+    /// Source of each material of the description.
+    material: Vec<TrayId>,
 }
 
 impl Cursors {
@@ -126,10 +154,24 @@ impl Cursors {
 
 impl Layout {
     pub(crate) fn new(cell: &Cell, truth: &Truth) -> Layout {
-        let kinds = (0..cell.trays.len())
-            .map(|t| truth.description.material.iter().find(|m| m.source.index() == t).map(|m| m.kind))
-            .collect();
-        Layout { cell: cell.clone(), gripper: truth.description.grippers, kinds }
+        let material = truth.description.material.iter().map(|m| m.source).collect();
+        Layout { cell: cell.clone(), gripper: truth.description.grippers, material }
+    }
+
+    pub(crate) fn tray_kind(&self, tray: TrayId) -> Option<TrayKind> {
+        self.cell.trays.get(tray.index()).map(|t| t.kind)
+    }
+
+    /// The material belongs into this source.
+    pub(crate) fn brings(&self, material: u16, tray: TrayId) -> bool {
+        self.material.get(usize::from(material)) == Some(&tray)
+    }
+
+    /// The robot that reaches a good tray.
+    pub(crate) fn lays_in_good_tray(&self, robot: usize) -> bool {
+        let of =
+            |t: &cellwright_model::cell::Tray| t.reach.as_ref().is_some_and(|r| r.robot.index() == robot);
+        self.cell.trays.iter().any(|t| t.kind == TrayKind::Good && of(t))
     }
 
     /// Nest at each station for an angle of the table.
@@ -210,42 +252,87 @@ impl Assembly {
 }
 
 impl TrayState {
-    fn source(pockets: u32, given: u32) -> TrayState {
+    fn new(moved: u32) -> TrayState {
+        TrayState {
+            pockets: Vec::new(),
+            moved,
+            bin: Vec::new(),
+            emptied_at: moved,
+            kept: Count::default(),
+            open: false,
+            supply: None,
+            loads: Vec::new(),
+        }
+    }
+
+    fn source(pockets: u32, given: u32, material: Option<u16>) -> TrayState {
         let taken = if pockets > 0 { given % pockets } else { 0 };
         let pocket = |n| if n < taken { Pocket::Empty } else { Pocket::Fresh };
-        TrayState { pockets: (0..pockets).map(pocket).collect(), moved: given, bin: Vec::new() }
+        let mut loads = Vec::with_capacity(LOADS_MAX);
+        loads.extend(material.map(|material| Loaded { from: 0, material }));
+        TrayState { pockets: (0..pockets).map(pocket).collect(), loads, ..TrayState::new(given) }
     }
 
     fn sink(pockets: u32, taken: u32) -> TrayState {
         let filled = if pockets > 0 { taken % pockets } else { 0 };
         let pocket = |n| if n < filled { Pocket::Earlier } else { Pocket::Empty };
-        TrayState { pockets: (0..pockets).map(pocket).collect(), moved: taken, bin: Vec::new() }
+        TrayState { pockets: (0..pockets).map(pocket).collect(), ..TrayState::new(taken) }
     }
 
     fn bin(taken: u32) -> TrayState {
-        TrayState { pockets: Vec::new(), moved: taken, bin: vec![Assembly::default(); BIN_UNITS_MAX] }
+        TrayState { bin: vec![Assembly::default(); BIN_UNITS_MAX], ..TrayState::new(taken) }
+    }
+
+    /// Copies without allocating: both are of the same tray.
+    fn copy_from(&mut self, other: &TrayState) {
+        self.pockets.copy_from_slice(&other.pockets);
+        self.bin.copy_from_slice(&other.bin);
+        self.loads.clear();
+        self.loads.extend_from_slice(&other.loads);
+        (self.moved, self.emptied_at, self.kept) = (other.moved, other.emptied_at, other.kept);
+        (self.open, self.supply) = (other.open, other.supply);
+    }
+
+    /// Place in the description's list of what the n-th part of this source is; `None`: not known any more.
+    pub fn material(&self, n: u32) -> Option<usize> {
+        self.loads.iter().rev().find(|l| l.from <= n).map(|l| usize::from(l.material))
     }
 }
 
 impl Places {
-    pub(crate) fn new(cell: &Cell, cursors: &Cursors) -> Places {
+    pub(crate) fn new(cell: &Cell, truth: &Truth, cursors: &Cursors) -> Places {
+        let material = &truth.description.material;
+        let first = |t: usize| material.iter().position(|m| m.source.index() == t);
+        let kinds: Vec<_> = (0..cell.trays.len()).map(|t| first(t).map(|m| material[m].kind)).collect();
+        let first = |t| first(t).map(|m| m as u16);
         let nests = cell.table.as_ref().map_or(1, |t| usize::from(t.nests)).min(NESTS_MAX);
         let trays = cell.trays.iter().enumerate().map(|(t, tray)| match tray.kind {
-            TrayKind::Source => TrayState::source(tray.pockets(), cursors.of(t)),
-            TrayKind::Lane => TrayState::source(0, cursors.of(t)),
+            TrayKind::Source => TrayState::source(tray.pockets(), cursors.of(t), first(t)),
+            TrayKind::Lane => TrayState::source(0, cursors.of(t), first(t)),
             TrayKind::Good => TrayState::sink(tray.pockets(), cursors.of(t)),
             TrayKind::Reject => TrayState::bin(cursors.of(t)),
         });
-        Places {
+        let mut places = Places {
             nests: vec![Assembly::default(); nests],
             station_nest: vec![None; cell.stations.len()],
             grippers: vec![None; cell.robots.len().min(GRIPPERS_MAX)],
             trays: trays.collect(),
+            kinds,
             lost: 0,
             taken_out: 0,
+            brought: Count::default(),
+            taken: Count::default(),
+            lost_parts: Count::default(),
             collisions: 0,
             changes: 1,
-        }
+        };
+        places.brought = places.balance().fresh;
+        places
+    }
+
+    /// A lane has a part for its feeder.
+    pub(crate) fn lane_has_part(&self, lane: TrayId) -> bool {
+        self.trays.get(lane.index()).is_some_and(|t| t.supply != Some(0))
     }
 
     /// The assembly in the nest at a station, if a nest is there.
@@ -267,16 +354,20 @@ impl Places {
     }
 
     /// The feeder of a lane pushes its next part towards the nest at `station`.
-    pub(crate) fn feed(&mut self, layout: &Layout, lane: TrayId, station: StationId) {
-        let Some(Some(kind)) = layout.kinds.get(lane.index()).copied() else { return };
+    pub(crate) fn feed(&mut self, lane: TrayId, station: StationId) {
+        let Some(Some(kind)) = self.kinds.get(lane.index()).copied() else { return };
         let Some(tray) = self.trays.get_mut(lane.index()) else { return };
         let part = Part { kind, n: tray.moved };
+        match &mut tray.supply {
+            Some(0) => return,
+            Some(left) => *left -= 1,
+            None => self.brought.add(kind, 1),
+        }
         tray.moved = tray.moved.wrapping_add(1);
         self.changes += 1;
         let fits = self.at_station_mut(station).is_some_and(|nest| nest.insert(part));
         if !fits {
-            self.lost += 1;
-            self.collisions += 1;
+            self.collide(&Held::Part(part));
         }
     }
 
@@ -295,7 +386,7 @@ impl Places {
         }
         let taken = match layout.spot(robot, joints, &self.station_nest) {
             Spot::Nest(nest) => self.take_unit(nest),
-            Spot::Pocket(tray, n) => self.take_from_pocket(layout, tray, n, misses),
+            Spot::Pocket(tray, n) => self.take_from_pocket(tray, n, misses),
             Spot::Bin(_) | Spot::Nothing => None,
         };
         if taken.is_some() {
@@ -310,9 +401,8 @@ impl Places {
         (!unit.is_empty()).then_some(Held::Unit(unit))
     }
 
-    fn take_from_pocket(
+    pub(crate) fn take_from_pocket(
         &mut self,
-        layout: &Layout,
         tray: TrayId,
         n: u32,
         misses: impl FnOnce(Part) -> bool,
@@ -326,16 +416,12 @@ impl Places {
                 Some(Held::Unit(unit))
             }
             Pocket::Fresh => {
-                let part = Part { kind: layout.kinds.get(tray.index()).copied().flatten()?, n: state.moved };
+                let part = Part { kind: self.kinds.get(tray.index()).copied().flatten()?, n: state.moved };
                 if misses(part) {
                     return None;
                 }
                 *pocket = Pocket::Empty;
                 state.moved = state.moved.wrapping_add(1);
-                // A person exchanges an empty tray for a full one.
-                if state.pockets.iter().all(|p| *p == Pocket::Empty) {
-                    state.pockets.fill(Pocket::Fresh);
-                }
                 Some(Held::Part(part))
             }
         }
@@ -350,7 +436,7 @@ impl Places {
         match layout.spot(robot, joints, &self.station_nest) {
             Spot::Nest(nest) => {
                 if !self.put_in_nest(nest, held) {
-                    self.collide();
+                    self.collide(&held);
                 }
                 Released::Elsewhere
             }
@@ -358,7 +444,7 @@ impl Places {
                 if self.put_in_pocket(tray, n, held) {
                     return Released::InPocket;
                 }
-                self.collide();
+                self.collide(&held);
                 Released::Elsewhere
             }
             Spot::Bin(tray) => {
@@ -366,28 +452,16 @@ impl Places {
                 Released::InBin
             }
             Spot::Nothing => {
-                self.lost += 1;
+                self.dropped(&held);
                 Released::Elsewhere
             }
         }
     }
 
-    /// A person empties nests and grippers.
-    pub(crate) fn take_out(&mut self) {
-        for nest in self.nests.iter_mut().filter(|n| !n.is_empty()) {
-            *nest = Assembly::default();
-            self.taken_out += 1;
-        }
-        for gripper in self.grippers.iter_mut().filter(|g| g.is_some()) {
-            *gripper = None;
-            self.taken_out += 1;
-        }
-        self.changes += 1;
-    }
-
-    fn collide(&mut self) {
+    /// What was brought finds its place taken and falls beside it.
+    fn collide(&mut self, held: &Held) {
         self.collisions += 1;
-        self.lost += 1;
+        self.dropped(held);
     }
 
     fn put_in_nest(&mut self, nest: usize, held: Held) -> bool {
@@ -404,10 +478,6 @@ impl Places {
 
     fn put_in_pocket(&mut self, tray: TrayId, n: u32, held: Held) -> bool {
         let Some(state) = self.trays.get_mut(tray.index()) else { return false };
-        // A person exchanges a full tray for an empty one.
-        if state.pockets.iter().all(|p| *p != Pocket::Empty) {
-            state.pockets.fill(Pocket::Empty);
-        }
         let Some(pocket) = state.pockets.get_mut(n as usize) else { return false };
         if *pocket != Pocket::Empty {
             return false;
@@ -419,6 +489,7 @@ impl Places {
 
     fn drop_in_bin(&mut self, tray: TrayId, held: Held) {
         let Some(state) = self.trays.get_mut(tray.index()) else { return };
+        state.kept.add_held(&held);
         if let Some(place) = state.bin.get_mut(state.moved as usize % BIN_UNITS_MAX) {
             *place = unit_of(held);
         }
@@ -431,11 +502,10 @@ impl Places {
         self.station_nest.copy_from_slice(&other.station_nest);
         self.grippers.copy_from_slice(&other.grippers);
         for (mine, theirs) in self.trays.iter_mut().zip(&other.trays) {
-            mine.pockets.copy_from_slice(&theirs.pockets);
-            mine.bin.copy_from_slice(&theirs.bin);
-            mine.moved = theirs.moved;
+            mine.copy_from(theirs);
         }
         (self.lost, self.taken_out) = (other.lost, other.taken_out);
+        (self.brought, self.taken, self.lost_parts) = (other.brought, other.taken, other.lost_parts);
         (self.collisions, self.changes) = (other.collisions, other.changes);
     }
 }

@@ -79,6 +79,9 @@ pub fn push_damped(
     (spring + damping * speed).clamp(0.0, resistance(*slid).0.max(spring))
 }
 
+/// Less than this is no pressure, Pa: a vented volume comes to the same state however long it was vented.
+const VENTED_PA: f64 = 1e-3;
+
 /// Pressure of the volume under test, Pa gauge.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct LeakVolume {
@@ -94,8 +97,10 @@ impl LeakVolume {
         let venting = if vent_open { self.pressure_pa / p.vent_s } else { 0.0 };
         let cooling = self.heat_pa / p.settle_s;
         let leaking = leak_pa_s * self.pressure_pa / p.supply_pa;
-        self.heat_pa += ((filling - venting) * p.settle_pa / p.supply_pa - cooling) * dt_s;
-        self.pressure_pa += (filling - venting - leaking - cooling) * dt_s;
+        let heat_pa = self.heat_pa + ((filling - venting) * p.settle_pa / p.supply_pa - cooling) * dt_s;
+        let pressure_pa = self.pressure_pa + (filling - venting - leaking - cooling) * dt_s;
+        let gone = vent_open && !fill && pressure_pa.abs() < VENTED_PA && heat_pa.abs() < VENTED_PA;
+        (self.pressure_pa, self.heat_pa) = if gone { (0.0, 0.0) } else { (pressure_pa, heat_pa) };
     }
 }
 

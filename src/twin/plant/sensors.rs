@@ -4,6 +4,7 @@ use cellwright_model::plant::{PlantDescription, Sight};
 use cellwright_model::{AnalogId, InputId};
 
 use super::draw;
+use super::noise::Series;
 use super::places::Places;
 
 /// Inputs of the safety controller and the air supply, as people and tests set them.
@@ -41,6 +42,8 @@ pub(crate) struct AnalogSensor {
     offset: f64,
     /// Added by a test.
     pub(crate) error: f64,
+    /// Its wire is broken: it shows no number.
+    pub(crate) broken: bool,
 }
 
 impl Latches {
@@ -75,7 +78,8 @@ impl InputSensor {
             }
             Some(Sight::PocketFilled) => latches.pocket_filled,
             Some(Sight::Drop) => latches.dropping(),
-            Some(Sight::LaneReady) => !supplies.lane_empty,
+            Some(Sight::LaneReady(lane)) => !supplies.lane_empty && places.lane_has_part(lane),
+            Some(Sight::BinClosed(bin)) => places.trays.get(bin.index()).is_some_and(|b| !b.open),
             Some(Sight::EstopOk) => !supplies.estop_pressed,
             Some(Sight::GuardOk) => !supplies.guard_open,
             Some(Sight::AirOk) => !supplies.air_off,
@@ -88,10 +92,13 @@ impl AnalogSensor {
     pub(crate) fn new(d: &PlantDescription, analog: AnalogId) -> AnalogSensor {
         let physics = d.analogs.iter().find(|a| a.analog == analog);
         let (noise, offset) = physics.map_or((0.0, 0.0), |p| (p.noise, p.offset));
-        AnalogSensor { noise, offset, error: 0.0 }
+        AnalogSensor { noise, offset, error: 0.0, broken: false }
     }
 
-    pub(crate) fn shows(&self, truth: f64, seed: u64, channel: usize, substep: u64) -> f64 {
-        truth + self.offset + self.error + self.noise * draw::noise(seed, channel as u64, substep)
+    pub(crate) fn shows(&self, truth: f64, seed: u64, channel: usize, series: Series) -> f64 {
+        if self.broken {
+            return f64::NAN;
+        }
+        truth + self.offset + self.error + self.noise * draw::noise(seed, channel as u64, series)
     }
 }

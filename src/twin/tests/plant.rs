@@ -5,7 +5,7 @@ mod common;
 use cellwright_model::plant::{Defect, PartKind};
 use cellwright_model::{InputId, StationId};
 use cellwright_twin::plant::process::press_resistance;
-use cellwright_twin::plant::{Assembly, Cursors, Injection, Truth};
+use cellwright_twin::plant::{Assembly, Cursors, Injection, TrayLoad, Truth};
 use common::bench::{Bench, CLOSE, LOAD, PRESS, TEST};
 
 /// A truth whose first unit is good, and cursors for a bench.
@@ -304,7 +304,12 @@ fn a_gripper_that_misses_does_so_by_the_seed_and_the_part_stays() {
 #[test]
 fn an_empty_tray_is_exchanged_for_a_full_one_and_the_count_goes_on() {
     let mut b = bench();
+    let tray = b.tray("hub_tray");
     for n in 0..260 {
+        if n == 250 {
+            assert!((0..250).all(|n| !b.at_pocket(0, "hub_tray", n, true)), "used up");
+            b.plant.inject(Injection::Exchange { tray, load: TrayLoad::default() });
+        }
         assert!(b.at_pocket(0, "hub_tray", n % 250, true), "part {n}");
         b.at_pose(0, "home", false);
     }

@@ -1,0 +1,133 @@
+//! Hands in the machine: what people take out, bring, and open.
+
+use cellwright_model::cell::TrayKind;
+use cellwright_model::{RobotId, TrayId};
+
+use super::machine::TrayLoad;
+use super::places::{Assembly, Held, Layout, Loaded, Places, Pocket, TrayState};
+
+impl Places {
+    /// A person empties nests and grippers.
+    pub(crate) fn take_out(&mut self) {
+        for nest in 0..self.nests.len() {
+            self.take_from_nest(nest as u16);
+        }
+        for robot in 0..self.grippers.len() {
+            self.take_from_gripper(RobotId(robot as u16));
+        }
+        self.changes += 1;
+    }
+
+    pub(crate) fn take_from_nest(&mut self, nest: u16) {
+        let Some(nest) = self.nests.get_mut(usize::from(nest)) else { return };
+        let unit = core::mem::take(nest);
+        if !unit.is_empty() {
+            self.taken(Held::Unit(unit));
+        }
+    }
+
+    pub(crate) fn take_from_gripper(&mut self, robot: RobotId) {
+        if let Some(held) = self.grippers.get_mut(robot.index()).and_then(Option::take) {
+            self.taken(held);
+        }
+    }
+
+    /// A gripper loses what it holds.
+    pub(crate) fn lose(&mut self, robot: RobotId) {
+        if let Some(held) = self.grippers.get_mut(robot.index()).and_then(Option::take) {
+            self.dropped(&held);
+        }
+    }
+
+    /// A person takes what lies in a pocket; a fresh part gets its number by that, as from a gripper.
+    pub(crate) fn take_pocket(&mut self, tray: TrayId, pocket: u32) {
+        if let Some(held) = self.take_from_pocket(tray, pocket, |_| false) {
+            self.taken(held);
+        }
+    }
+
+    /// A person exchanges a tray, refills a lane or empties a bin.
+    pub(crate) fn exchange(&mut self, layout: &Layout, tray: TrayId, load: TrayLoad) {
+        let Some(kind) = layout.tray_kind(tray) else { return };
+        self.clear(tray);
+        match kind {
+            TrayKind::Source | TrayKind::Lane => self.fill(layout, tray, kind, load),
+            TrayKind::Good | TrayKind::Reject => {}
+        }
+        self.changes += 1;
+    }
+
+    /// What lay in a tray, lane or bin is taken away.
+    fn clear(&mut self, tray: TrayId) {
+        let (kind, index) = (self.kinds.get(tray.index()).copied().flatten(), tray.index());
+        let Some(state) = self.trays.get_mut(index) else { return };
+        for pocket in &mut state.pockets {
+            match (core::mem::take(pocket), kind) {
+                (Pocket::Unit(unit), _) => self.taken.add_unit(&unit),
+                (Pocket::Fresh, Some(kind)) => self.taken.add(kind, 1),
+                (Pocket::Fresh, None) | (Pocket::Empty | Pocket::Earlier, _) => {}
+            }
+        }
+        if let (Some(left), Some(kind)) = (state.supply.take(), kind) {
+            self.taken.add(kind, left);
+        }
+        self.taken.add_count(core::mem::take(&mut state.kept));
+        state.bin.fill(Assembly::default());
+        state.emptied_at = state.moved;
+    }
+
+    fn fill(&mut self, layout: &Layout, tray: TrayId, kind: TrayKind, load: TrayLoad) {
+        let (Some(state), Some(part)) =
+            (self.trays.get_mut(tray.index()), self.kinds.get(tray.index()).copied().flatten())
+        else {
+            return;
+        };
+        if let Some(material) = load.material.filter(|m| layout.brings(*m, tray)) {
+            state.bring(material);
+        }
+        let brought = if kind == TrayKind::Lane {
+            state.supply = load.parts;
+            load.parts.unwrap_or(0)
+        } else {
+            let pockets = u32::try_from(state.pockets.len()).unwrap_or(u32::MAX);
+            let fresh = load.parts.unwrap_or(pockets).min(pockets);
+            state.pockets.iter_mut().take(fresh as usize).for_each(|p| *p = Pocket::Fresh);
+            fresh
+        };
+        self.brought.add(part, brought);
+    }
+
+    /// A person opens a bin, or closes and locks it.
+    pub(crate) fn open_bin(&mut self, bin: TrayId, open: bool) {
+        if let Some(state) = self.trays.get_mut(bin.index()) {
+            state.open = open;
+            self.changes += 1;
+        }
+    }
+
+    fn taken(&mut self, held: Held) {
+        self.taken.add_held(&held);
+        self.taken_out += 1;
+        self.changes += 1;
+    }
+
+    /// Something falls beside everything.
+    pub(crate) fn dropped(&mut self, held: &Held) {
+        self.lost_parts.add_held(held);
+        self.lost += 1;
+        self.changes += 1;
+    }
+}
+
+impl TrayState {
+    /// Parts from the next one on are of this material. Of more loads than are kept the oldest is forgotten.
+    fn bring(&mut self, material: u16) {
+        if self.loads.last().is_some_and(|l| l.material == material) {
+            return;
+        }
+        if self.loads.len() == self.loads.capacity() && !self.loads.is_empty() {
+            self.loads.remove(0);
+        }
+        self.loads.push(Loaded { from: self.moved, material });
+    }
+}

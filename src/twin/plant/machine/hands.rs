@@ -1,0 +1,170 @@
+//! What people and tests do to the machine.
+
+use cellwright_model::{AnalogId, AxisId, InputId, RobotId, TrayId};
+
+use super::Plant;
+
+/// What a test, or a person at the twin, does to the machine.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Injection {
+    /// An input that shows this level whatever happens; `None` mends it.
+    InputStuck {
+        input: InputId,
+        level: Option<bool>,
+    },
+    /// A button held down, or let go.
+    Button {
+        input: InputId,
+        down: bool,
+    },
+    /// The E-stop is pressed, or pulled out: torque removed, cobots stopped, `estop_ok` off.
+    EStop(bool),
+    /// The guard is open, or closed: as the E-stop, by `guard_ok`.
+    GuardOpen(bool),
+    AirOff(bool),
+    /// The lanes have no part in front of their feeders, or again what they had.
+    LaneEmpty(bool),
+    /// Added to what a channel's sensor sees, in the channel's unit.
+    AnalogOffset {
+        analog: AnalogId,
+        offset: f64,
+    },
+    /// The channel's wire is broken, or mended: its terminal sets the error bit.
+    WireBreak {
+        analog: AnalogId,
+        broken: bool,
+    },
+    /// A person takes everything out of nests and grippers.
+    TakeOut,
+    /// A person takes out what lies in one nest of the table.
+    TakeFromNest(u16),
+    /// A person takes what a gripper holds.
+    TakeFromGripper(RobotId),
+    /// A person takes what lies in a pocket.
+    TakeFromPocket {
+        tray: TrayId,
+        pocket: u32,
+    },
+    /// A person exchanges a tray, refills a lane or empties a bin; what lay in it is taken away.
+    Exchange {
+        tray: TrayId,
+        load: TrayLoad,
+    },
+    /// A person opens the reject bin, or closes and locks it.
+    BinOpen {
+        bin: TrayId,
+        open: bool,
+    },
+    /// The gripper loses what it holds.
+    GripperLoses(RobotId),
+    /// So many of the robot's next grips close beside the part.
+    GripMisses {
+        robot: RobotId,
+        grips: u32,
+    },
+    /// The cobot is in a protective stop, or released from it.
+    ProtectiveStop {
+        robot: RobotId,
+        active: bool,
+    },
+    /// The axis does not move whatever its motor's torque: the drive will see its following error.
+    AxisJam {
+        axis: AxisId,
+        jammed: bool,
+    },
+    /// The drive of the axis faults with this error code (object 0x603F).
+    DriveFault {
+        axis: AxisId,
+        code: u16,
+    },
+    /// The supply of one SubDevice, by its position in the segment.
+    Power {
+        position: u16,
+        on: bool,
+    },
+}
+
+/// What an exchanged tray or a refilled lane holds. A good tray and a bin are always empty afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TrayLoad {
+    /// Fresh parts from the first pocket on; `None`: every pocket, and a lane that never ends.
+    pub parts: Option<u32>,
+    /// Place in the description's list of material; `None`: as before.
+    pub material: Option<u16>,
+}
+
+impl Plant {
+    /// Does something to the machine; see [`Injection`]. What does not exist is left alone. Cobots and supplies
+    /// of SubDevices are no part of the plant: `World::inject` does those.
+    pub fn inject(&mut self, injection: Injection) {
+        match injection {
+            Injection::InputStuck { input, level } => {
+                if let Some(i) = self.inputs.get_mut(input.index()) {
+                    i.stuck = level;
+                }
+            }
+            Injection::Button { input, down } => {
+                if let Some(i) = self.inputs.get_mut(input.index()) {
+                    i.pressed = down;
+                }
+            }
+            Injection::EStop(pressed) => self.supplies.estop_pressed = pressed,
+            Injection::GuardOpen(open) => self.supplies.guard_open = open,
+            Injection::AirOff(off) => self.supplies.air_off = off,
+            Injection::LaneEmpty(empty) => self.supplies.lane_empty = empty,
+            Injection::AnalogOffset { analog, offset } => {
+                if let Some(a) = self.analogs.get_mut(analog.index()) {
+                    a.error = offset;
+                }
+            }
+            Injection::WireBreak { analog, broken } => {
+                if let Some(a) = self.analogs.get_mut(analog.index()) {
+                    a.broken = broken;
+                }
+            }
+            Injection::AxisJam { axis, jammed } => {
+                if let Some(a) = self.axes.get_mut(axis.index()) {
+                    a.jammed = jammed;
+                }
+            }
+            Injection::DriveFault { axis, code } => {
+                if let Some(ix) = self.axis_ix.get(axis.index()) {
+                    self.values[ix.fault.0 as usize] = f64::from(code);
+                }
+            }
+            Injection::GripMisses { robot, grips } => {
+                if let Some(misses) = self.grips_to_miss.get_mut(robot.index()) {
+                    *misses = grips;
+                }
+            }
+            Injection::BinOpen { .. }
+            | Injection::TakeOut
+            | Injection::TakeFromNest(_)
+            | Injection::TakeFromGripper(_)
+            | Injection::TakeFromPocket { .. }
+            | Injection::Exchange { .. }
+            | Injection::GripperLoses(_) => self.by_hand(injection),
+            Injection::ProtectiveStop { .. } | Injection::Power { .. } => {}
+        }
+    }
+
+    /// What moves parts, or opens where they are.
+    fn by_hand(&mut self, injection: Injection) {
+        match injection {
+            Injection::TakeOut => self.places.take_out(),
+            Injection::TakeFromNest(nest) => self.places.take_from_nest(nest),
+            Injection::TakeFromGripper(robot) => self.places.take_from_gripper(robot),
+            Injection::TakeFromPocket { tray, pocket } => {
+                self.places.take_pocket(tray, pocket);
+                self.latches.pocket_filled = false;
+            }
+            Injection::Exchange { tray, load } => {
+                self.places.exchange(&self.layout, tray, load);
+                self.latches.pocket_filled = false;
+            }
+            Injection::BinOpen { bin, open } => self.places.open_bin(bin, open),
+            Injection::GripperLoses(robot) => self.places.lose(robot),
+            _ => {}
+        }
+    }
+}
