@@ -47,6 +47,10 @@ pub(crate) enum Command {
                             cellwright dhr lot IS23-0417 --json\n  \
                             cellwright dhr verify")]
     Dhr(DhrArgs),
+    /// The catalogue of alarms: causes, remedies, what a person does.
+    #[command(after_help = "Examples:\n  cellwright alarms\n  cellwright alarms safety-input\n  \
+                            cellwright alarms --json")]
+    Alarms(AlarmsArgs),
     /// Measures the cycle over whole units: wake-up, execution, allocations, missed cycles.
     #[command(after_help = "Example:\n  cellwright bench --units 1 --json")]
     Bench(BenchArgs),
@@ -71,6 +75,15 @@ pub(crate) struct OrderArgs {
     /// Order file: lot, product, recipe, quantity in good units, serials.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["recipe", "variant"])]
     pub(crate) order: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AlarmsArgs {
+    /// Word of one alarm; all of them if left out.
+    pub(crate) code: Option<String>,
+    /// One JSON array of alarms.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -217,15 +230,38 @@ pub(crate) enum CtlCommand {
     /// Says what was loaded into a tray or lane.
     Load {
         tray: String,
-        /// Part number.
-        #[arg(long)]
-        part: String,
-        #[arg(long)]
-        lot: String,
+        #[command(flatten)]
+        material: MaterialArgs,
         /// First pocket to be used, from 0; goes on at the present one if left out.
         #[arg(long, value_name = "POCKET")]
         next: Option<u32>,
+        /// Parts that are left of what was there before; they are used first.
+        #[arg(long, value_name = "COUNT")]
+        left: Option<u32>,
     },
+}
+
+/// What was loaded: by its label, typed, or nothing.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct MaterialArgs {
+    /// GS1 element string of the label, as scanned or printed: `(01)…(10)…(17)…`.
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["part", "lot", "empty"])]
+    pub(crate) label: Option<String>,
+    /// Part number, typed from a label without a code.
+    #[arg(long, requires = "lot", conflicts_with = "empty")]
+    pub(crate) part: Option<String>,
+    #[arg(long, requires = "part")]
+    pub(crate) lot: Option<String>,
+    /// Its last day.
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "part")]
+    pub(crate) expiry: Option<String>,
+    /// Parts in it.
+    #[arg(long, value_name = "COUNT", requires = "part")]
+    pub(crate) quantity: Option<u32>,
+    /// An empty tray for units, or a bin that was emptied.
+    #[arg(long)]
+    pub(crate) empty: bool,
 }
 
 #[derive(Debug, Args)]
@@ -309,6 +345,11 @@ pub(crate) enum DhrCommand {
         /// Heads exported before, instead of the outbox of the state directory.
         #[arg(long, value_name = "FILE")]
         heads: Option<PathBuf>,
+    },
+    /// Every alarm with when it was raised, acknowledged (by whom) and cleared, and how long it took.
+    Alarms {
+        #[command(flatten)]
+        store: StoreArgs,
     },
     /// Exports the chain heads, to be kept on another machine.
     Heads {

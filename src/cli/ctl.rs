@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cellwright_model::packml::CellCommand;
-use cellwright_station::protocol::{Ask, Request, Said};
+use cellwright_station::protocol::{Ask, Material, Request, Said};
 use cellwright_station::{Client, ClientError, Snapshot};
 use serde_json::json;
 
-use super::args::{CtlArgs, CtlCommand, StatusArgs};
+use super::args::{CtlArgs, CtlCommand, MaterialArgs, StatusArgs};
 use super::out::outln;
 use super::{Failure, default_state, print_json, status_text};
 
@@ -64,7 +64,20 @@ fn ask(command: CtlCommand) -> Ask {
         CtlCommand::Answer { question, answer, reason } => {
             Ask::Answer { question, answer: answer.join(" "), reason }
         }
-        CtlCommand::Load { tray, part, lot, next } => Ask::Load { tray, part, lot, next },
+        CtlCommand::Load { tray, material, next, left } => {
+            Ask::Load { tray, material: loaded(material), next, left }
+        }
+    }
+}
+
+/// The command line has seen that it is one of the three.
+fn loaded(args: MaterialArgs) -> Material {
+    match args {
+        MaterialArgs { label: Some(label), .. } => Material::Label(label),
+        MaterialArgs { part: Some(part), lot: Some(lot), expiry, quantity, .. } => {
+            Material::Typed { part, lot, expiry, quantity }
+        }
+        _ => Material::Empty,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use cellwright_trace::alarms::{AlarmLife, alarms};
 use cellwright_trace::dhr::{LotReport, Summary, list, lot, show};
 use cellwright_trace::heads::Heads;
 use cellwright_trace::store::SqliteReader;
@@ -28,6 +29,10 @@ pub(crate) fn run(command: DhrCommand) -> Result<ExitCode, Failure> {
         DhrCommand::Show { serial, store } => {
             let record = show(&SqliteReader::open(&store_path(&store))?, &serial, None)?;
             if store.json { print_json(&record) } else { print_record(&record) }
+        }
+        DhrCommand::Alarms { store } => {
+            let lives = alarms(&SqliteReader::open(&store_path(&store))?)?;
+            if store.json { print_json(&lives) } else { lives.iter().for_each(print_alarm) }
         }
         DhrCommand::Verify { store, heads } => {
             let state = state_path(&store);
@@ -107,6 +112,26 @@ fn print_lot(report: &LotReport) {
             unit.cause.as_deref().map(|c| format!("  {c}")).unwrap_or_default(),
         );
     }
+}
+
+/// Two lines an alarm: what and where, then its times.
+fn print_alarm(alarm: &AlarmLife) {
+    let first = if alarm.first_out { " (first)" } else { "" };
+    let follows = alarm.follows.map(|n| format!(" (follows {n})")).unwrap_or_default();
+    let (n, code, class) = (alarm.number, &alarm.code, alarm.class.as_str());
+    outln!("{:>4} {code:<18} {class:<8} {}: {}{first}{follows}", n, alarm.place, alarm.cause);
+    let seconds =
+        |ns: Option<u64>| ns.map(|ns| format!(" after {:.1} s", ns as f64 / 1e9)).unwrap_or_default();
+    let by = alarm.acknowledged_by.as_deref().map(|who| format!(" by {who}")).unwrap_or_default();
+    let seen = match &alarm.acknowledged {
+        Some(_) => format!("acknowledged{by}{}", seconds(alarm.acknowledged_after_ns)),
+        None => "not acknowledged".to_owned(),
+    };
+    let end = match &alarm.cleared {
+        Some(_) => format!("cleared{}", seconds(alarm.active_ns)),
+        None => "not cleared".to_owned(),
+    };
+    outln!("     raised {}, {seen}, {end}", alarm.raised);
 }
 
 fn print_report(report: &VerifyReport) {

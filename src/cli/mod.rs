@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 done, 1 the thing checked does not hold or the cell could not do it, 2 wrong use.
 
+mod alarms;
 mod alloc;
 mod args;
 mod bench;
@@ -9,8 +10,8 @@ mod check;
 mod ctl;
 mod dhr;
 mod files;
-mod order;
 mod hands;
+mod order;
 mod out;
 mod progress;
 mod record;
@@ -70,6 +71,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Status(args) => ctl::status(args),
         Command::Record(args) => record::run(args),
         Command::Dhr(args) => dhr::run(args.command),
+        Command::Alarms(args) => alarms::run(args),
         Command::Bench(args) => bench::run(args),
     };
     result.unwrap_or_else(|failure| match failure {

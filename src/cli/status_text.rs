@@ -14,7 +14,11 @@ pub(crate) fn text(s: &Snapshot) -> String {
     }
     lines.extend(s.store_fault.iter().map(|why| format!("record     cannot be written: {why}")));
     lines.extend(s.order.iter().map(|o| {
-        format!("order      {}: {} of {} units begun, {} ended", o.id, o.opened, o.units, o.closed)
+        let (id, n, m) = (&o.id, o.quantity, &o.made);
+        format!(
+            "order      {id}: {} good of {n}; {} started, {} ng, {} interrupted",
+            m.good, m.started, m.ng, m.interrupted
+        )
     }));
     let c = &s.counts;
     lines.push(format!("ended      {} good, {} ng, {} interrupted", c.good, c.ng, c.interrupted));

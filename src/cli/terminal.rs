@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cellwright_controller::{Input, Source};
 use cellwright_model::cell::Cell;
 use cellwright_station::Asked;
-use cellwright_station::protocol::{self, Ask};
+use cellwright_station::protocol::{self, Ask, Material};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Sender;
@@ -15,7 +15,7 @@ use super::out::errln;
 /// What can be typed; shown when a line is none of it.
 pub(crate) const HELP: &str = "commands: clear reset start hold unhold suspend unsuspend stop abort complete, \
                                mode production|maintenance|manual, ack NUMBER|all, answer NUMBER TEXT, \
-                               load TRAY PART LOT [FIRST-POCKET]";
+                               load TRAY LABEL|PART LOT|empty [FIRST-POCKET]";
 
 /// Reads a typed line.
 pub(crate) fn parse(line: &str) -> Result<Ask, String> {
@@ -34,9 +34,15 @@ pub(crate) fn parse(line: &str) -> Result<Ask, String> {
         "mode" => protocol::mode(words.next().unwrap_or_default()).map(Ask::Mode),
         "load" => {
             let mut text = || words.next().map(str::to_owned).ok_or_else(|| format!("`{line}`: {HELP}"));
-            let (tray, part, lot) = (text()?, text()?, text()?);
+            let (tray, first) = (text()?, text()?);
+            let material = match first.as_str() {
+                "empty" => Material::Empty,
+                // As it is printed below the symbol.
+                label if label.starts_with('(') => Material::Label(first),
+                _ => Material::Typed { part: first, lot: text()?, expiry: None, quantity: None },
+            };
             let next = words.next().map(|w| number(Some(w))).transpose()?;
-            Ok(Ask::Load { tray, part, lot, next })
+            Ok(Ask::Load { tray, material, next, left: None })
         }
         word => {
             protocol::command(word).map(Ask::Command).map_err(|_| format!("`{line}` is no command; {HELP}"))
@@ -102,10 +108,13 @@ mod tests {
         assert_eq!(parse("mode maintenance"), Ok(Ask::Mode(CellMode::Maintenance)));
         let answer = Ask::Answer { question: 7, answer: "cannot judge".into(), reason: None };
         assert_eq!(parse("answer 7 cannot judge"), Ok(answer));
-        let load =
-            |next| Ask::Load { tray: "hub_tray".into(), part: "HUB-23".into(), lot: "L1".into(), next };
-        assert_eq!(parse("load hub_tray HUB-23 L1"), Ok(load(None)));
-        assert_eq!(parse("load hub_tray HUB-23 L1 0"), Ok(load(Some(0))));
+        let typed =
+            || Material::Typed { part: "HUB-23".into(), lot: "L1".into(), expiry: None, quantity: None };
+        let load = |material, next| Ok(Ask::Load { tray: "hub_tray".into(), material, next, left: None });
+        assert_eq!(parse("load hub_tray HUB-23 L1"), load(typed(), None));
+        assert_eq!(parse("load hub_tray HUB-23 L1 0"), load(typed(), Some(0)));
+        assert_eq!(parse("load hub_tray empty 0"), load(Material::Empty, Some(0)));
+        assert_eq!(parse("load hub_tray (10)L1"), load(Material::Label("(10)L1".into()), None));
         assert!(parse("answer x").is_err_and(|e| e.contains("no number")));
         assert!(parse("ack").is_err_and(|e| e.contains("no alarm's number")));
         assert!(parse("load hub_tray").is_err_and(|e| e.contains("commands:")));

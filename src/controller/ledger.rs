@@ -438,6 +438,9 @@ fn alarm_changed(alarm: Alarm) -> AlarmChanged {
         place: alarm.place,
         remedy: alarm.remedy,
         who: alarm.acknowledged_by.map(|by| by.who),
+        follows: alarm.follows,
+        repeats: alarm.repeats,
+        consequences: alarm.consequences,
     }
 }
 

@@ -13,7 +13,7 @@ mod timers;
 pub use cellwright_engine::api::{
     Alarm, Answered, DeviceReply, Input, MachineFault, Order, Question, QuestionKind, Source, Ticket, Work,
 };
-pub use cellwright_engine::catalogue::AlarmCode;
+pub use cellwright_engine::catalogue::{self, AlarmCode};
 pub use cellwright_engine::{
     BranchStatus, Engine, EngineConfig, EngineError, OrderStatus, Status, TrayState, UnitStatus,
 };

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use cellwright_model::angle::nearest_equivalent;
-use cellwright_model::cell::{Axis, Cell};
+use cellwright_model::cell::{Axis, Cell, ZeroSensor};
 use cellwright_model::event::AlarmClass;
 use cellwright_model::expr::Expr;
 use cellwright_model::job::{RtOp, UrgentWord};
@@ -19,6 +19,7 @@ use crate::catalogue::AlarmCode;
 use crate::ledger::{Cx, JobEnded, Reply};
 use crate::messages::{refusal_word, robot_word};
 use crate::ops::{self, OpEnd, Progress};
+use crate::zeroing::Zeroing;
 
 /// The cycle acts on a word within its next cycles; a second means that it does not run.
 const APPLIED_WITHIN: DurationNs = DurationNs::from_millis(1_000);
@@ -289,12 +290,15 @@ enum Act {
     Enable,
     Home(AxisId),
     RobotHome(RobotId),
+    Zero(ZeroSensor),
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Doing {
     Job(JobId),
     Robot(RequestId),
+    /// Has a deadline of its own.
+    Zero(Zeroing),
 }
 
 /// Acts one after another, in the order of the cell file.
@@ -310,23 +314,32 @@ impl Homing {
         // Cobots first: one that was stopped in a nest must be out of it before the table turns.
         let robots = cell.sequences.robots_home.iter().map(|r| Act::RobotHome(*r));
         let axes = cell.sequences.homing_order.iter().map(|a| Act::Home(*a));
-        let acts = [Act::OutputsOff, Act::Enable].into_iter().chain(robots).chain(axes).collect();
+        let zero = cell.sequences.zero.iter().map(|z| Act::Zero(*z));
+        let acts = [Act::OutputsOff, Act::Enable].into_iter().chain(robots).chain(zero).chain(axes).collect();
         Homing { acts, at: 0, doing: None }
     }
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Acted {
         loop {
             let Some(act) = self.acts.get(self.at).copied() else { return Acted::Next(Acting::Nothing) };
-            let Some((doing, deadline)) = self.doing else {
+            let Some((mut doing, deadline)) = self.doing else {
                 match begin(cx, act) {
                     Ok(doing) => self.doing = Some(doing),
                     Err(cause) => return Acted::Fault(homing_fault(cx, act, cause)),
                 }
                 return Acted::Pending;
             };
-            let ended = match doing {
-                Doing::Job(job) => cx.ledger.take_job(job).map(job_end),
-                Doing::Robot(id) => cx.ledger.take_reply(id).map(robot_end),
+            let ended = match &mut doing {
+                Doing::Zero(zeroing) => match zeroing.poll(cx) {
+                    Some(Err(fault)) => return Acted::Fault(fault),
+                    Some(Ok(())) => Some(End::Ok),
+                    None => {
+                        self.doing = Some((doing, deadline));
+                        return Acted::Pending;
+                    }
+                },
+                Doing::Job(job) => cx.ledger.take_job(*job).map(job_end),
+                Doing::Robot(id) => cx.ledger.take_reply(*id).map(robot_end),
             };
             match ended {
                 None if cx.now < deadline => return Acted::Pending,
@@ -402,6 +415,7 @@ fn begin(cx: &mut Cx<'_>, act: Act) -> Result<(Doing, TimeNs), String> {
             let id = cx.robot(robot, RobotCommand::MoveJ { to, speed: share });
             Ok((Doing::Robot(id), within(cx, ACT_WITHIN)))
         }
+        Act::Zero(sensor) => Ok((Doing::Zero(Zeroing::begin(cx, sensor)), cx.now + ACT_WITHIN)),
     }
 }
 
@@ -434,6 +448,9 @@ fn homing_fault(cx: &Cx<'_>, act: Act, cause: String) -> MachineFault {
         Act::Home(axis) => cx.cell.axes.get(axis.index()).map(|a| a.name.clone()).unwrap_or_default(),
         Act::RobotHome(robot) => {
             cx.cell.robots.get(robot.index()).map(|r| r.name.clone()).unwrap_or_default()
+        }
+        Act::Zero(sensor) => {
+            cx.cell.analogs.get(sensor.analog.index()).map(|a| a.name.clone()).unwrap_or_default()
         }
     };
     AlarmCode::Resetting.fault(place, &[("cause", &cause)])

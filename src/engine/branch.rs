@@ -8,7 +8,7 @@ use cellwright_model::{DurationNs, RequestId, TimeNs};
 use cellwright_model::{StationId, StepIx};
 
 use crate::api::{Question, QuestionKind};
-use crate::branch_chart::{BranchEvent as E, BranchMachine, BranchState as S};
+use crate::branch_chart::{BranchEvent as E, BranchMachine, BranchState as S, Effect};
 use crate::catalogue::AlarmCode;
 use crate::record::Record;
 use crate::resources::{Blocked, BranchKey};
@@ -127,7 +127,9 @@ impl Branch {
             let Some(event) = self.next_event(env, flow) else { return n > 0 };
             let Some(taken) = self.machine.handle(event) else { return n > 0 };
             self.off_table += u32::from(taken.off_table);
-            self.enter(env, taken.from, taken.to, event);
+            if let Some(effect) = taken.effect {
+                self.bring_about(env, effect, taken.from, event);
+            }
         }
         true
     }
@@ -313,14 +315,14 @@ impl Branch {
         }
     }
 
-    fn enter(&mut self, env: &mut Env<'_, '_>, from: S, to: S, event: E) {
-        match to {
-            S::Gate if from == S::Advance => {
+    fn bring_about(&mut self, env: &mut Env<'_, '_>, effect: Effect, from: S, event: E) {
+        match effect {
+            Effect::NextNode => {
                 self.cursor.at += 1;
                 (self.forked, self.attempt, self.fails, self.faults) = (false, 0, 0, 0);
                 self.children.clear();
             }
-            S::Preparing if event == E::Open => {
+            Effect::OpenAttempt => {
                 self.waits = None;
                 if let Some(step) = self.step_ix(env.unit) {
                     // Without a table every station has the one nest.
@@ -331,26 +333,25 @@ impl Branch {
                     self.run = Some(StepRun::open(step, self.attempt, env));
                 }
             }
-            S::AwaitOperator if event == E::Unable => self.ask_decision(env),
-            S::Retrying if event == E::Again => {
+            Effect::AskDecision => self.ask_decision(env),
+            Effect::AwaitRetry => {
                 let at = env.cx.now + core::mem::take(&mut self.retry_after);
                 env.cx.wake_at(at);
                 self.retry_at = Some(at);
             }
-            S::Advance if event != E::Resumed => {
+            Effect::CloseAttempt => {
                 self.run = None;
                 env.resources.release(self.key);
             }
-            S::Reject if event == E::Bad => self.condemn(env),
-            S::Holding => {
+            Effect::Condemn => self.condemn(env),
+            Effect::Halt => {
                 if let Some(run) = &mut self.run {
                     run.halt(env.cx);
                 }
             }
-            S::Faulting => self.break_off(env, StepOutcome::Aborted, "aborted"),
-            S::Stopped => self.break_off(env, StepOutcome::Interrupted, "interrupted"),
-            S::Done => self.finish(env, from, event),
-            _ => {}
+            Effect::BreakOffAborted => self.break_off(env, StepOutcome::Aborted, "aborted"),
+            Effect::BreakOffInterrupted => self.break_off(env, StepOutcome::Interrupted, "interrupted"),
+            Effect::Finish => self.finish(env, from, event),
         }
     }
 

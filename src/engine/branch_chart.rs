@@ -174,6 +174,68 @@ pub const TABLE: &[BranchTransition] = {
     ]
 };
 
+/// What entering a state asks of the branch; the chart itself does nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// The cursor goes to the next node; counts of attempts begin anew.
+    NextNode,
+    /// An attempt of the step is opened and its intent recorded.
+    OpenAttempt,
+    /// A person is asked what becomes of the unit; an alarm says why.
+    AskDecision,
+    /// Waits for the time before the next attempt.
+    AwaitRetry,
+    /// The attempt is over; its resources are given back.
+    CloseAttempt,
+    /// The unit is not good, with the cause of the attempt.
+    Condemn,
+    /// A cobot that is under way for the step is stopped.
+    Halt,
+    /// The attempt is recorded as aborted.
+    BreakOffAborted,
+    /// The attempt is recorded as interrupted.
+    BreakOffInterrupted,
+    /// The end of the branch is set, its resources are given back.
+    Finish,
+}
+
+impl Effect {
+    /// In words.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Effect::NextNode => "to the next node",
+            Effect::OpenAttempt => "open the attempt",
+            Effect::AskDecision => "ask a person",
+            Effect::AwaitRetry => "wait for the next attempt",
+            Effect::CloseAttempt => "close the attempt",
+            Effect::Condemn => "condemn the unit",
+            Effect::Halt => "stop the cobot",
+            Effect::BreakOffAborted => "record the attempt as aborted",
+            Effect::BreakOffInterrupted => "record the attempt as interrupted",
+            Effect::Finish => "set the end",
+        }
+    }
+}
+
+/// What a transition asks for; `Resumed` asks for nothing, since everything is as Hold left it.
+pub const fn effect(from: BranchState, on: BranchEvent, to: BranchState) -> Option<Effect> {
+    use BranchState as S;
+    match (from, on, to) {
+        (S::Advance, _, S::Gate) => Some(Effect::NextNode),
+        (_, BranchEvent::Open, S::Preparing) => Some(Effect::OpenAttempt),
+        (_, BranchEvent::Unable, S::AwaitOperator) => Some(Effect::AskDecision),
+        (_, BranchEvent::Again, S::Retrying) => Some(Effect::AwaitRetry),
+        (_, BranchEvent::Resumed, _) => None,
+        (_, _, S::Advance) => Some(Effect::CloseAttempt),
+        (_, BranchEvent::Bad, S::Reject) => Some(Effect::Condemn),
+        (_, _, S::Holding) => Some(Effect::Halt),
+        (_, _, S::Faulting) => Some(Effect::BreakOffAborted),
+        (_, _, S::Stopped) => Some(Effect::BreakOffInterrupted),
+        (_, _, S::Done) => Some(Effect::Finish),
+        _ => None,
+    }
+}
+
 /// Whether the table has this transition.
 pub fn permitted(from: BranchState, on: BranchEvent, to: BranchState) -> bool {
     TABLE.contains(&row(from, on, to))
@@ -191,6 +253,7 @@ struct Handling {
     event: BranchEvent,
     rejected: bool,
     off_table: bool,
+    effect: Option<Effect>,
 }
 
 #[state_machine(
@@ -397,6 +460,7 @@ impl BranchChart {
     fn audit(&mut self, source: &State, target: &State, context: &mut Handling) {
         self.at = target.word();
         context.off_table = !permitted(source.word(), context.event, self.at);
+        context.effect = effect(source.word(), context.event, self.at);
     }
 }
 
@@ -429,6 +493,8 @@ impl State {
 pub struct BranchTaken {
     pub from: BranchState,
     pub to: BranchState,
+    /// What it asks for.
+    pub effect: Option<Effect>,
     /// The table does not have this transition: a program error.
     pub off_table: bool,
 }
@@ -461,9 +527,10 @@ impl BranchMachine {
     /// Hands an event over. `None`: the state does not take it, and nothing has changed.
     pub fn handle(&mut self, event: BranchEvent) -> Option<BranchTaken> {
         let from = self.state();
-        let mut handling = Handling { event, rejected: false, off_table: false };
+        let mut handling = Handling { event, rejected: false, off_table: false, effect: None };
         self.machine.handle_with_context(&event, &mut handling);
-        (!handling.rejected).then(|| BranchTaken { from, to: self.state(), off_table: handling.off_table })
+        let Handling { rejected, off_table, effect, .. } = handling;
+        (!rejected).then(|| BranchTaken { from, to: self.state(), effect, off_table })
     }
 }
 
@@ -520,11 +587,39 @@ mod tests {
                     .collect();
                 match (taken, expected.as_slice()) {
                     (None, []) => assert_eq!(machine.state(), from),
-                    (Some(t), [to]) => assert_eq!((t.from, t.to, t.off_table), (from, *to, false)),
+                    (Some(t), [to]) => {
+                        let expected =
+                            BranchTaken { from, to: *to, effect: effect(from, event, *to), off_table: false };
+                        assert_eq!(t, expected);
+                    }
                     other => panic!("{from:?} {event:?}: {other:?}"),
                 }
             }
         }
+    }
+
+    /// The effects once more, as rules, so that a slip in their function is seen too.
+    #[test]
+    fn the_effects_say_what_the_rules_say() {
+        let of = |wanted: Effect| -> Vec<&BranchTransition> {
+            TABLE.iter().filter(|t| effect(t.from, t.on, t.to) == Some(wanted)).collect()
+        };
+        let entering = |state| TABLE.iter().filter(move |t| t.to == state).count();
+        assert_eq!(
+            of(Effect::OpenAttempt),
+            [&row(BranchState::Gate, BranchEvent::Open, BranchState::Preparing)]
+        );
+        assert_eq!(of(Effect::NextNode), [&row(BranchState::Advance, BranchEvent::Next, BranchState::Gate)]);
+        assert_eq!(of(Effect::AskDecision).len(), 1, "only what the machine could not do is asked");
+        assert_eq!(of(Effect::AwaitRetry).len(), 2);
+        assert_eq!(of(Effect::Condemn).len(), 3);
+        assert_eq!(of(Effect::CloseAttempt).len(), 2, "passed, or every branch of a fork has");
+        // Whatever was under way: Hold halts it, Abort breaks it off at once, Stop once it is at rest.
+        assert_eq!(of(Effect::Halt).len(), entering(BranchState::Holding));
+        assert_eq!(of(Effect::BreakOffAborted).len(), entering(BranchState::Faulting));
+        assert_eq!(of(Effect::BreakOffInterrupted).len(), entering(BranchState::Stopped));
+        assert_eq!(of(Effect::Finish).len(), entering(BranchState::Done));
+        assert!(TABLE.iter().all(|t| t.on != BranchEvent::Resumed || effect(t.from, t.on, t.to).is_none()));
     }
 
     #[test]

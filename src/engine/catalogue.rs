@@ -19,7 +19,7 @@ use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use crate::api::MachineFault;
 use crate::cell_chart::{self, Trigger};
 
-pub use page::page;
+pub use page::{acts_in_execute, page};
 pub use table::{AlarmCode, TABLE};
 
 /// Commands and answers that a remedy asks of a person at the most.
@@ -242,7 +242,7 @@ pub fn way_back(from: CellState, mode: CellMode) -> Vec<CellCommand> {
             _ => return way,
         };
         let Some(mut to) = cell_chart::next(at, Trigger::Command(command)) else { return way };
-        if !crate::core::mask(mode).contains(&to) {
+        if !crate::modes::mask(mode).contains(&to) {
             return way;
         }
         while let Some(next) = cell_chart::next(to, Trigger::Done) {

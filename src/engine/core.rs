@@ -8,7 +8,7 @@ use cellwright_model::event::AlarmClass;
 use cellwright_model::job::UrgentWord;
 use cellwright_model::outcome::FaultClass;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
-use cellwright_model::{RequestId, UnitId};
+use cellwright_model::{DurationNs, RequestId, UnitId};
 
 use crate::acting::{self, Acted, Acting, After, Homing};
 use crate::alarms::{self, Alarms};
@@ -19,8 +19,9 @@ use crate::catalogue::{AlarmCode, Meets};
 use crate::cell_chart::{CellMachine, Intent, Trigger};
 use crate::ledger::Cx;
 use crate::manual::Manual;
-use crate::panel::PanelState;
+use crate::modes;
 use crate::order::OpenOrder;
+use crate::panel::PanelState;
 use crate::parts::Parts;
 use crate::record::Record;
 use crate::resources::Resources;
@@ -29,6 +30,9 @@ use crate::unit::{Demand, Shop, Unit};
 
 /// Rounds in which the units and the cell answer each other within one input; more is a program error.
 const ROUNDS_MAX: u32 = 1_000;
+/// The cycle names the cause of its abort within this: an AL status code within 20 cycles, STO without a
+/// safety input within 20 ms, each as long as a cycle may be.
+const CAUSE_WITHIN: DurationNs = DurationNs::from_millis(500);
 
 /// Everything of the engine but the book of what is under way.
 pub(crate) struct Core {
@@ -51,6 +55,9 @@ pub(crate) struct Core {
     pub(crate) store_fault: Option<String>,
     pub(crate) manual: Manual,
     violated: BTreeSet<String>,
+    /// Since when the cycle has been aborted by itself without a cause; whether it is waited for.
+    aborted_since: Option<cellwright_model::TimeNs>,
+    cause_owed: bool,
     /// Since when a unit has been starved or blocked; whether the cell suspended itself for that.
     pub(crate) starved_since: Option<cellwright_model::TimeNs>,
     pub(crate) suspended_alone: bool,
@@ -81,6 +88,8 @@ impl Core {
             store_fault: None,
             manual: Manual::default(),
             violated: BTreeSet::new(),
+            aborted_since: None,
+            cause_owed: false,
             starved_since: None,
             suspended_alone: false,
             powered: false,
@@ -217,6 +226,16 @@ impl Core {
 
     /// Looks at what the machine says by itself: safety inputs, invariants.
     pub(crate) fn watch(&mut self, cx: &mut Cx<'_>) {
+        if self.watch_safety(cx) || self.cause_owed {
+            return;
+        }
+        if cx.machine.fresh() {
+            self.watch_invariants(cx);
+        }
+    }
+
+    /// House rule 9. `true`: lost, and said.
+    pub(crate) fn watch_safety(&mut self, cx: &mut Cx<'_>) -> bool {
         let state = self.state();
         // Clearing brings the segment up and looks at the safety inputs itself.
         let guarded = !matches!(state, CellState::Aborting | CellState::Aborted)
@@ -224,11 +243,34 @@ impl Core {
         if guarded && !cx.machine.rt.safety_ok {
             let fault = acting::safety_fault(cx);
             self.react(cx, &fault);
-            return;
+            return true;
         }
-        if cx.machine.fresh() {
-            self.watch_invariants(cx);
+        false
+    }
+
+    /// The cycle has aborted by itself and its cause is on the way: what it has ended is judged after that, so
+    /// that a consequence is not taken for the cause.
+    fn awaits_cause(&mut self, cx: &mut Cx<'_>) -> bool {
+        let expected = cx.ledger.urgent.word == UrgentWord::Abort
+            || matches!(self.state(), CellState::Aborting | CellState::Aborted | CellState::Clearing);
+        self.cause_owed = cx.machine.rt.aborted && !expected;
+        if !self.cause_owed {
+            self.aborted_since = None;
+            return false;
         }
+        let since = match self.aborted_since {
+            Some(since) => since,
+            None => {
+                cx.wake_at(cx.now + CAUSE_WITHIN);
+                *self.aborted_since.insert(cx.now)
+            }
+        };
+        if cx.now.since(since) < CAUSE_WITHIN {
+            return true;
+        }
+        self.cause_owed = false;
+        self.react(cx, &AlarmCode::CycleAborted.fault("cycle", &[]));
+        false
     }
 
     fn watch_invariants(&mut self, cx: &mut Cx<'_>) {
@@ -278,6 +320,9 @@ impl Core {
 
     /// Units, demands and acting states answer each other until nothing moves.
     pub(crate) fn settle(&mut self, cx: &mut Cx<'_>) {
+        if self.awaits_cause(cx) {
+            return;
+        }
         self.poll_manual(cx);
         for _ in 0..ROUNDS_MAX {
             let mut moved = self.poll_units(cx);
@@ -509,11 +554,8 @@ impl Core {
 
     /// Conditions of commands beyond the chart. Errors: the reason for the record.
     fn permit(&self, cx: &Cx<'_>, command: CellCommand) -> Result<(), String> {
-        let Some(to) = crate::cell_chart::next(self.state(), Trigger::Command(command)) else {
+        if modes::leads(self.mode, self.state(), command)?.is_none() {
             return Ok(());
-        };
-        if !mask(self.mode).contains(&to) {
-            return Err(format!("mode {} does not have the state {}", self.mode.name(), to.name()));
         }
         match command {
             CellCommand::Reset if self.manual.busy() => {
@@ -535,16 +577,5 @@ impl Core {
             }
             _ => Ok(()),
         }
-    }
-}
-
-/// States that a mode has (ISA-TR88.00.02: each mode is a mask of states).
-pub fn mask(mode: CellMode) -> &'static [CellState] {
-    use CellState::*;
-    match mode {
-        CellMode::Production => CellState::ALL,
-        // Everything without making units.
-        CellMode::Maintenance => &[Aborting, Aborted, Clearing, Stopping, Stopped, Resetting, Idle],
-        CellMode::Manual => &[Aborting, Aborted, Clearing, Stopping, Stopped],
     }
 }

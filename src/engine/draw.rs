@@ -2,7 +2,9 @@
 
 use core::fmt::Write;
 
-use crate::{branch_chart, cell_chart};
+use cellwright_model::packml::{CellMode, CellState};
+
+use crate::{branch_chart, cell_chart, modes};
 
 /// The cell chart as a Mermaid state diagram.
 pub fn cell_mermaid() -> String {
@@ -24,6 +26,48 @@ pub fn cell_text() -> String {
 /// The branch chart as plain text.
 pub fn branch_text() -> String {
     text(branch_chart::TABLE.iter().map(|t| (t.from.name(), t.on.name(), t.to.name())))
+}
+
+/// `STATES.md`: both charts as drawings and tables, and the masks of the modes.
+pub fn page() -> String {
+    let mut out = String::from(HEAD);
+    let _ = writeln!(out, "## Cell\n\n```mermaid\n{}```\n", cell_mermaid());
+    out.push_str("| state | number | asks for on entry | takes |\n| --- | --- | --- | --- |\n");
+    for &state in CellState::ALL {
+        let asks: Vec<String> = cell_chart::intents(state).iter().map(|i| format!("{i:?}")).collect();
+        let takes = cell_chart::TABLE.iter().filter(|t| t.from == state);
+        let takes: Vec<String> = takes.map(|t| format!("{} → {}", t.on.name(), t.to.name())).collect();
+        let (number, name) = (state.number(), state.name());
+        let _ = writeln!(out, "| {name} | {number} | {} | {} |", or_dash(&asks), or_dash(&takes));
+    }
+    out.push_str("\n## Modes\n\nA mode is a mask of states; it changes only in ");
+    let names: Vec<String> = modes::CHANGES_IN.iter().map(|s| s.name().to_owned()).collect();
+    let _ = writeln!(out, "{}, and only to one that has the state.\n", names.join(", "));
+    out.push_str("| mode | number | states |\n| --- | --- | --- |\n");
+    for &mode in CellMode::ALL {
+        let states: Vec<String> = modes::mask(mode).iter().map(|s| s.name().to_owned()).collect();
+        let states = if states.len() == CellState::ALL.len() { "all".to_owned() } else { states.join(", ") };
+        let _ = writeln!(out, "| {} | {} | {states} |", mode.name(), mode.number());
+    }
+    let _ = writeln!(out, "\n## Branch\n\n```mermaid\n{}```\n", branch_mermaid());
+    out.push_str("| state | event | leads to | asks for |\n| --- | --- | --- | --- |\n");
+    for t in branch_chart::TABLE {
+        let asks = branch_chart::effect(t.from, t.on, t.to).map_or("-", branch_chart::Effect::name);
+        let _ = writeln!(out, "| {} | {} | {} | {asks} |", t.from.name(), t.on.name(), t.to.name());
+    }
+    out
+}
+
+const HEAD: &str = "# State charts
+
+Made from the tables in `cell_chart.rs`, `branch_chart.rs` and `modes.rs`; a test holds this page against them, and
+others the machines. *Cell*: the states of ISA-TR88.00.02-2022 (PackML). *Branch*: one active path of a unit. What a
+state does not take is rejected, answered and recorded.
+
+";
+
+fn or_dash(list: &[String]) -> String {
+    if list.is_empty() { "-".to_owned() } else { list.join(", ") }
 }
 
 /// Rows with the same ends become one arrow with all their words.
@@ -58,6 +102,17 @@ fn text<'a>(rows: impl Iterator<Item = (&'a str, &'a str, &'a str)>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The page in the repository is the one that the tables make. `CELLWRIGHT_WRITE_PAGES=1` writes it.
+    #[test]
+    fn the_page_is_made_from_the_tables() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/STATES.md");
+        if std::env::var_os("CELLWRIGHT_WRITE_PAGES").is_some() {
+            std::fs::write(path, page()).expect("written");
+        }
+        let text = std::fs::read_to_string(path).expect("STATES.md");
+        assert!(text == page(), "STATES.md is not what the tables say: CELLWRIGHT_WRITE_PAGES=1 writes it");
+    }
 
     #[test]
     fn drawings_have_every_row() {

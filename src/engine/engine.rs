@@ -15,6 +15,7 @@ use crate::catalogue::AlarmCode;
 use crate::core::{Core, tell};
 use crate::ledger::{Cx, Ledger, Reply};
 use crate::material::Load;
+use crate::modes;
 use crate::parts::{Leftover, TrayState};
 use crate::record::Record;
 use crate::table;
@@ -73,6 +74,8 @@ impl Engine {
         let cell = self.cell.clone();
         let mut cx = Cx { now, machine, cell: &cell, ledger: &mut self.ledger, out };
         self.core.power_up(&mut cx);
+        // The most fundamental cause first: what the input says may follow from it.
+        self.core.watch_safety(&mut cx);
         self.core.take(&mut cx, input);
         self.core.watch(&mut cx);
         self.core.press_buttons(&mut cx);
@@ -156,15 +159,10 @@ impl Core {
     }
 
     pub(crate) fn change_mode(&mut self, cx: &mut Cx<'_>, mode: CellMode, by: &Source) {
-        let result = match self.state() {
-            CellState::Stopped | CellState::Idle | CellState::Aborted
-                if crate::core::mask(mode).contains(&self.state()) =>
-            {
-                self.mode = mode;
-                Ok(())
-            }
-            state => Err(format!("the mode does not change to {} in {}", mode.name(), state.name())),
-        };
+        let result = modes::change(self.state(), mode);
+        if result.is_ok() {
+            self.mode = mode;
+        }
         let ticket = cx.record(Record::Mode { mode, by: by.clone(), result: result.clone() });
         cx.out.push(Output::Answered { request: Answered::Mode(mode), by: by.clone(), result, ticket });
     }

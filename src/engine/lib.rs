@@ -26,6 +26,7 @@ mod ledger;
 mod manual;
 mod material;
 mod messages;
+pub mod modes;
 mod ops;
 mod order;
 mod panel;
@@ -41,15 +42,16 @@ mod supply;
 mod table;
 mod unit;
 mod validate;
+mod zeroing;
 
 pub use api::{
     Alarm, Answered, DeviceReply, DeviceValue, Input, Machine, MachineFault, ManualRequest, Order, Output,
     Question, QuestionKind, Source, Ticket, TimerId, Work,
 };
 pub use branch::{ABORT, REJECT, REMOVE, RETRY};
-pub use core::mask;
 pub use engine::{Engine, EngineConfig, EngineError};
 pub use manual::{JOG_WINDOW, ManualStatus};
+pub use modes::mask;
 pub use parts::{Leftover, TrayState};
 pub use reconcile::REMOVED;
 pub use status::{BranchStatus, OrderStatus, Status, UnitStatus};

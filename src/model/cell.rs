@@ -331,8 +331,19 @@ pub struct Sequences {
     pub homing_speed: f64,
     /// Robots that go to `home` in `resetting`.
     pub robots_home: Vec<RobotId>,
+    /// Sensors that have to read zero at the end of `resetting`: at rest, with nothing that loads them.
+    #[serde(default)]
+    pub zero: Vec<ZeroSensor>,
     /// Conditions of `starting` (air on).
     pub start_when: Option<Expr>,
+}
+
+/// A sensor that has to read zero while nothing loads it. Its offset is never taken away silently.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ZeroSensor {
+    pub analog: AnalogId,
+    /// Distance from zero that is permitted to the mean, in the unit of the channel.
+    pub within: f64,
 }
 
 /// What may be done by hand in mode Manual.

@@ -130,6 +130,19 @@ pub enum AlarmClass {
     Abort,
 }
 
+impl AlarmClass {
+    /// The word written into records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlarmClass::Warning => "warning",
+            AlarmClass::RejectPart => "reject-part",
+            AlarmClass::Hold => "hold",
+            AlarmClass::Stop => "stop",
+            AlarmClass::Abort => "abort",
+        }
+    }
+}
+
 impl From<FaultClass> for AlarmClass {
     fn from(class: FaultClass) -> AlarmClass {
         match class {
@@ -164,6 +177,14 @@ pub struct AlarmChanged {
     pub remedy: String,
     /// Who acknowledged it.
     pub who: Option<String>,
+    /// The first-out alarm that it follows from: what stands behind the `#` of its id.
+    #[serde(default)]
+    pub follows: Option<u32>,
+    /// Raised again while it was active; alarms that followed from it, those that were not listed included.
+    #[serde(default)]
+    pub repeats: u32,
+    #[serde(default)]
+    pub consequences: u32,
 }
 
 /// A unit was opened: its serial is taken for good.

@@ -269,6 +269,8 @@ pub struct RtStatus {
     /// Last urgent epoch acted on, and whether everything has come to rest since.
     pub urgent_epoch: u32,
     pub at_rest: bool,
+    /// The cycle has aborted, by the urgent word or by itself, and takes nothing until the word `None`.
+    pub aborted: bool,
     pub bus: BusStatus,
 }
 
@@ -298,6 +300,7 @@ impl Default for RtStatus {
             safety_ok: false,
             urgent_epoch: 0,
             at_rest: true,
+            aborted: false,
             bus: BusStatus::default(),
         }
     }

@@ -11,7 +11,7 @@ mod places;
 mod robots;
 mod taught;
 
-use cellwright_model::cell::{Cell, ManualLimits, Panel, Sequences};
+use cellwright_model::cell::{Cell, ManualLimits, Panel, Sequences, ZeroSensor};
 use cellwright_model::{Dimension, DurationNs, limits};
 
 pub(crate) use devices::date;
@@ -20,7 +20,7 @@ use crate::code::Code;
 use crate::condition::{Scene, condition};
 use crate::decode::{Decoder, Fields};
 use crate::diagnostic::{Diagnostic, Sink};
-use crate::names::{axis, input, robot};
+use crate::names::{analog, axis, input, robot};
 use crate::scope::Scope;
 use crate::source::{FileSource, Sources, Span};
 use crate::tree::{self, Entry, Node};
@@ -117,6 +117,7 @@ fn empty_cell() -> Cell {
             homing_order: Vec::new(),
             homing_speed: f64::NAN,
             robots_home: Vec::new(),
+            zero: vec![],
             start_when: None,
         },
         manual: ManualLimits::default(),
@@ -270,8 +271,29 @@ fn sequences(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
     if let Some(nodes) = f.req("robots_home", d, |d, n| d.list(n)) {
         cell.sequences.robots_home = unique(d, nodes, "robot", |d, n| robot(d, n, cell));
     }
+    for node in f.opt("zero", d, |d, n| d.list(n)).unwrap_or_default() {
+        zero(d, node, cell);
+    }
     cell.sequences.start_when = f.opt("start_when", d, |d, n| condition(d, n, cell, Scene::Cell));
     f.finish(d);
+}
+
+/// `{ analog: load_cell, within: 2 N }`: each sensor once, the bound in its own dimension.
+fn zero(d: &mut Decoder<'_>, node: &Node, cell: &mut Cell) {
+    let Some(mut z) = d.fields(node) else { return };
+    let channel = z.req("analog", d, |_, n| Some(n));
+    let Some((channel, id)) = channel.and_then(|n| Some((n, analog(d, n, cell)?))) else { return };
+    let dimension = cell.analogs[id.index()].dimension;
+    if cell.sequences.zero.iter().any(|z| z.analog == id) {
+        let name = &cell.analogs[id.index()].name;
+        let message = format!("`{name}` is zeroed twice");
+        d.sink.error(Code::DuplicateId, channel.span, message, "name each sensor once");
+    }
+    let within = z.req("within", d, |d, n| d.positive(n, dimension));
+    z.finish(d);
+    if let Some(within) = within {
+        cell.sequences.zero.push(ZeroSensor { analog: id, within });
+    }
 }
 
 /// A share above 0 % and up to 100 %.

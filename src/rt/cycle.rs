@@ -361,6 +361,7 @@ impl Cycle {
         status.safety_ok = self.safety_ok;
         status.urgent_epoch = self.acknowledged;
         status.at_rest = at_rest;
+        status.aborted = self.aborted;
         status.bus = BusStatus {
             cycles: counters.cycles,
             missed_cycles: self.missed,

@@ -14,8 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use cellwright_controller::{Input, Source};
+use cellwright_model::RequestId;
 use cellwright_model::cell::Cell;
-use cellwright_model::{RequestId, TrayId};
+use cellwright_model::material::Label;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, oneshot};
@@ -23,7 +24,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::Asked;
-use crate::protocol::{Ask, REQUEST_BYTES_MAX, Reply, Request, Said, Which};
+use crate::protocol::{Ask, Material, REQUEST_BYTES_MAX, Reply, Request, Said, Which};
 use crate::users;
 
 /// Name of the socket in a state directory.
@@ -382,8 +383,8 @@ pub fn input(ask: Ask, cell: &Cell, by: Source) -> Input {
         Ask::Answer { question, answer, reason } => {
             Input::Answer { id: RequestId(question), answer, reason, by }
         }
-        Ask::Load { tray, part, lot, next } => match cell.tray(&tray) {
-            Some(tray) => Input::MaterialLoaded { tray, part, lot, next, by },
+        Ask::Load { tray, material, next, left } => match cell.tray(&tray) {
+            Some(tray) => Input::MaterialLoaded { tray, label: label(material), next, left, by },
             None => Input::Refused { what: format!("material of {tray}"), why: no_tray(cell, &tray), by },
         },
         Ask::Status => {
@@ -392,11 +393,16 @@ pub fn input(ask: Ask, cell: &Cell, by: Source) -> Input {
     }
 }
 
+fn label(material: Material) -> Label {
+    match material {
+        Material::Label(text) => Label::Scanned(text),
+        Material::Typed { part, lot, expiry, quantity } => Label::Typed { part, lot, expiry, quantity },
+        Material::Empty => Label::Empty,
+    }
+}
+
 fn no_tray(cell: &Cell, name: &str) -> String {
-    let all: Vec<&str> = (0..cell.trays.len())
-        .filter_map(|i| cell.trays.get(TrayId(i as u16).index()))
-        .map(|t| t.name.as_str())
-        .collect();
+    let all: Vec<&str> = cell.trays.iter().map(|t| t.name.as_str()).collect();
     format!("there is no tray {name}; there are: {}", all.join(", "))
 }
 

@@ -12,6 +12,7 @@
 //! `accepted` and `refused` come once the record of the request is durable. Who asks is known from the
 //! peer's credentials; `as` names another person, which root and the controller's own user may do.
 
+use cellwright_model::gs1::FNC1;
 use cellwright_model::packml::{CellCommand, CellMode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -55,15 +56,36 @@ pub enum Ask {
         reason: Option<String>,
     },
     /// Material was loaded into a tray or lane. `next`: its first pocket to be used, where it begins anew.
+    /// `left`: how many parts are left of what was there before.
     Load {
         tray: String,
-        part: String,
-        lot: String,
+        material: Material,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         next: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<u32>,
     },
     /// What the cell is doing.
     Status,
+}
+
+/// What was loaded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Material {
+    /// The GS1 element string of its label: as scanned, or as printed below the symbol.
+    Label(String),
+    /// Typed from a label without a code. `expiry`: its last day, as `YYYY-MM-DD`.
+    Typed {
+        part: String,
+        lot: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expiry: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quantity: Option<u32>,
+    },
+    /// An empty tray for units, or a bin that was emptied.
+    Empty,
 }
 
 /// `3` or `"all"`.
@@ -126,14 +148,27 @@ impl Request {
             Ask::Answer { answer, reason, .. } => {
                 [("answer", answer)].into_iter().chain(reason.iter().map(|r| ("reason", r))).collect()
             }
-            Ask::Load { tray, part, lot, .. } => vec![("tray", tray), ("part", part), ("lot", lot)],
+            Ask::Load { tray, material, .. } => {
+                let mut texts = vec![("tray", tray)];
+                match material {
+                    Material::Label(label) => texts.push(("label", label)),
+                    Material::Typed { part, lot, expiry, .. } => {
+                        texts.extend([("part", part), ("lot", lot)]);
+                        texts.extend(expiry.iter().map(|e| ("expiry", e)));
+                    }
+                    Material::Empty => {}
+                }
+                texts
+            }
             Ask::Command(_) | Ask::Mode(_) | Ask::Acknowledge(_) | Ask::Status => Vec::new(),
         };
         for (name, text) in named.chain(texts) {
             if text.trim().is_empty() {
                 return Err(format!("`{name}` is empty"));
             }
-            if text.chars().count() > TEXT_CHARS_MAX || text.chars().any(char::is_control) {
+            // A scanned label has separators (FNC1 as U+001D).
+            let control = |c: char| c.is_control() && !(name == "label" && c == FNC1);
+            if text.chars().count() > TEXT_CHARS_MAX || text.chars().any(control) {
                 return Err(format!("`{name}` has at most {TEXT_CHARS_MAX} characters and no control ones"));
             }
         }
@@ -261,9 +296,12 @@ mod tests {
             answer: "cannot judge".into(),
             reason: reason.map(Into::into),
         };
-        let load =
-            Ask::Load { tray: "lane_2".into(), part: "CAN-23".into(), lot: "L1".into(), next: Some(0) };
-        let mut asks = vec![answer(None), answer(Some("too dark")), load, Ask::Status];
+        let typed =
+            Material::Typed { part: "CAN-23".into(), lot: "L1".into(), expiry: None, quantity: Some(9) };
+        let label = Material::Label("0104012345678901\u{1d}10L1".into());
+        let load = |material| Ask::Load { tray: "lane_2".into(), material, next: Some(0), left: None };
+        let mut asks = vec![answer(None), answer(Some("too dark")), Ask::Status];
+        asks.extend([load(typed), load(label), load(Material::Empty)]);
         asks.extend([Ask::Acknowledge(Which::One(3)), Ask::Acknowledge(Which::All)]);
         asks.extend(CellCommand::ALL.iter().map(|c| Ask::Command(*c)));
         asks.extend(CellMode::ALL.iter().map(|m| Ask::Mode(*m)));

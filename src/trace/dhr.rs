@@ -206,7 +206,7 @@ fn chain(events: &[SealedLine]) -> Value {
     }
 }
 
-fn events(rows: Vec<Row>) -> Result<Vec<SealedLine>, TraceError> {
+pub(crate) fn events(rows: Vec<Row>) -> Result<Vec<SealedLine>, TraceError> {
     let read = |row: Row| {
         SealedLine::read(&row.line).map_err(|e| {
             TraceError::NotFound(format!(

@@ -11,6 +11,7 @@
 //! The way of an event: draft → outbox (sealed, fsync) → printed and published → delivered →
 //! store. The line of an event is the same bytes everywhere.
 
+pub mod alarms;
 pub mod chain;
 #[cfg(test)]
 mod chaos;

@@ -2,7 +2,6 @@
 
 use core::fmt::Write;
 
-use cellwright_model::event::AlarmClass;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
 
 use crate::branch::RETRY;
@@ -14,7 +13,7 @@ pub fn page() -> String {
     let mut out = String::from(HEAD);
     out.push_str("| alarm | class | rank | meaning |\n| --- | --- | --- | --- |\n");
     for e in TABLE {
-        let class = class_word(e.class);
+        let class = e.class.as_str();
         // Writing into a String cannot fail.
         let _ = writeln!(out, "| [{0}](#{0}) | {class} | {1} | {2} |", e.word, e.rank.name(), e.title);
     }
@@ -47,23 +46,13 @@ step asks for `retry` only as long as nothing irreversible has begun; after that
 
 ";
 
-fn class_word(class: AlarmClass) -> &'static str {
-    match class {
-        AlarmClass::Warning => "warning",
-        AlarmClass::RejectPart => "reject-part",
-        AlarmClass::Hold => "hold",
-        AlarmClass::Stop => "stop",
-        AlarmClass::Abort => "abort",
-    }
-}
-
 fn section(out: &mut String, e: &Entry) {
     let _ = write!(
         out,
         "\n## {}\n\n**{}.** Class {}. Place: {}.\n\n- Cause: {}\n- Remedy: {}\n\n{}\n",
         e.word,
         e.title,
-        class_word(e.class),
+        e.class.as_str(),
         e.place,
         e.cause,
         remedy(&acts_in_execute(e)),
@@ -72,7 +61,7 @@ fn section(out: &mut String, e: &Entry) {
 }
 
 /// What is done about it when it is raised in Execute, with nothing in the way.
-pub(crate) fn acts_in_execute(e: &Entry) -> Vec<Act> {
+pub fn acts_in_execute(e: &Entry) -> Vec<Act> {
     let mut acts = vec![Act::RemoveCause(e.first)];
     match e.way {
         Way::Alone => {}

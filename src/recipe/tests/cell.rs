@@ -25,6 +25,8 @@ fn reads_the_embedded_cell() {
     assert_eq!(Some(tester.vent_closed), cell.output("valve_vent"));
     assert_eq!(cell.robots[0].pose("load.above").unwrap()[1], -70.0);
     assert_eq!(cell.sequences.homing_order.len(), 4);
+    let zero = cell.sequences.zero[2];
+    assert_eq!((Some(zero.analog), zero.within), (cell.analog("leak_1"), 1_000.0));
     assert_eq!(cell.table.as_ref().map(|t| t.axis), Some(AxisId(3)));
     assert_eq!(cell.manual.speed, 0.1);
     assert_eq!(cell.hash.len(), 64);
@@ -131,6 +133,11 @@ fn wrong_cells() {
         ("  buttons:  ", "  lights: { «hold: { amber: steady } }\n  buttons:  ", "R0105"),
         ("  buttons:  ", "  lights: { held: { amber: «bright } }\n  buttons:  ", "R0105"),
         ("  buttons:  ", "  lights: { held: { «yellow: steady } }\n  buttons:  ", "R0101"),
+        ("{ analog: load_cell, within: 2 N }", "{ analog: «load_sell, within: 2 N }", "R0305"),
+        ("{ analog: load_cell, within: 2 N }", "{ analog: load_cell, within: «2 mm }", "R0203"),
+        ("{ analog: load_cell, within: 2 N }", "{ analog: load_cell, within: «0 N }", "R0207"),
+        ("{ analog: load_cell, within: 2 N }", "«{ analog: load_cell }", "R0103"),
+        ("{ analog: leak_1, within: 1 kPa }", "{ analog: «load_cell, within: 1 N }", "R0107"),
         ("calibration_due: 2027-06-30", "calibration_due: «2027-06-31", "R0910"),
         ("kind: good\n", "kind: good\n    «part: X-1\n", "R0101"),
         ("kind: good\n", "kind: good\n    «locked: bin_locked\n", "R0101"),

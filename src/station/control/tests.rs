@@ -123,7 +123,8 @@ fn nobody_but_root_and_the_own_user_asks_for_others() {
 #[test]
 fn names_that_the_cell_does_not_have_are_refused_for_the_record() {
     let cell = cell();
-    let load = |tray: &str| Ask::Load { tray: tray.into(), part: "P".into(), lot: "L".into(), next: None };
+    let load =
+        |tray: &str| Ask::Load { tray: tray.into(), material: Material::Empty, next: None, left: None };
     let by = Source::new("a", "b");
     match input(load("hub_try"), &cell, by.clone()) {
         Input::Refused { what, why, by: of } => {

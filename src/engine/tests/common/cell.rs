@@ -142,6 +142,7 @@ pub(crate) fn cell() -> Cell {
             homing_order: vec![PRESS, TABLE],
             homing_speed: 0.2,
             robots_home: vec![ROBOT],
+            zero: vec![],
             start_when: Some(Expr::Input(AIR)),
         },
         manual: ManualLimits::default(),

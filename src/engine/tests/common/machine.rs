@@ -305,6 +305,14 @@ impl Bench {
         self.rt.safety_ok = self.rt.inputs & (1 << c::ESTOP_OK.0) != 0;
     }
 
+    /// Everything that moves is ended by the cycle's own abort.
+    pub(crate) fn break_jobs(&mut self) {
+        for m in core::mem::take(&mut self.moves) {
+            self.event(m.job, RtEventKind::Stopped { actual_au: 0.0 });
+        }
+        self.rt.at_rest = true;
+    }
+
     fn event(&mut self, job: JobId, kind: RtEventKind) {
         self.inbox.push_back(Input::Rt(RtEvent { cycle: self.rt.cycle, job, kind }));
     }
@@ -374,6 +382,7 @@ impl Bench {
         self.urgents.push(urgent.word);
         (self.word, self.except) = (urgent.word, urgent.except);
         self.rt.urgent_epoch = urgent.epoch;
+        self.rt.aborted = urgent.word == UrgentWord::Abort;
         match urgent.word {
             UrgentWord::Hold => {
                 for i in 0..self.moves.len() {

@@ -71,6 +71,7 @@ pub fn cell() -> Cell {
             homing_order: vec![],
             homing_speed: 0.2,
             robots_home: vec![],
+            zero: vec![],
             start_when: None,
         },
         manual: ManualLimits::default(),
