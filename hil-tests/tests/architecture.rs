@@ -94,6 +94,8 @@ const NAMED_ONCE: &[(&str, &str)] = &[
     ("r2r", "cobot-ros2"),
     ("saphyr", "recipe"),
     ("clap", "cellwright"),
+    ("ratatui", "cellwright"),
+    ("crossterm", "cellwright"),
 ];
 
 /// What must not even be reached through others: (crate, outside or own crates, why).

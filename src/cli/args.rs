@@ -162,6 +162,9 @@ pub(crate) struct RunArgs {
     /// One JSON line an event, last a summary.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Plain lines in a terminal too, instead of the live view.
+    #[arg(long)]
+    pub(crate) plain: bool,
 }
 
 /// Which cobots.

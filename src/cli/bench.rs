@@ -6,13 +6,12 @@ use std::process::ExitCode;
 
 use cellwright_model::event::EventData;
 use cellwright_rt::Quantiles;
-use cellwright_rt::platform::PlatformWarning;
 use cellwright_station::{End, Told};
 use serde_json::{Value, json};
 
 use super::args::{BenchArgs, OrderArgs, Robots, RunArgs};
 use super::out::{errln, outln};
-use super::session::{self, Watcher};
+use super::session::{self, Started, Watcher};
 use super::twin::{Pulse, PulseReading};
 use super::{Failure, print_json, progress, wiring};
 
@@ -26,11 +25,11 @@ struct Bench {
 }
 
 impl Watcher for Bench {
-    fn started(&mut self, warnings: &[PlatformWarning], pulse: &Pulse, _: cellwright_station::Desk) {
-        for warning in warnings {
+    fn started(&mut self, started: Started<'_>) {
+        for warning in started.warnings {
             errln!("warning: {warning}");
         }
-        self.pulse = pulse.clone();
+        self.pulse = started.pulse.clone();
     }
 
     fn told(&mut self, told: &Told<'_>) {
@@ -66,6 +65,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         no_recorder: false,
         rt_core: args.rt_core,
         json: false,
+        plain: true,
     };
     let period_ns =
         wiring::read(wiring::Wanted::recipe(&args.cell, true)).prepared.ok_or(Failure::Shown)?.cell.cycle.0;

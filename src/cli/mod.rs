@@ -21,6 +21,7 @@ mod simulate;
 mod status_text;
 mod terminal;
 mod twin;
+mod view;
 mod wiring;
 
 use std::path::PathBuf;

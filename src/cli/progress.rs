@@ -72,7 +72,7 @@ pub(crate) fn alarm(alarm: &Alarm) -> String {
 }
 
 /// The plain line of an event; `None` for those that only the record needs.
-fn text(event: &Event) -> Option<String> {
+pub(crate) fn text(event: &Event) -> Option<String> {
     let time = event.draft.time.rfc3339();
     let time = time.get(11..23).unwrap_or(&time);
     let serial = event.draft.unit.as_ref().map_or("", |u| u.serial.as_str());
@@ -122,7 +122,8 @@ fn step_text(serial: &str, step: &StepEnded) -> String {
     .to_owned()
 }
 
-fn measurement_text(m: &Measurement) -> String {
+/// `seat_force 92.1 N [70 .. 150] pass`.
+pub(crate) fn measurement_text(m: &Measurement) -> String {
     let value = m.value.map_or_else(|| "none".to_owned(), |v| v.to_string());
     let end = |limit: Option<f64>| limit.map_or_else(|| "…".to_owned(), |v| v.to_string());
     let verdict = match m.verdict {

@@ -1,46 +1,94 @@
 //! `cellwright run`: the cell in real time.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use cellwright_rt::platform::PlatformWarning;
-use cellwright_station::{Desk, End, Told};
+use cellwright_model::curve::Curve;
+use cellwright_model::event::{Event, EventData};
+use cellwright_station::{End, Told};
 use serde_json::json;
 
 use super::Failure;
 use super::args::RunArgs;
 use super::out::Lines;
 use super::progress::{self, Printer, Summary};
-use super::session::{self, Report, Watcher};
-use super::twin::Pulse;
+use super::session::{self, Report, Started, Watcher};
+use super::view::{self, News, Of, Press, View, thinned};
 
-/// What the run says, on both streams.
+/// What the run says: on both streams, or in the live view.
 struct Screen {
     printer: Printer,
     /// Alarms and questions: shown at once, so that they reach a person even when the store does not work.
     said: Lines,
     summary: Summary,
     twin: bool,
+    /// The person at the keys, if a view is wanted, and whether an automatic operator works besides.
+    keys: Option<(String, bool)>,
+    view: Option<View>,
+}
+
+impl Screen {
+    /// A line of what happens: printed, or into the view's log.
+    fn say(&mut self, line: &str) {
+        match &self.view {
+            Some(view) => view.tell(News::Line(line.to_owned())),
+            None => self.printer.say(line),
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.summary.count(event);
+        let Some(view) = &self.view else { return self.printer.event(event) };
+        if let Some(line) = progress::text(event) {
+            view.tell(News::Line(line));
+        }
+        if matches!(event.draft.data, EventData::UnitResult(_)) {
+            view.tell(News::UnitEnded(event.draft.time.monotonic_ns));
+        }
+    }
+
+    /// A force over a position is drawn: that of a press.
+    fn curves(&self, event: &Event, curves: &[Arc<Curve>]) {
+        let (Some(view), EventData::StepOutcome(step)) = (&self.view, &event.draft.data) else { return };
+        let Some(curve) = curves.first().filter(|_| step.curves.first().is_some_and(|c| c.name == "force"))
+        else {
+            return;
+        };
+        view.tell(News::Press(Press {
+            serial: event.draft.unit.as_ref().map_or_else(String::new, |u| u.serial.clone()),
+            step: step.step.clone(),
+            measured: step.measurements.iter().map(progress::measurement_text).collect(),
+            points: thinned(curve),
+        }));
+    }
 }
 
 impl Watcher for Screen {
-    fn started(&mut self, warnings: &[PlatformWarning], _: &Pulse, _: Desk) {
-        if self.twin {
-            self.printer
-                .say("twin: wire-level segment, plant and cobots in this process; no hardware moves.");
-            self.printer.say("Not a safety function, not a production record.");
+    fn attended(&self) -> bool {
+        self.view.is_some()
+    }
+
+    fn started(&mut self, started: Started<'_>) {
+        if let Some((who, automatic)) = self.keys.take() {
+            let (cell, desk, statistics) = (started.cell.clone(), started.desk, started.statistics);
+            match View::start(Of { cell, desk, statistics, who, automatic }) {
+                Ok(view) => self.view = Some(view),
+                Err(e) => self.said.line(format!("warning: no live view: {e}; plain lines instead")),
+            }
         }
-        for warning in warnings {
+        if self.twin {
+            self.say("twin: wire-level segment, plant and cobots in this process; no hardware moves.");
+            self.say("Not a safety function, not a production record.");
+        }
+        for warning in started.warnings {
             self.said.line(format!("warning: {warning}"));
         }
     }
 
     fn told(&mut self, told: &Told<'_>) {
         let line = match told {
-            Told::Event(event) => {
-                self.printer.event(event);
-                self.summary.count(event);
-                return;
-            }
+            Told::Event(event) => return self.event(event),
+            Told::Curves { event, curves } => return self.curves(event, curves),
             Told::Alarm(alarm) => progress::alarm(alarm),
             Told::Warning(text) => format!("warning: {text}"),
             Told::TrayAtEnd(_) => return,
@@ -59,9 +107,13 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         said: Lines::start(std::io::stderr())?,
         summary: Summary::default(),
         twin: args.bus == "twin",
+        keys: (!args.json && !args.plain && view::possible()).then(|| at_the_keys(&args)),
+        view: None,
     };
     let report = session::run(&args, &mut screen);
-    let Screen { mut printer, mut said, mut summary, .. } = screen;
+    let Screen { mut printer, mut said, mut summary, view, .. } = screen;
+    // The last alarms stay readable when the view is gone.
+    view.map(View::finish).into_iter().flatten().for_each(|line| said.line(line));
     let status = report.map(|report| {
         summary.cycles = report.cycle.cycles;
         summary.missed_cycles = report.cycle.missed_cycles;
@@ -80,6 +132,17 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     }
     said.finish();
     status
+}
+
+/// The person whose keys these are, and whether an automatic operator works besides.
+fn at_the_keys(args: &RunArgs) -> (String, bool) {
+    match args.operator.as_deref() {
+        Some(id) if !id.starts_with("auto:") => (id.to_owned(), false),
+        _ => (
+            std::env::var("USER").ok().filter(|u| !u.is_empty()).unwrap_or_else(|| "somebody".to_owned()),
+            true,
+        ),
+    }
 }
 
 fn print_summary(summary: &Summary, report: &Report, printer: &mut Printer) {

@@ -16,7 +16,7 @@ use cellwright_model::{CameraId, ScannerId, TimeNs};
 use cellwright_rt::bus::Bus;
 use cellwright_rt::clock::{Clock, MonotonicClock};
 use cellwright_rt::platform::{self, PlatformWarning, RealTime};
-use cellwright_rt::{Cycle, LoopReport, RtEnds, Runner, StopRequest};
+use cellwright_rt::{Cycle, LoopReport, RtEnds, Runner, Statistics, StopRequest};
 use cellwright_station::{Asked, Control, Desk, End, Publisher, Station, Told, interrupted, serve_twin};
 use cellwright_trace::delivery::Delivery;
 use cellwright_trace::live::LivePublisher;
@@ -57,9 +57,26 @@ pub(crate) struct Report {
 
 /// What happens during a run, for whoever shows or measures it.
 pub(crate) trait Watcher {
-    /// The real-time thread runs, with what the system refused it. `desk`: for whoever looks and commands.
-    fn started(&mut self, warnings: &[PlatformWarning], pulse: &Pulse, desk: Desk);
+    /// The real-time thread runs.
+    fn started(&mut self, started: Started<'_>);
     fn told(&mut self, told: &Told<'_>);
+    /// A person at the keys of this terminal commands the cell: lines of standard input are not read, and
+    /// where the automatic operator needs a person there is one.
+    fn attended(&self) -> bool {
+        false
+    }
+}
+
+/// What has started.
+pub(crate) struct Started<'a> {
+    /// What the system refused the real-time thread.
+    pub(crate) warnings: &'a [PlatformWarning],
+    pub(crate) pulse: &'a Pulse,
+    /// For whoever looks and commands.
+    pub(crate) desk: Desk,
+    /// What the cycle measures of itself; `None` if its thread has ended already.
+    pub(crate) statistics: Option<Arc<Statistics>>,
+    pub(crate) cell: &'a Arc<Cell>,
 }
 
 /// Who operates.
@@ -280,10 +297,18 @@ impl Session {
             .inspect_err(|why| watcher.told(&Told::Warning(&format!("nobody can command by `ctl`: {why}"))))
             .ok();
         let (publisher, snapshots) = Publisher::new();
-        watcher.started(&cycle.warnings, &self.pulse, Desk { snapshots, ask: ask.clone() });
+        watcher.started(Started {
+            warnings: &cycle.warnings,
+            pulse: &self.pulse,
+            desk: Desk { snapshots, ask: ask.clone() },
+            statistics: cycle.statistics.clone(),
+            cell: &self.cell,
+        });
+        let attended = watcher.attended();
         let parts = Pumped {
             controller: self.controller,
-            operator: self.operator,
+            operator: self.operator.map(|o| if attended { o.attended() } else { o }),
+            attended,
             person: self.person,
             devices: self.devices,
             writer,
@@ -345,6 +370,7 @@ fn tap(path: Option<&Path>, link: BoxLink, name: &str) -> Result<(BoxLink, Optio
 struct RunningCycle {
     thread: JoinHandle<(LoopReport, u64)>,
     warnings: Vec<PlatformWarning>,
+    statistics: Option<Arc<Statistics>>,
 }
 
 impl RunningCycle {
@@ -360,12 +386,14 @@ impl RunningCycle {
         let config = wiring::bus_config(cell, link_name);
         let wanted = RealTime { cpu: core.or_else(last_core), ..RealTime::default() };
         let (said, warnings) = std::sync::mpsc::sync_channel(1);
+        let (measures, statistics) = std::sync::mpsc::sync_channel(1);
         let stop = stop.clone();
         let thread = platform::spawn("cycle", wanted, move |refused| {
             // Nobody waits for it any more: then the program is ending already.
             let _ = said.send(refused);
             with_bus(link, MonotonicClock, config, |bus| {
                 let mut runner = Runner::new(cycle, bus, MonotonicClock);
+                let _ = measures.send(runner.statistics());
                 // A failure reaches the controller, which says it and tries again at Clear.
                 let _told = runner.bring_up();
                 let report = runner.run(&stop);
@@ -373,7 +401,7 @@ impl RunningCycle {
             })
         })?;
         let warnings = warnings.recv().unwrap_or_default();
-        Ok(RunningCycle { thread, warnings })
+        Ok(RunningCycle { thread, warnings, statistics: statistics.recv().ok() })
     }
 
     fn join(self) -> Result<(LoopReport, u64), Failure> {
@@ -395,6 +423,8 @@ fn last_core() -> Option<usize> {
 struct Pumped {
     controller: Controller,
     operator: Option<AutoOperator>,
+    /// Someone else reads the keys of this terminal.
+    attended: bool,
     person: Option<(String, Vec<Input>)>,
     devices: Option<TwinDevices>,
     writer: OutboxWriter,
@@ -418,7 +448,13 @@ impl Pumped {
         let alive = &cycle.thread;
         let outcome = runtime.block_on(async {
             if let Some((who, entered)) = self.person {
-                tokio::spawn(terminal::read_lines(who, entered, cell.clone(), self.ask.clone()));
+                let (ask, cell, attended) = (self.ask.clone(), cell.clone(), self.attended);
+                tokio::spawn(async move {
+                    terminal::enter(entered, &ask).await;
+                    if !attended {
+                        terminal::read_lines(who, cell, ask).await;
+                    }
+                });
             }
             // Gone with its tasks and its name when the station has ended, before the state directory is
             // given up.

@@ -50,14 +50,17 @@ pub(crate) fn parse(line: &str) -> Result<Ask, String> {
     }
 }
 
-/// Hands over what is entered at the start, then reads lines until standard input ends. `who` is recorded with
-/// each of them.
-pub(crate) async fn read_lines(who: String, entered: Vec<Input>, cell: Arc<Cell>, to: Sender<Asked>) {
+/// Hands over what is entered at the start.
+pub(crate) async fn enter(entered: Vec<Input>, to: &Sender<Asked>) {
     for input in entered {
         if to.send(Asked::Input(input)).await.is_err() {
             return;
         }
     }
+}
+
+/// Reads lines until standard input ends. `who` is recorded with each of them.
+pub(crate) async fn read_lines(who: String, cell: Arc<Cell>, to: Sender<Asked>) {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Ok(Some(line)) = lines.next_line().await {
         match parse(&line) {

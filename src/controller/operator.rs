@@ -1,6 +1,6 @@
 //! The automatic operator of the twin: brings the cell from Aborted into Execute once, loads material, confirms
 //! what the recipe asks, and rejects the part where the machine could not. A cell that falls out of Execute is
-//! left to a person. Never used for production.
+//! left to a person: the one at the keys, if it is attended. Never used for production.
 
 use cellwright_engine::api::{Input, Order, Question, QuestionKind, Source};
 use cellwright_model::TrayId;
@@ -25,6 +25,7 @@ pub struct AutoOperator {
     /// not started again by a program.
     given: Vec<CellCommand>,
     was_executing: bool,
+    attended: bool,
 }
 
 /// How the run stands, as the automatic operator sees it.
@@ -48,7 +49,13 @@ impl AutoOperator {
             loaded: false,
             given: Vec::new(),
             was_executing: false,
+            attended: false,
         }
+    }
+
+    /// With a person at the keys: what needs one waits for them.
+    pub fn attended(self) -> AutoOperator {
+        AutoOperator { attended: true, ..self }
     }
 
     /// What it does in this state of the cell, appended to `inputs`.
@@ -65,7 +72,7 @@ impl AutoOperator {
             CellState::Held | CellState::Stopped | CellState::Aborted | CellState::Idle
                 if self.was_executing =>
             {
-                Progress::NeedsPerson(state)
+                self.needs_person(state)
             }
             CellState::Aborted => self.give(CellCommand::Clear, state, inputs),
             CellState::Stopped => self.give(CellCommand::Reset, state, inputs),
@@ -84,11 +91,15 @@ impl AutoOperator {
             return Progress::Running;
         }
         if self.given.contains(&command) {
-            return Progress::NeedsPerson(state);
+            return self.needs_person(state);
         }
         self.given.push(command);
         inputs.push(Input::Command { command, by: self.source() });
         Progress::Running
+    }
+
+    fn needs_person(&self, state: CellState) -> Progress {
+        if self.attended { Progress::Running } else { Progress::NeedsPerson(state) }
     }
 
     /// Its answer to a question: the first one that the recipe offers (`ok`), rejection of the part where

@@ -22,7 +22,8 @@ pub use snapshot::{
     Snapshots, TraySeen, UnitSeen,
 };
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -30,7 +31,8 @@ use cellwright_controller::{
     Alarm, AlarmCode, AutoOperator, Controller, DeviceId, Input, Inputs, Notice, Outputs, Progress, Question,
     Source, Ticket,
 };
-use cellwright_model::event::{Event, Stamp, Transaction};
+use cellwright_model::curve::Curve;
+use cellwright_model::event::{Event, EventData, Stamp, Transaction};
 use cellwright_model::limits::OUTBOX_BACKLOG_MAX;
 use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::{DurationNs, TimeNs, TrayId};
@@ -99,6 +101,11 @@ pub struct Desk {
 pub enum Told<'a> {
     /// Durable.
     Event(&'a Event),
+    /// The curves of an attempt, told after its event, in the order in which that names them.
+    Curves {
+        event: &'a Event,
+        curves: &'a [Arc<Curve>],
+    },
     /// Shown at once, so that it reaches a person even when the store does not work.
     Alarm(&'a Alarm),
     /// Something that a person should know and that is no alarm of the cell.
@@ -146,6 +153,7 @@ impl Station<'_> {
         let streams = streams::Streams::connect(&self.addresses);
         let mut pump = Pump {
             pending: VecDeque::new(),
+            curves: BTreeMap::new(),
             overdue: false,
             open_tickets: 0,
             inputs: Inputs::default(),
@@ -190,6 +198,8 @@ struct Pump<'a> {
     outputs: Outputs,
     /// Not yet taken by the writer, in order.
     pending: VecDeque<Transaction>,
+    /// Curves of the transactions that are not acknowledged; those hold them as well.
+    curves: BTreeMap<u64, Vec<Arc<Curve>>>,
     /// More than [`OUTBOX_BACKLOG_MAX`] were pending, and not all have been taken since.
     overdue: bool,
     /// Submitted or pending, not yet acknowledged.
@@ -308,6 +318,8 @@ impl Pump<'_> {
             self.streams.send(device, bytes);
         }
         self.open_tickets += self.outputs.transactions.len();
+        let with_curves = self.outputs.transactions.iter().filter(|t| !t.curves.is_empty());
+        self.curves.extend(with_curves.map(|t| (t.ticket, t.curves.clone())));
         self.pending.extend(self.outputs.transactions.drain(..));
         self.submit();
         let notices = core::mem::take(&mut self.outputs.notices);
@@ -325,15 +337,23 @@ impl Pump<'_> {
         match ack {
             Ack::Durable { ticket, events } => {
                 self.open_tickets = self.open_tickets.saturating_sub(1);
+                let curves = self.curves.remove(&ticket).unwrap_or_default();
+                let mut curves = curves.as_slice();
                 for event in &events {
                     self.tally.count(event);
                     told(Told::Event(event));
+                    if let EventData::StepOutcome(step) = &event.draft.data {
+                        let (own, rest) = curves.split_at(step.curves.len().min(curves.len()));
+                        curves = rest;
+                        told(Told::Curves { event, curves: own });
+                    }
                 }
                 self.requests.durable(ticket);
                 self.inputs.persisted.push(Ticket(ticket));
             }
             Ack::Refused { ticket, error } => {
                 self.requests.lost(ticket, &error.to_string());
+                self.curves.remove(&ticket);
                 self.open_tickets = self.open_tickets.saturating_sub(1);
                 let fault = AlarmCode::RecordRefused.fault("outbox", &[("error", &error.to_string())]);
                 self.inputs.operator.push(Input::MachineFault(fault));
