@@ -95,7 +95,7 @@ mod tests {
         let value = json!({
             "cell": "cannula-cell", "time": "2000-01-01T00:00:00.000000000Z", "monotonic_ns": 0,
             "state": "Held", "mode": "Production", "takes": ["Stop", "Unhold"],
-            "order": { "id": "A-1", "units": 3, "opened": 1, "closed": 0 },
+            "order": { "id": "A-1", "lot": null, "quantity": 3, "started": 1, "good": 0, "ng": 1, "interrupted": 0 },
             "counts": { "good": 0, "ng": 1, "interrupted": 0 },
             "units": [{ "serial": "CW-1", "station": "press", "step": "press-cannula", "waits_for": "Unhold",
                         "rejecting": false, "branches": [] }],
@@ -124,7 +124,7 @@ mod tests {
             "takes      stop, unhold",
             "a safety input is off",
             "cannot be written: disk full",
-            "A-1: 1 of 3 units begun, 0 ended",
+            "A-1: 0 good of 3; 1 started, 1 ng, 0 interrupted",
             "0 good, 1 ng, 0 interrupted",
             "press-cannula, waits for Unhold",
             "7: What now? (load hub_tray first) (retry | reject)",

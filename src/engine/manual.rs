@@ -4,7 +4,9 @@
 //! ([`ManualRequest::Renew`]); once that stays out for [`JOG_WINDOW`], the axis comes to rest. *Way*: how far
 //! a jog may go; it is looked at again with every input. Cobots are moved by their own pendants, not here.
 
-use cellwright_model::cell::{Axis, AxisClear, Cell};
+mod way;
+
+use cellwright_model::cell::Cell;
 use cellwright_model::event::AlarmClass;
 use cellwright_model::job::{Refusal, RtOp};
 use cellwright_model::packml::{CellMode, CellState};
@@ -18,7 +20,7 @@ use crate::core::Core;
 use crate::ledger::{Cx, JobEnded, Reply};
 use crate::messages::{refusal_word, robot_word};
 use crate::record::Record;
-use crate::table::AT_STATION_AU;
+use way::{actual, left_alone, place, table_blocked, way};
 
 /// A jog that nobody renews for so long comes to rest: a terminal repeats a held key about 30 times a
 /// second, and begins to after a quarter of a second at the latest.
@@ -31,10 +33,6 @@ const REST_WITHIN: DurationNs = DurationNs::from_millis(5_000);
 const OUTPUT_WITHIN: DurationNs = DurationNs::from_millis(500);
 /// Outputs and grippers under way at once: the hands of a few people; full: refused.
 const ACTS_MAX: usize = 8;
-/// A cobot is at home within this of each joint's value (degrees).
-const AT_HOME_DEG: f64 = 2.0;
-/// Nearer to the end of its way than this many encoder counts an axis is there.
-const AT_END_COUNTS: f64 = 2.0;
 
 /// What is under way by hand, and what of it has to be taken back.
 #[derive(Debug, Default)]
@@ -508,92 +506,6 @@ fn set(output: OutputId, on: bool) -> RtOp {
 fn off_states(cell: &Cell) -> u64 {
     let on = cell.digital_outputs.iter().enumerate().filter(|(_, o)| o.off_state);
     on.fold(0, |m, (i, _)| m | 1u64.checked_shl(i as u32).unwrap_or(0))
-}
-
-fn actual(cx: &Cx<'_>, axis: AxisId) -> f64 {
-    cx.machine.rt.axes.get(axis.index()).map_or(f64::NAN, |a| a.actual_au)
-}
-
-/// How far an axis may go by hand in this direction: to the end of its travel, or of the range in which it
-/// is out of the table's way. Errors: why it may not go at all.
-fn way(cx: &Cx<'_>, axis: AxisId, positive: bool) -> Result<f64, String> {
-    let described = cx.cell.axes.get(axis.index()).ok_or("there is no such axis")?;
-    if let Some(why) = table_blocked(cx, axis) {
-        return Err(why);
-    }
-    let at = actual(cx, axis);
-    let (mut lo, mut hi) = (described.travel_lo_au, described.travel_hi_au);
-    let mut narrowed = None;
-    if let (Some(range), Err(why)) = (clear_range(cx.cell, axis), stations_free(cx)) {
-        (lo, hi) = (lo.max(range.lo_au), hi.min(range.hi_au));
-        narrowed = Some(why);
-    }
-    let (end, left) = if positive { (hi, hi - at) } else { (lo, at - lo) };
-    if left > AT_END_COUNTS / described.counts_per_au {
-        return Ok(end);
-    }
-    Err(match narrowed {
-        Some(why) => {
-            let (name, at) = (&described.name, place(described, at));
-            format!("{name} at {at} may move only into {} while {why}", span(described, lo, hi))
-        }
-        None => format!("{} is at the end of its travel ({})", described.name, place(described, end)),
-    })
-}
-
-/// Why the table may not turn now; `None` for every other axis.
-fn table_blocked(cx: &Cx<'_>, axis: AxisId) -> Option<String> {
-    let table = cx.cell.table.as_ref().filter(|t| t.axis == axis)?;
-    let clear = |c: &&AxisClear| (c.lo_au..=c.hi_au).contains(&actual(cx, c.axis));
-    let Some(c) = table.clear_when.iter().find(|c| !clear(c)) else { return robots_home(cx).err() };
-    let other = cx.cell.axes.get(c.axis.index())?;
-    let (name, range) = (&other.name, span(other, c.lo_au, c.hi_au));
-    let at = place(other, actual(cx, c.axis));
-    Some(format!("{name} at {at} is in the table's way: bring it within {range} first"))
-}
-
-/// A move that leaves the range in which its axis is out of the table's way, once that is no longer permitted.
-fn left_alone(cx: &Cx<'_>, jog: &Jog) -> Option<String> {
-    let range = clear_range(cx.cell, jog.axis)?;
-    let leaves = if jog.positive { jog.target_au > range.hi_au } else { jog.target_au < range.lo_au };
-    if leaves { stations_free(cx).err() } else { None }
-}
-
-fn clear_range(cell: &Cell, axis: AxisId) -> Option<&AxisClear> {
-    cell.table.as_ref()?.clear_when.iter().find(|c| c.axis == axis)
-}
-
-/// An axis may reach into the stations now. Errors: why not.
-fn stations_free(cx: &Cx<'_>) -> Result<(), String> {
-    let Some(table) = &cx.cell.table else { return robots_home(cx) };
-    let pitch = 360.0 / f64::from(table.nests.max(1));
-    let turns = actual(cx, table.axis) / pitch;
-    let moving = cx.machine.rt.axes.get(table.axis.index()).is_none_or(|a| a.moving);
-    // Stations lie at multiples of the pitch (the cell file is checked for it).
-    if moving || (turns - turns.round()).abs() * pitch > AT_STATION_AU || turns.is_nan() {
-        return Err("the table stands between two stations".into());
-    }
-    robots_home(cx)
-}
-
-/// No cobot is where an axis or the table would meet it.
-fn robots_home(cx: &Cx<'_>) -> Result<(), String> {
-    for (robot, state) in cx.cell.robots.iter().zip(cx.machine.robots) {
-        let Some(home) = robot.pose("home") else { continue };
-        let there = home.iter().zip(&state.joints).all(|(a, b)| (a - b).abs() <= AT_HOME_DEG);
-        if state.moving || !there {
-            return Err(format!("{} is not at home: bring it there by its pendant", robot.name));
-        }
-    }
-    Ok(())
-}
-
-fn place(axis: &Axis, at: f64) -> String {
-    format!("{at:.3} {}", axis.unit())
-}
-
-fn span(axis: &Axis, lo: f64, hi: f64) -> String {
-    format!("{lo} .. {hi} {}", axis.unit())
 }
 
 /// How an output or a gripper came out, for the record and in words.

@@ -76,7 +76,7 @@ fn header(frame: &mut Frame<'_>, area: Rect, scene: &Scene, snapshot: &Snapshot)
     frame.render_widget(Paragraph::new(vec![line(big.trim_end()), line(&mode), line(&snapshot.cell)]), state);
     let order = snapshot.order.as_ref().map_or_else(
         || "no order".to_owned(),
-        |o| format!("order {}: {} of {} begun, {} ended", o.id, o.opened, o.units, o.closed),
+        |o| format!("order {}: {} of {} good, {} started", o.id, o.made.good, o.quantity, o.made.started),
     );
     let counts = &snapshot.counts;
     let seconds = |s: Option<f64>| s.map_or_else(|| "-".to_owned(), |s| format!("{s:.1} s"));

@@ -25,7 +25,7 @@ fn snapshot(change: impl FnOnce(&mut Value)) -> Arc<Snapshot> {
     let mut value = json!({
         "cell": "cannula-cell", "time": "2026-03-01T08:15:30.000000000Z", "monotonic_ns": 1, "state": "Execute",
         "mode": "Production", "takes": ["Stop", "Hold", "Suspend", "Abort", "Complete"],
-        "order": {"id": "TRIAL", "units": 3, "opened": 2, "closed": 1},
+        "order": {"id": "TRIAL", "lot": null, "quantity": 3, "started": 2, "good": 1, "ng": 0, "interrupted": 0},
         "counts": {"good": 1, "ng": 0, "interrupted": 0},
         "units": [{"serial": "CW-000002", "station": "press", "step": "press-cannula", "waits_for": "press_z",
                    "rejecting": false, "branches": []}],
@@ -85,7 +85,7 @@ fn a_working_cell_at_both_sizes() {
         let words = [
             "E X E C U T E",
             "mode Production",
-            "order TRIAL: 2 of 3 begun, 1 ended",
+            "order TRIAL: 1 of 3 good, 2 started",
             "maria",
             "good 1  ng 0",
             "wake p50 3 p99 12 max 80 us",

@@ -297,7 +297,7 @@ impl Records for SqliteReader {
     fn lots(&self, max: usize) -> Result<Vec<String>, TraceError> {
         let read = || -> rusqlite::Result<Vec<String>> {
             let sql = format!(
-                "SELECT DISTINCT {LOT} FROM events WHERE {OPENED} AND {LOT} IS NOT NULL ORDER BY 1 LIMIT ?1"
+                "SELECT DISTINCT {LOT} FROM events INDEXED BY units_by_lot WHERE {OPENED} AND {LOT} IS NOT NULL ORDER BY 1 LIMIT ?1"
             );
             let mut query = self.conn.prepare(&sql)?;
             let rows = query.query_map([max as i64], |row| lossy(row, 0).map(Option::unwrap_or_default))?;

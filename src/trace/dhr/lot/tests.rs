@@ -145,7 +145,7 @@ fn a_lot_in_a_large_store_is_found_by_its_index() {
             "units_by_lot",
         ),
         (
-            "SELECT DISTINCT LOT FROM events WHERE type = 'cellwright.unit.opened' AND LOT IS NOT NULL ORDER BY 1",
+            "SELECT DISTINCT LOT FROM events INDEXED BY units_by_lot WHERE type = 'cellwright.unit.opened' AND LOT IS NOT NULL ORDER BY 1",
             "units_by_lot",
         ),
     ] {

@@ -1,0 +1,99 @@
+//! How far a hand may move an axis: within its travel, and out of the table's, the stations' and the cobots' way.
+
+use cellwright_model::AxisId;
+use cellwright_model::cell::{Axis, AxisClear, Cell};
+
+use super::Jog;
+use crate::ledger::Cx;
+use crate::table::AT_STATION_AU;
+
+/// A cobot is at home within this of each joint's value (degrees).
+const AT_HOME_DEG: f64 = 2.0;
+/// Nearer to the end of its way than this many encoder counts an axis is there.
+const AT_END_COUNTS: f64 = 2.0;
+
+pub(super) fn actual(cx: &Cx<'_>, axis: AxisId) -> f64 {
+    cx.machine.rt.axes.get(axis.index()).map_or(f64::NAN, |a| a.actual_au)
+}
+
+/// How far an axis may go by hand in this direction: to the end of its travel, or of the range in which it
+/// is out of the table's way. Errors: why it may not go at all.
+pub(super) fn way(cx: &Cx<'_>, axis: AxisId, positive: bool) -> Result<f64, String> {
+    let described = cx.cell.axes.get(axis.index()).ok_or("there is no such axis")?;
+    if let Some(why) = table_blocked(cx, axis) {
+        return Err(why);
+    }
+    let at = actual(cx, axis);
+    let (mut lo, mut hi) = (described.travel_lo_au, described.travel_hi_au);
+    let mut narrowed = None;
+    if let (Some(range), Err(why)) = (clear_range(cx.cell, axis), stations_free(cx)) {
+        (lo, hi) = (lo.max(range.lo_au), hi.min(range.hi_au));
+        narrowed = Some(why);
+    }
+    let (end, left) = if positive { (hi, hi - at) } else { (lo, at - lo) };
+    if left > AT_END_COUNTS / described.counts_per_au {
+        return Ok(end);
+    }
+    Err(match narrowed {
+        Some(why) => {
+            let (name, at) = (&described.name, place(described, at));
+            format!("{name} at {at} may move only into {} while {why}", span(described, lo, hi))
+        }
+        None => format!("{} is at the end of its travel ({})", described.name, place(described, end)),
+    })
+}
+
+/// Why the table may not turn now; `None` for every other axis.
+pub(super) fn table_blocked(cx: &Cx<'_>, axis: AxisId) -> Option<String> {
+    let table = cx.cell.table.as_ref().filter(|t| t.axis == axis)?;
+    let clear = |c: &&AxisClear| (c.lo_au..=c.hi_au).contains(&actual(cx, c.axis));
+    let Some(c) = table.clear_when.iter().find(|c| !clear(c)) else { return robots_home(cx).err() };
+    let other = cx.cell.axes.get(c.axis.index())?;
+    let (name, range) = (&other.name, span(other, c.lo_au, c.hi_au));
+    let at = place(other, actual(cx, c.axis));
+    Some(format!("{name} at {at} is in the table's way: bring it within {range} first"))
+}
+
+/// A move that leaves the range in which its axis is out of the table's way, once that is no longer permitted.
+pub(super) fn left_alone(cx: &Cx<'_>, jog: &Jog) -> Option<String> {
+    let range = clear_range(cx.cell, jog.axis)?;
+    let leaves = if jog.positive { jog.target_au > range.hi_au } else { jog.target_au < range.lo_au };
+    if leaves { stations_free(cx).err() } else { None }
+}
+
+pub(super) fn clear_range(cell: &Cell, axis: AxisId) -> Option<&AxisClear> {
+    cell.table.as_ref()?.clear_when.iter().find(|c| c.axis == axis)
+}
+
+/// An axis may reach into the stations now. Errors: why not.
+pub(super) fn stations_free(cx: &Cx<'_>) -> Result<(), String> {
+    let Some(table) = &cx.cell.table else { return robots_home(cx) };
+    let pitch = 360.0 / f64::from(table.nests.max(1));
+    let turns = actual(cx, table.axis) / pitch;
+    let moving = cx.machine.rt.axes.get(table.axis.index()).is_none_or(|a| a.moving);
+    // Stations lie at multiples of the pitch (the cell file is checked for it).
+    if moving || (turns - turns.round()).abs() * pitch > AT_STATION_AU || turns.is_nan() {
+        return Err("the table stands between two stations".into());
+    }
+    robots_home(cx)
+}
+
+/// No cobot is where an axis or the table would meet it.
+pub(super) fn robots_home(cx: &Cx<'_>) -> Result<(), String> {
+    for (robot, state) in cx.cell.robots.iter().zip(cx.machine.robots) {
+        let Some(home) = robot.pose("home") else { continue };
+        let there = home.iter().zip(&state.joints).all(|(a, b)| (a - b).abs() <= AT_HOME_DEG);
+        if state.moving || !there {
+            return Err(format!("{} is not at home: bring it there by its pendant", robot.name));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn place(axis: &Axis, at: f64) -> String {
+    format!("{at:.3} {}", axis.unit())
+}
+
+pub(super) fn span(axis: &Axis, lo: f64, hi: f64) -> String {
+    format!("{lo} .. {hi} {}", axis.unit())
+}
