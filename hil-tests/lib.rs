@@ -1,6 +1,10 @@
-//! What the tests over the project itself share: where its root is, what cargo says of it, its files.
+//! What the tests over the project itself share: where its root is, what cargo says of it, its files; and
+//! storms over a cell in virtual time.
 //!
 //! The suites that drive the built program are scripts beside this file; `run` names them all.
+
+pub mod scenario;
+pub mod storm;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -20,6 +20,8 @@ const STATE_PERIOD_MOVING: DurationNs = DurationNs::from_millis(20);
 const STATE_PERIOD_AT_REST: DurationNs = DurationNs::from_millis(1000);
 /// `Stop` requests that are answered by one stop; a further one is refused as busy.
 const STOPS_MAX: usize = 4;
+/// Stands for a request of a client that is gone; requests count from 1.
+const NOBODY: RequestId = RequestId(0);
 /// Room in the ring of reports below which nothing is taken on: every request under way can still be
 /// answered (one motion, its stops, one gripper).
 const REPORTS_RESERVED: usize = STOPS_MAX + 4;
@@ -141,6 +143,24 @@ impl TwinCobot {
             last_state: None,
             states_dropped: 0,
         })
+    }
+
+    /// Another client takes the place of the last one, which is gone: what it asked for is stopped, and
+    /// answered to nobody.
+    pub fn reconnect(&mut self, ends: CobotEnds) {
+        self.ends = ends;
+        self.stops = [None; STOPS_MAX];
+        self.last_state = None;
+        match self.activity {
+            Activity::AtRest => {}
+            Activity::Moving { .. } => self.begin_stop(self.clock, NOBODY, RobotReply::Stopped),
+            Activity::Stopping { reply, since, .. } => {
+                self.activity = Activity::Stopping { moving: NOBODY, reply, since };
+            }
+        }
+        if let Some(gripping) = &mut self.gripping {
+            gripping.id = NOBODY;
+        }
     }
 
     /// The emergency stop circuit: while it is active, a move ends in a fault and nothing is begun.

@@ -10,9 +10,20 @@ use cellwright_hil_tests::{metadata, root};
 /// is the composition root. Exact both ways: an arrow that is not here is not allowed, one that
 /// nobody uses any more is taken out.
 const ARROWS: &[(&str, &[&str])] = &[
-    // The composition root: it alone sees both sides of the wire and joins them.
+    // The composition root: with `sim`, it alone sees both sides of the wire and joins them.
+    ("cellwright", &["bus", "controller", "model", "recipe", "rt", "sim", "station", "trace", "twin"]),
+    ("model", &[]),
+    ("recipe", &["model"]),
+    ("steps", &["model", "recipe"]),
+    ("engine", &["model"]),
+    ("rt", &["driver-api", "model"]),
+    ("bus", &["model", "rt"]),
+    ("controller", &["driver-api", "engine", "model", "rt"]),
+    ("station", &["camera", "cobot-ros2", "controller", "driver-api", "model", "scanner", "trace"]),
+    ("trace", &["model"]),
+    // A cell in virtual time, and the wiring that it shares with the composition root.
     (
-        "cellwright",
+        "sim",
         &[
             "analog-in",
             "bus",
@@ -20,6 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "controller",
             "digital-io",
             "driver-api",
+            "engine",
             "model",
             "recipe",
             "rt",
@@ -31,15 +43,6 @@ const ARROWS: &[(&str, &[&str])] = &[
             "twin",
         ],
     ),
-    ("model", &[]),
-    ("recipe", &["model"]),
-    ("steps", &["model", "recipe"]),
-    ("engine", &["model"]),
-    ("rt", &["driver-api", "model"]),
-    ("bus", &["model", "rt"]),
-    ("controller", &["driver-api", "engine", "model", "rt"]),
-    ("station", &["camera", "cobot-ros2", "controller", "driver-api", "model", "scanner", "trace"]),
-    ("trace", &["model"]),
     (
         "twin",
         &[
@@ -60,7 +63,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cobot-ros2", &["driver-api", "model"]),
     ("camera", &["driver-api", "model"]),
     ("scanner", &["driver-api", "model"]),
-    ("hil-tests", &[]),
+    ("hil-tests", &["controller", "model", "recipe", "sim", "twin"]),
 ];
 
 /// Arrows of tests only (dev-dependencies): a test may look at what stands on the other side of the

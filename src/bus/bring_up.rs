@@ -1,5 +1,7 @@
 //! From power-on to OP: scan, compare with the cell description, start-up SDOs, SAFE-OP, OP.
 
+use std::rc::Rc;
+
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_rt::bus::{
     AlState, BusFault, ExchangeStatus, IMAGE_BYTES_MAX, Identity, Layout, ProcessImage, SUBDEVICES_MAX,
@@ -44,7 +46,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         let group = self.scan()?;
         let has_coe = self.find_mailboxes(&group)?;
         self.write_start_up_sdos()?;
-        let main = self.main;
+        let main = &*Rc::clone(&self.main);
         for position in 0..self.config.subdevices.len() {
             self.coe.fetch_unasked(position, &mut self.pump, main, ACCESS_WAIT);
         }
@@ -58,7 +60,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
     /// Resets the segment, reads every SII, compares, goes to PRE-OP.
     fn scan(&mut self) -> Result<Group<PreOp>, BusFault> {
         let deadline = self.pump.clock.now() + STAGE_WAIT;
-        let (main, replies_before) = (self.main, self.pump.replies);
+        let (main, replies_before) = (&*self.main, self.pump.replies);
         let expected = &self.config.subdevices;
         let mut stations = Vec::new();
         let mut wrong = None;
@@ -96,7 +98,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
 
     /// Finds the mailboxes that ethercrab has set, by the SyncManagers; says which SubDevices speak CoE.
     fn find_mailboxes(&mut self, group: &Group<PreOp>) -> Result<Vec<bool>, BusFault> {
-        let main = self.main;
+        let main = &*Rc::clone(&self.main);
         let mut boxes = Vec::with_capacity(group.len());
         for subdevice in group.iter(main) {
             let station = subdevice.configured_address();
@@ -156,7 +158,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
                 return reply.result.map(|_| ());
             }
             let now = self.pump.clock.now();
-            self.coe.step(&mut self.pump, self.main, now + ACCESS_WAIT);
+            self.coe.step(&mut self.pump, &self.main, now + ACCESS_WAIT);
             self.pump.clock.sleep_until(now + MAILBOX_PAUSE);
         }
     }
@@ -169,7 +171,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
     fn layout(&mut self, group: &Group<SafeOp>, has_coe: &[bool]) -> Layout {
         let mut lengths = Vec::with_capacity(group.len());
         let mut subdevices = Vec::with_capacity(group.len());
-        for (position, subdevice) in group.iter(self.main).enumerate() {
+        for (position, subdevice) in group.iter(&self.main).enumerate() {
             let (inputs_len, outputs_len) = (subdevice.inputs_raw().len(), subdevice.outputs_raw().len());
             lengths.push((inputs_len, outputs_len));
             subdevices.push(SubDeviceLayout {
@@ -196,7 +198,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         let Stage::SafeOp(group) = core::mem::replace(&mut self.stage, Stage::Down) else {
             return Err(BusFault::NotUp);
         };
-        let main = self.main;
+        let main = &*Rc::clone(&self.main);
         let group = self.within(OP_WAIT, "asking for OP", AlState::Op, group.request_into_op(main))?;
         self.stage = Stage::Op(Box::new(group));
         self.wait_for_op(image)
@@ -266,7 +268,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
     fn find_refusal(&mut self, wanted: AlState) -> Option<BusFault> {
         for (position, station) in self.stations.clone().into_iter().enumerate() {
             let deadline = self.pump.clock.now() + ACCESS_WAIT;
-            let status = read_al_status(self.main, station);
+            let status = read_al_status(&self.main, station);
             if let Some(Ok(status)) = self.pump.run(status, deadline)
                 && status[0] & 0x10 != 0
             {

@@ -1,6 +1,7 @@
 //! The bus: ethercrab's storage, MainDevice and group, and the cyclic exchange over them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_rt::bus::{
@@ -90,7 +91,7 @@ pub(crate) enum Stage {
 /// EtherCAT behind one link. Made by [`with_bus`].
 pub struct EthercrabBus<'sto, L: Link, C: Clock> {
     pub(crate) config: BusConfig,
-    pub(crate) main: &'sto MainDevice<'sto>,
+    pub(crate) main: Rc<MainDevice<'sto>>,
     pub(crate) pump: Pump<'sto, L, C>,
     pub(crate) stage: Stage,
     pub(crate) coe: CoeClient,
@@ -98,6 +99,9 @@ pub struct EthercrabBus<'sto, L: Link, C: Clock> {
     /// Station addresses by position.
     pub(crate) stations: Vec<u16>,
 }
+
+/// ethercrab's frames; a bus borrows them.
+pub(crate) type Frames = PduStorage<FRAMES, FRAME_BYTES_MAX>;
 
 /// Makes a bus over `link` and lends it to `body`. Everything it needs lives and ends within the call.
 ///
@@ -108,23 +112,8 @@ pub fn with_bus<L: Link, C: Clock, R>(
     config: BusConfig,
     body: impl FnOnce(&mut EthercrabBus<'_, L, C>) -> R,
 ) -> R {
-    let storage = Box::new(PduStorage::<FRAMES, FRAME_BYTES_MAX>::new());
-    let Ok((tx, rx, pdu_loop)) = storage.try_split() else {
-        unreachable!("storage that was just made is split for the first time")
-    };
-    let retry_behaviour = RetryBehaviour::Count(RETRIES);
-    let main_config = MainDeviceConfig { dc_static_sync_iterations: DC_STATIC_SYNC_FRAMES, retry_behaviour };
-    let main = MainDevice::new(pdu_loop, TIMEOUTS, main_config);
-    let mut bus = EthercrabBus {
-        config,
-        main: &main,
-        pump: Pump::new(tx, rx, link, clock),
-        stage: Stage::Down,
-        coe: CoeClient::new(),
-        wkc: ExpectedWkc::default(),
-        stations: Vec::new(),
-    };
-    body(&mut bus)
+    let frames = Box::new(Frames::new());
+    body(&mut EthercrabBus::new(&frames, link, clock, config))
 }
 
 /// Working counters of a complete exchange, summed over its LRW datagrams.
@@ -168,6 +157,30 @@ struct Wanted {
 }
 
 impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
+    /// A bus over `frames` that no other one has used.
+    pub(crate) fn new(frames: &'sto Frames, link: L, clock: C, config: BusConfig) -> Self {
+        let Ok((tx, rx, pdu_loop)) = frames.try_split() else {
+            unreachable!("storage that was just made is split for the first time")
+        };
+        let retry_behaviour = RetryBehaviour::Count(RETRIES);
+        let main_config =
+            MainDeviceConfig { dc_static_sync_iterations: DC_STATIC_SYNC_FRAMES, retry_behaviour };
+        EthercrabBus {
+            config,
+            main: Rc::new(MainDevice::new(pdu_loop, TIMEOUTS, main_config)),
+            pump: Pump::new(tx, rx, link, clock),
+            stage: Stage::Down,
+            coe: CoeClient::new(),
+            wkc: ExpectedWkc::default(),
+            stations: Vec::new(),
+        }
+    }
+
+    /// Nothing is sent any more, not even at the end.
+    pub(crate) fn forget(&mut self) {
+        self.stage = Stage::Down;
+    }
+
     /// The link, for a test bench to reach the segment behind it.
     pub fn link_mut(&mut self) -> &mut L {
         &mut self.pump.link
@@ -176,6 +189,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
     /// Sends the image once and evaluates what comes back; no counters, no mailbox.
     fn exchange_image(&mut self, image: &mut ProcessImage, deadline: TimeNs) -> ExchangeStatus {
         let EthercrabBus { stage, pump, main, wkc, stations, .. } = self;
+        let main = &**main;
         let status = match stage {
             Stage::Down => ExchangeStatus::Lost,
             Stage::SafeOp(group) => {
@@ -215,7 +229,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         let deadline = self.pump.clock.now() + GIVE_UP_WAIT;
         let to_init = Command::bwr(RegisterAddress::AlControl.into()).ignore_wkc();
         // Nothing more can be done if it does not get through: the SyncManager watchdogs are left.
-        let _ = self.pump.run(to_init.send(self.main, REQUEST_INIT), deadline);
+        let _ = self.pump.run(to_init.send(&self.main, REQUEST_INIT), deadline);
     }
 
     /// One cycle of the image within a deadline, as during `enter_op`.
@@ -299,7 +313,7 @@ impl<L: Link, C: Clock> Bus for EthercrabBus<'_, L, C> {
         image.mark(status == ExchangeStatus::Ok);
         self.count(status);
         if status != ExchangeStatus::Lost {
-            self.coe.step(&mut self.pump, self.main, deadline);
+            self.coe.step(&mut self.pump, &self.main, deadline);
         }
         Exchange { sent, round_trip, status }
     }
@@ -309,7 +323,7 @@ impl<L: Link, C: Clock> Bus for EthercrabBus<'_, L, C> {
             return Ok(());
         }
         self.coe.reset(Vec::new());
-        let (main, deadline) = (self.main, self.pump.clock.now() + SHUTDOWN_WAIT);
+        let (main, deadline) = (&*self.main, self.pump.clock.now() + SHUTDOWN_WAIT);
         let to_init = async {
             Command::bwr(RegisterAddress::AlControl.into()).ignore_wkc().send(main, REQUEST_INIT).await?;
             main.wait_for_state(ethercrab::SubDeviceState::Init).await

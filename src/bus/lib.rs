@@ -19,6 +19,7 @@
 //! | `pump` | frames in flight, their admission, deadlines |
 //! | `time` | the time below ethercrab |
 //! | `bring_up`, `group` | from power-on to OP; the cyclic exchange |
+//! | `owned` | a bus that owns its storage |
 //! | `coe`, `mailbox` | SDOs and emergencies while armed |
 
 mod bring_up;
@@ -28,6 +29,7 @@ mod frame;
 mod group;
 pub mod link;
 mod mailbox;
+mod owned;
 mod pcapng;
 mod pump;
 pub mod raw_socket;
@@ -35,4 +37,5 @@ mod time;
 
 pub use group::{BusConfig, EthercrabBus, ExpectedSubDevice, StartUpSdo, with_bus};
 pub use link::{InProcessLink, InProcessSegment, Link};
+pub use owned::OwnedBus;
 pub use raw_socket::{RawSocketLink, Wait};

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::args::{BenchArgs, OrderArgs, Robots, RunArgs};
 use super::out::{errln, outln};
+use super::pulse::{Pulse, PulseReading};
 use super::session::{self, Started, Watcher};
-use super::twin::{Pulse, PulseReading};
-use super::{Failure, print_json, progress, wiring};
+use super::{Failure, print_json, progress};
 
 /// Reads the pulse of the cycle when the warm-up unit ends, and when the last one does.
 #[derive(Default)]
@@ -68,7 +68,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         plain: true,
     };
     let period_ns =
-        wiring::read(wiring::Wanted::recipe(&args.cell, true)).prepared.ok_or(Failure::Shown)?.cell.cycle.0;
+        cellwright_sim::read(&(&args.cell).into(), true).prepared.ok_or(Failure::Shown)?.cell.cycle.0;
     let mut bench = Bench::default();
     let report = session::run(&run_args, &mut bench)?;
     let cycles = bench.last.cycles - bench.warm.cycles;

@@ -4,14 +4,15 @@ use std::process::ExitCode;
 
 use cellwright_recipe::{Severity, json_rows, render};
 
+use cellwright_sim::What;
+
 use super::args::CheckArgs;
 use super::out::outln;
-use super::wiring::Wanted;
-use super::{Failure, print_json, wiring};
+use super::{Failure, print_json};
 
 pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
-    let reading =
-        wiring::read(Wanted { order: args.order.order.as_deref(), ..Wanted::recipe(&args.cell, false) });
+    let what = What { order: args.order.order.clone(), ..What::from(&args.cell) };
+    let reading = cellwright_sim::read(&what, false);
     if args.json {
         print_json(&json_rows(&reading.diagnostics, &reading.sources));
     } else {

@@ -9,27 +9,26 @@ mod bench;
 mod check;
 mod ctl;
 mod dhr;
-mod files;
-mod hands;
 mod order;
 mod out;
 mod progress;
+mod pulse;
 mod record;
 mod run;
 mod session;
 mod simulate;
 mod status_text;
 mod terminal;
-mod twin;
 mod view;
-mod wiring;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use cellwright_recipe::render;
+use cellwright_sim::{Prepared, What};
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{CellArgs, Cli, Command};
 use out::{errln, outln};
 
 #[global_allocator]
@@ -86,6 +85,26 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::from(2)
         }
     })
+}
+
+impl From<&CellArgs> for What {
+    fn from(args: &CellArgs) -> What {
+        What {
+            recipe: args.recipe.clone(),
+            cell: args.cell.clone(),
+            variant: args.variant.clone(),
+            ..What::default()
+        }
+    }
+}
+
+/// Reads and checks for a command that goes on: diagnostics to standard error, errors end it.
+pub(crate) fn prepare(what: &What, with_plant: bool) -> Result<Prepared, Failure> {
+    let reading = cellwright_sim::read(what, with_plant);
+    if !reading.diagnostics.is_empty() {
+        errln!("{}", render(&reading.diagnostics, &reading.sources).trim_end_matches('\n'));
+    }
+    reading.prepared.ok_or(Failure::Shown)
 }
 
 /// `./state/<cell>`.

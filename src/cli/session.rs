@@ -8,7 +8,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cellwright_bus::capture::{self, Capture};
 use cellwright_bus::{InProcessLink, Link, RawSocketLink, Wait, with_bus};
-use cellwright_controller::{AutoOperator, Controller, DeviceId, Input, LedgerSettings, Load, Order, Source};
+use cellwright_controller::{
+    AutoOperator, Controller, DeviceId, Input, LedgerSettings, Load, Order, Question, Source,
+};
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Stamp};
 use cellwright_model::outcome::Origin;
@@ -17,6 +19,8 @@ use cellwright_rt::bus::Bus;
 use cellwright_rt::clock::{Clock, MonotonicClock};
 use cellwright_rt::platform::{self, PlatformWarning, RealTime};
 use cellwright_rt::{Cycle, LoopReport, RtEnds, Runner, Statistics, StopRequest};
+use cellwright_sim::twin::{TwinDevices, TwinSegment, TwinSide};
+use cellwright_sim::{Prepared, What, hands, twin, wiring};
 use cellwright_station::{Asked, Control, Desk, End, Publisher, Station, Told, interrupted, serve_twin};
 use cellwright_trace::delivery::Delivery;
 use cellwright_trace::live::LivePublisher;
@@ -24,15 +28,16 @@ use cellwright_trace::network::{Network, NetworkOptions};
 use cellwright_trace::recorder::Recorder;
 use cellwright_trace::store::{SqliteStore, StoreOptions};
 use cellwright_trace::{Ack, CellAddress, Outbox, OutboxOptions, OutboxWriter, Recovery};
+use cellwright_twin::plant::Injection;
 use cellwright_twin::ports::Hand;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use super::args::RunArgs;
 use super::order::{self, Made, Work};
-use super::twin::{self, Pulse, TwinDevices, TwinSide};
-use super::wiring::{self, Prepared, Wanted};
-use super::{Failure, default_state, hands, terminal};
+use super::out::errln;
+use super::pulse::Pulse;
+use super::{Failure, default_state, prepare, terminal};
 
 /// How long the end of a run waits for the recorder; what waits longer stays in the outbox.
 const DELIVERY_MAX: Duration = Duration::from_secs(10);
@@ -97,11 +102,12 @@ impl Operator {
 pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<Report, Failure> {
     let operator = operator(args)?;
     let twin = args.bus == "twin";
-    let prepared = wiring::prepare(Wanted {
-        order: args.order.order.as_deref(),
+    let what = What {
+        order: args.order.order.clone(),
         no_production: order::no_production(twin),
-        ..Wanted::recipe(&args.cell, twin)
-    })?;
+        ..What::from(&args.cell)
+    };
+    let prepared = prepare(&what, twin)?;
     if !twin && (!prepared.cell.robots.is_empty() || !prepared.cell.trays.is_empty()) {
         return Err(Failure::Usage(format!(
             "cell {} has cobots, and this build has a driver only for those of the twin: run it with --bus twin",
@@ -233,8 +239,9 @@ impl Session {
         let (link, mut devices, drivers) = match (socket, plant) {
             (Some(socket), _) => (socket, None, twin::drivers(&cell, Vec::new())),
             (None, Some(plant)) => {
-                let side = TwinSide::new(&cell, plant, args.seed, &trays, pulse.clone())?;
-                let link = InProcessLink::new(side.segment, MonotonicClock);
+                let side = TwinSide::new(&cell, plant, args.seed, &trays)?;
+                let segment = TwinSegment::new(side.world, pulse.beats());
+                let link = InProcessLink::new(segment, MonotonicClock);
                 (Box::new(link) as Box<dyn Link + Send>, Some(side.devices), side.drivers)
             }
             (None, None) => return Err(Failure::Failed("the twin has no plant".to_owned())),
@@ -251,7 +258,7 @@ impl Session {
             trays,
         };
         if let Some(devices) = &mut devices {
-            twin::bring(devices, &plan);
+            twin::bring(devices, &plan).into_iter().for_each(|act| do_by_hand(&mut devices.hand, act));
         }
         let order = record.work.order(plan);
         let loads = devices.as_ref().map(|d| wiring::loads(&cell, &d.materials)).unwrap_or_default();
@@ -488,12 +495,12 @@ impl Pumped {
                     }
                     Told::Ask(question) if automatic => {
                         if let Some(hand) = &mut hand {
-                            twin::act(hand, question);
+                            act(hand, question);
                         }
                     }
                     Told::TrayAtEnd(tray) => {
                         if let Some(hand) = &mut hand {
-                            twin::do_by_hand(hand, hands::exchange(tray));
+                            do_by_hand(hand, hands::exchange(tray));
                         }
                     }
                     _ => {}
@@ -504,6 +511,20 @@ impl Pumped {
         // A read of standard input cannot be cancelled; it must not keep the program.
         runtime.shutdown_background();
         Ok(outcome?)
+    }
+}
+
+/// The automatic operator reaches into the twin before he answers.
+fn act(hand: &mut Hand, question: &Question) {
+    if let Some(act) = wiring::act(question) {
+        do_by_hand(hand, act);
+    }
+}
+
+/// Reaches into the twin; says so when it has not taken the acts before.
+fn do_by_hand(hand: &mut Hand, act: Injection) {
+    if let Err(act) = hand.act(act) {
+        errln!("warning: the twin is busy, {act:?} was not done: do it again");
     }
 }
 

@@ -194,3 +194,31 @@ pub trait Bus {
     /// The oldest emergency message not yet fetched.
     fn poll_emergency(&mut self) -> Option<Emergency>;
 }
+
+/// A bus that was lent.
+impl<B: Bus + ?Sized> Bus for &mut B {
+    fn bring_up(&mut self) -> Result<Layout, BusFault> {
+        (**self).bring_up()
+    }
+    fn enter_op(&mut self, image: &mut ProcessImage) -> Result<(), BusFault> {
+        (**self).enter_op(image)
+    }
+    fn exchange(&mut self, cycle: u64, image: &mut ProcessImage, deadline: TimeNs) -> Exchange {
+        (**self).exchange(cycle, image, deadline)
+    }
+    fn shutdown(&mut self) -> Result<(), BusFault> {
+        (**self).shutdown()
+    }
+    fn counters(&self) -> BusCounters {
+        (**self).counters()
+    }
+    fn request_sdo(&mut self, request: SdoRequest) -> Result<(), Busy> {
+        (**self).request_sdo(request)
+    }
+    fn poll_sdo(&mut self) -> Option<SdoReply> {
+        (**self).poll_sdo()
+    }
+    fn poll_emergency(&mut self) -> Option<Emergency> {
+        (**self).poll_emergency()
+    }
+}

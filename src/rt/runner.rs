@@ -88,18 +88,18 @@ pub struct LoopReport {
 }
 
 /// Owns cycle, bus and clock on one thread.
-pub struct Runner<'a, B: Bus + ?Sized, C: Clock> {
+pub struct Runner<B: Bus, C: Clock> {
     cycle: Cycle,
-    bus: &'a mut B,
+    bus: B,
     clock: C,
     next: Option<TimeNs>,
     bring_up_wanted: bool,
     statistics: Arc<Statistics>,
 }
 
-impl<'a, B: Bus + ?Sized, C: Clock> Runner<'a, B, C> {
-    /// Nothing runs yet.
-    pub fn new(cycle: Cycle, bus: &'a mut B, clock: C) -> Runner<'a, B, C> {
+impl<B: Bus, C: Clock> Runner<B, C> {
+    /// Nothing runs yet. A bus that was lent (`&mut B`) is one too.
+    pub fn new(cycle: Cycle, bus: B, clock: C) -> Runner<B, C> {
         let statistics = Arc::new(Statistics::default());
         Runner { cycle, bus, clock, next: None, bring_up_wanted: false, statistics }
     }
@@ -114,6 +114,11 @@ impl<'a, B: Bus + ?Sized, C: Clock> Runner<'a, B, C> {
     }
 
     pub fn bus(&mut self) -> &mut B {
+        &mut self.bus
+    }
+
+    /// The bus, as it is.
+    pub fn into_bus(self) -> B {
         self.bus
     }
 
@@ -126,7 +131,7 @@ impl<'a, B: Bus + ?Sized, C: Clock> Runner<'a, B, C> {
         self.bring_up_wanted = false;
         // Periods that pass meanwhile are not missed ones.
         self.next = None;
-        self.cycle.arm(self.bus, &self.clock)
+        self.cycle.arm(&mut self.bus, &self.clock)
     }
 
     /// Sleeps until the next period and runs one cycle. `Err`: a program error; outputs are off, the bus
@@ -160,7 +165,7 @@ impl<'a, B: Bus + ?Sized, C: Clock> Runner<'a, B, C> {
             let _told = self.bring_up();
             return Ok(());
         }
-        let (cycle, bus) = (&mut self.cycle, &mut *self.bus);
+        let (cycle, bus) = (&mut self.cycle, &mut self.bus);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| cycle.run(bus, now))) {
             return Err(self.program_error(panic));
         }
@@ -228,17 +233,17 @@ impl<'a, B: Bus + ?Sized, C: Clock> Runner<'a, B, C> {
     /// Outputs to their defined off state, a last exchange, bus down. For the end of a simulation, too.
     pub fn shut_down(&mut self) -> Result<(), BusFault> {
         self.cycle.outputs_off();
-        self.cycle.exchange_once(self.bus, &self.clock);
+        self.cycle.exchange_once(&mut self.bus, &self.clock);
         self.cycle.armed = false;
         let down = self.bus.shutdown();
-        self.cycle.publish(self.bus, self.clock.now());
+        self.cycle.publish(&self.bus, self.clock.now());
         down
     }
 
     /// House rule 4: outputs off, last record; each part on its own, since any may be what is broken. If
     /// even that fails, the SyncManager watchdogs do it.
     fn program_error(&mut self, panic: Box<dyn std::any::Any + Send>) -> String {
-        let (cycle, bus, clock) = (&mut self.cycle, &mut *self.bus, &self.clock);
+        let (cycle, bus, clock) = (&mut self.cycle, &mut self.bus, &self.clock);
         let off = catch_unwind(AssertUnwindSafe(|| {
             cycle.outputs_off();
             cycle.exchange_once(bus, clock);

@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use cellwright_analog_in::twin::{AnalogInTwin, ChannelConfig};
-use cellwright_cobot_ros2::link::link;
+use cellwright_cobot_ros2::link::{CobotLink, link};
 use cellwright_cobot_ros2::twin::{CobotModel, CobotModelError, GRID_NS, TwinCobot, Workspace};
 use cellwright_digital_io::twin::{CouplerTwin, DigitalInputTwin, DigitalOutputTwin};
 use cellwright_driver_api::twin::{Identity, SubDeviceModel, UnresolvedQuantity};
@@ -131,6 +131,17 @@ impl World {
             not_made_up_ns: 0,
         };
         Ok((world, TwinPorts { robots, scene, hand }))
+    }
+
+    /// Drivers of the cobots for another controller, in the order of the cell: the last one is gone. Whatever
+    /// it asked of a cobot is stopped.
+    pub fn reconnect(&mut self, cell: &Cell) -> Vec<CobotLink> {
+        let connect = |(cobot, robot): (&mut TwinCobot, &cellwright_model::cell::Robot)| {
+            let (driver, ends) = link(robot.answer_timeout);
+            cobot.reconnect(ends);
+            driver
+        };
+        self.cobots.iter_mut().zip(&cell.robots).map(connect).collect()
     }
 
     /// The segment answers a frame in place: how long it is on its way, `None` if nothing comes back.

@@ -163,6 +163,11 @@ impl Plant {
         self.axes.get(axis.index()).map_or(f64::NAN, |a| a.position_au)
     }
 
+    /// Velocity of an axis in au/s; NaN if there is none.
+    pub fn velocity_au_s(&self, axis: AxisId) -> f64 {
+        self.axes.get(axis.index()).map_or(f64::NAN, |a| a.velocity_au_s)
+    }
+
     /// Torque is removed by the safety controller: cobots are stopped as well.
     pub fn torque_removed(&self) -> bool {
         self.supplies.estop_pressed || self.supplies.guard_open

@@ -198,6 +198,14 @@ impl Segment {
         self.devices.get(position).map(SubDevice::al_status)
     }
 
+    /// An object of a SubDevice's own, at most 8 bytes, as a signed number: for who looks below the wire.
+    pub fn object(&self, position: usize, index: u16, sub: u8) -> Option<i64> {
+        let mut bytes = [0; 8];
+        let len = self.devices.get(position)?.model.object_read(index, sub, &mut bytes).ok()?;
+        let unused = 64 - 8 * u32::try_from(len).ok().filter(|len| (1..=8).contains(len))?;
+        Some(i64::from_le_bytes(bytes) << unused >> unused)
+    }
+
     /// Frames since construction.
     pub fn counters(&self) -> SegmentCounters {
         self.counters

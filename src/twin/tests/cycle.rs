@@ -64,15 +64,15 @@ fn config(cell: &Cell) -> BusConfig {
 }
 
 /// A person at the machine: one job after another, each awaited.
-struct Operator<'o, 'r, B: Bus> {
-    runner: &'o mut Runner<'r, B, VirtualClock>,
+struct Operator<'o, B: Bus> {
+    runner: &'o mut Runner<B, VirtualClock>,
     cell: &'o Cell,
     ends: ControllerEnds,
     ports: TwinPorts,
     last: u32,
 }
 
-impl<B: Bus> Operator<'_, '_, B> {
+impl<B: Bus> Operator<'_, B> {
     fn now(&self) -> TimeNs {
         self.runner.clock().now()
     }
@@ -257,7 +257,7 @@ impl<B: Bus> Operator<'_, '_, B> {
 type TwinBus<'b> = EthercrabBus<'b, InProcessLink<InProcess, VirtualClock>, VirtualClock>;
 
 /// Makes a world whose first parts have exactly these defects, brings it up and hands it over.
-fn with_operator(defects: &[Defect], body: impl FnOnce(&mut Operator<'_, '_, TwinBus<'_>>, &Truth)) {
+fn with_operator(defects: &[Defect], body: impl FnOnce(&mut Operator<'_, &mut TwinBus<'_>>, &Truth)) {
     let cell = common::cell();
     let description = common::description(&cell);
     let wanted = |seed: &u64| {

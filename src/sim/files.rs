@@ -21,12 +21,12 @@ const EMBEDDED: &[(&str, &[u8])] = &[
 ];
 
 /// Folder of the embedded cell.
-pub(crate) const EMBEDDED_CELL: &str = "embedded/cells/cannula-cell";
+pub const EMBEDDED_CELL: &str = "embedded/cells/cannula-cell";
 /// The embedded recipe.
-pub(crate) const EMBEDDED_RECIPE: &str = "embedded/recipes/cannula-hub/cannula-hub.recipe.yaml";
+pub const EMBEDDED_RECIPE: &str = "embedded/recipes/cannula-hub/cannula-hub.recipe.yaml";
 
 /// See the module text.
-pub(crate) struct Files;
+pub struct Files;
 
 impl Files {
     /// Whether there is such a file.

@@ -7,12 +7,12 @@ use cellwright_model::plant::Material;
 use cellwright_twin::plant::{Injection, TrayLoad};
 
 /// Of the material that there is, what the recipe wants at each source; what lies there where it wants none.
-pub(crate) fn wanted(plan: &Plan, materials: &[Material]) -> Vec<Material> {
+pub fn wanted(plan: &Plan, materials: &[Material]) -> Vec<Material> {
     chosen(plan, materials).map(|(_, material)| material.clone()).collect()
 }
 
 /// What has to be brought because something else lies there.
-pub(crate) fn brought(plan: &Plan, materials: &[Material]) -> Vec<Injection> {
+pub fn brought(plan: &Plan, materials: &[Material]) -> Vec<Injection> {
     let lies_there = |m: &Material| materials.iter().position(|x| x.source == m.source);
     chosen(plan, materials)
         .filter(|(place, material)| lies_there(material) != Some(*place))
@@ -24,7 +24,7 @@ pub(crate) fn brought(plan: &Plan, materials: &[Material]) -> Vec<Injection> {
 }
 
 /// A full tray of the same material for a used-up one, an empty one for a full one.
-pub(crate) fn exchange(tray: TrayId) -> Injection {
+pub fn exchange(tray: TrayId) -> Injection {
     Injection::Exchange { tray, load: TrayLoad::default() }
 }
 

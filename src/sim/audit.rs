@@ -1,0 +1,94 @@
+//! Auditors: they look at a cell in virtual time from outside, each cycle, and say what may not be.
+//!
+//! They share no judgement with what they look at: limits come from the cell description, what a drive
+//! was told is read in its twin below the wire, transitions are held against the published table.
+
+pub mod motion;
+pub mod states;
+
+use cellwright_model::TimeNs;
+
+use crate::{Told, VirtualCell};
+
+pub use motion::MotionAuditor;
+pub use states::StateAuditor;
+
+/// Findings that are kept; the first ones tell the story.
+const FINDINGS_MAX: usize = 20;
+
+/// Something that may not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    pub at: TimeNs,
+    pub what: String,
+}
+
+impl core::fmt::Display for Finding {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:.3} s: {}", self.at.0 as f64 / 1e9, self.what)
+    }
+}
+
+/// What an auditor has found; beyond [`FINDINGS_MAX`] only counted.
+#[derive(Debug, Default)]
+pub struct Findings {
+    kept: Vec<Finding>,
+    dropped: usize,
+}
+
+impl Findings {
+    pub(crate) fn add(&mut self, at: TimeNs, what: impl FnOnce() -> String) {
+        if self.kept.len() < FINDINGS_MAX {
+            self.kept.push(Finding { at, what: what() });
+        } else {
+            self.dropped += 1;
+        }
+    }
+
+    /// Kept and only counted ones.
+    pub fn count(&self) -> usize {
+        self.kept.len() + self.dropped
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.kept.iter()
+    }
+}
+
+/// Motion and states together.
+pub struct Auditors {
+    motion: MotionAuditor,
+    states: StateAuditor,
+    findings: Findings,
+}
+
+impl Auditors {
+    /// Auditors of a cell at power-up.
+    pub fn new(cell: &VirtualCell) -> Auditors {
+        Auditors {
+            motion: MotionAuditor::new(cell.cell(), cell.plan()),
+            states: StateAuditor::default(),
+            findings: Findings::default(),
+        }
+    }
+
+    /// To be called after every [`VirtualCell::tick`], with what it told.
+    pub fn look(&mut self, cell: &VirtualCell, told: &Told) {
+        self.motion.look(cell, &mut self.findings);
+        self.states.look(cell, told, &mut self.findings);
+    }
+
+    /// At the end, when the cell rests: what is still open has no end.
+    pub fn end(&mut self, cell: &VirtualCell) {
+        self.states.end(cell, &mut self.findings);
+    }
+
+    pub fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    /// Units that were opened and ended: good, ng, interrupted.
+    pub fn ended(&self) -> [usize; 3] {
+        self.states.ended()
+    }
+}

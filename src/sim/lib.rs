@@ -1,0 +1,33 @@
+//! One cell on its twin: what `run` shares with virtual time, and the cell in virtual time itself.
+//!
+//! [`VirtualCell`] holds the same objects as `run` (ethercrab, cycle, controller, engine, drivers) and
+//! the world below the wire, on one thread and one virtual clock. `simulate`, scenario files, storms and
+//! tests pump it cycle by cycle: commands and acts go in, what the cell says comes out, and what is true
+//! of the machine can be looked at from the other side of the wire.
+//!
+//! | file | subject |
+//! | --- | --- |
+//! | `load`, `files` | cell, plant and Plan read and checked |
+//! | `wiring` | drivers, bus and engine as cell and journal describe them |
+//! | `twin` | the world, and the devices that look at it |
+//! | `hands` | what the twin's operator brings and exchanges |
+//! | `wires` | cameras and scanners at wires that are always connected |
+//! | `journal` | a disk in virtual time: instant, or an outbox with its latency |
+//! | `virtual_cell` | all of it, cycle by cycle; killed and restarted |
+//! | `audit` | what looks at it from outside and says what may not be |
+
+pub mod audit;
+mod error;
+pub mod files;
+pub mod hands;
+mod journal;
+pub mod load;
+pub mod twin;
+mod virtual_cell;
+mod wires;
+pub mod wiring;
+
+pub use error::SimError;
+pub use journal::{Latency, Storage};
+pub use load::{Prepared, Reading, What, read};
+pub use virtual_cell::{Options, Told, VirtualCell};

@@ -1,0 +1,120 @@
+//! Cell, plant and Plan read and checked, from disk or from what is compiled in.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cellwright_model::cell::Cell;
+use cellwright_model::order::OrderTerms;
+use cellwright_model::plan::Plan;
+use cellwright_model::plant::PlantDescription;
+use cellwright_recipe::order_text::NoProduction;
+use cellwright_recipe::{Diagnostic, Sources, compile, load_cell, load_order, load_plant};
+
+use crate::files::{EMBEDDED_CELL, EMBEDDED_RECIPE, Files};
+
+/// What is to be read; what is left out is the embedded one.
+#[derive(Debug, Clone, Default)]
+pub struct What {
+    /// Order file, in the place of recipe and variant.
+    pub order: Option<PathBuf>,
+    /// Why nothing that is made here is a production record.
+    pub no_production: NoProduction<'static>,
+    /// Recipe file.
+    pub recipe: Option<PathBuf>,
+    /// Folder with cell.yaml, and plant.yaml for the twin.
+    pub cell: Option<PathBuf>,
+    /// Variant of the recipe; its defaults if left out.
+    pub variant: Option<String>,
+}
+
+/// A cell with its Plan, checked; nothing has been moved or written.
+pub struct Prepared {
+    pub cell: Arc<Cell>,
+    pub plan: Arc<Plan>,
+    /// Of the twin; `None` on a real bus.
+    pub plant: Option<PlantDescription>,
+    /// Of the order file, if one was named.
+    pub terms: Option<Arc<OrderTerms>>,
+}
+
+/// Everything that reading said, with the files it speaks of.
+pub struct Reading {
+    pub sources: Sources,
+    pub diagnostics: Vec<Diagnostic>,
+    /// What came of it; `None` if there was an error.
+    pub prepared: Option<Prepared>,
+}
+
+/// Reads and checks what a way of running needs; `with_plant`: the twin's plant too. Every diagnostic of one
+/// stage is given at once; a recipe is looked at only with a cell that holds, since it is checked against it.
+pub fn read(what: &What, with_plant: bool) -> Reading {
+    let mut sources = Sources::default();
+    let mut diagnostics = Vec::new();
+    let prepared = read_into(what, with_plant, &mut sources, &mut diagnostics);
+    Reading { sources, diagnostics, prepared }
+}
+
+fn read_into(
+    what: &What,
+    with_plant: bool,
+    sources: &mut Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<Prepared> {
+    let mut keep = |result: Result<Vec<Diagnostic>, Vec<Diagnostic>>| match result {
+        Ok(warnings) => {
+            diagnostics.extend(warnings);
+            Some(())
+        }
+        Err(all) => {
+            diagnostics.extend(all);
+            None
+        }
+    };
+    let folder = what.cell.as_deref().map_or_else(|| EMBEDDED_CELL.to_owned(), text);
+    let taught = format!("{folder}/taught.yaml");
+    let taught = Files.exists(&taught).then_some(taught.as_str());
+    let (result, cell) = split(load_cell(&Files, &format!("{folder}/cell.yaml"), taught, sources));
+    keep(result)?;
+    let cell = cell?;
+    let mut plant = None;
+    if with_plant {
+        let (result, description) =
+            split(load_plant(&Files, &format!("{folder}/plant.yaml"), &cell, sources));
+        keep(result)?;
+        plant = description;
+    }
+    let mut order = None;
+    if let Some(path) = &what.order {
+        let (result, text) = split(load_order(&Files, &text(path), &cell, what.no_production, sources));
+        keep(result)?;
+        order = text;
+    }
+    let (recipe, variant) = match &order {
+        Some(order) => (order.recipe.clone(), order.variant.as_deref()),
+        None => {
+            let named = what.recipe.as_deref().map(text);
+            (named.unwrap_or_else(|| EMBEDDED_RECIPE.to_owned()), what.variant.as_deref())
+        }
+    };
+    let (result, plan) = split(compile(&Files, &recipe, &cell, variant, cellwright_steps::TABLE, sources));
+    keep(match &order {
+        Some(order) => result.map_err(|list| order.at_its_words(list, sources)),
+        None => result,
+    })?;
+    let plan = Arc::new(plan?);
+    let terms = order.map(|o| Arc::new(o.terms(&plan)));
+    Some(Prepared { cell: Arc::new(cell), plan, plant, terms })
+}
+
+type Read<T> = Result<(T, Vec<Diagnostic>), Vec<Diagnostic>>;
+
+fn split<T>(result: Read<T>) -> (Result<Vec<Diagnostic>, Vec<Diagnostic>>, Option<T>) {
+    match result {
+        Ok((value, warnings)) => (Ok(warnings), Some(value)),
+        Err(all) => (Err(all), None),
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
+}

@@ -1,0 +1,74 @@
+//! Cameras and scanners of the twin at the end of wires that are always connected.
+
+use cellwright_camera::twin::CameraTwin;
+use cellwright_controller::{DeviceId, Inputs, StreamEvent};
+use cellwright_driver_api::message::MessageTwin;
+use cellwright_model::{CameraId, ScannerId, TimeNs};
+use cellwright_scanner::twin::ScannerTwin;
+
+use crate::twin::Scene;
+
+/// See the module text.
+pub(crate) struct Wires {
+    cameras: Vec<CameraTwin>,
+    scanners: Vec<ScannerTwin>,
+    scene: Scene,
+    connected: bool,
+    bytes: Vec<u8>,
+}
+
+impl Wires {
+    pub(crate) fn new(cameras: Vec<CameraTwin>, scanners: Vec<ScannerTwin>, scene: Scene) -> Wires {
+        Wires { cameras, scanners, scene, connected: false, bytes: Vec::new() }
+    }
+
+    /// The other side is gone; the next one finds the devices as after connecting.
+    pub(crate) fn cut(&mut self) {
+        self.connected = false;
+    }
+
+    /// Bytes for a device.
+    pub(crate) fn send(&mut self, now: TimeNs, device: DeviceId, bytes: &[u8]) {
+        match device {
+            DeviceId::Camera(CameraId(i)) => {
+                if let Some(twin) = self.cameras.get_mut(usize::from(i)) {
+                    self.scene.camera(&mut |scene| twin.receive(now, bytes, scene));
+                }
+            }
+            DeviceId::Scanner(ScannerId(i)) => {
+                if let Some(twin) = self.scanners.get_mut(usize::from(i)) {
+                    self.scene.scanner(&mut |scene| twin.receive(now, bytes, scene));
+                }
+            }
+        }
+    }
+
+    /// What the devices have to say at `now`.
+    pub(crate) fn deliver(&mut self, now: TimeNs, inputs: &mut Inputs) {
+        let first = !core::mem::replace(&mut self.connected, true);
+        for (i, twin) in self.cameras.iter_mut().enumerate() {
+            deliver(twin, DeviceId::Camera(CameraId(i as u16)), first, now, &mut self.bytes, inputs);
+        }
+        for (i, twin) in self.scanners.iter_mut().enumerate() {
+            deliver(twin, DeviceId::Scanner(ScannerId(i as u16)), first, now, &mut self.bytes, inputs);
+        }
+    }
+}
+
+fn deliver<T: MessageTwin>(
+    twin: &mut T,
+    id: DeviceId,
+    first: bool,
+    now: TimeNs,
+    bytes: &mut Vec<u8>,
+    inputs: &mut Inputs,
+) {
+    if first {
+        twin.on_connect();
+        inputs.streams.push((id, StreamEvent::Connected));
+    }
+    twin.transmit(now, bytes);
+    if !bytes.is_empty() {
+        inputs.streams.push((id, StreamEvent::Bytes(core::mem::take(bytes))));
+    }
+}

@@ -1,0 +1,140 @@
+//! What every way of running needs: drivers, bus and engine as the cell and its journal describe them.
+
+use std::sync::Arc;
+
+use cellwright_analog_in::driver::AnalogInput4;
+use cellwright_bus::{BusConfig, ExpectedSubDevice, StartUpSdo};
+use cellwright_controller::{
+    Engine, EngineConfig, EngineError, Load, Question, QuestionKind, TrayState, TrayUse,
+};
+use cellwright_digital_io::driver::{DigitalInput16, DigitalOutput16};
+use cellwright_driver_api::cyclic::CyclicDriver;
+use cellwright_model::TrayId;
+use cellwright_model::cell::{Axis, Cell, DeviceKind, SubDevice};
+use cellwright_model::material::Label;
+use cellwright_model::plant::Material;
+use cellwright_rt::bus::{Identity, SdoData};
+use cellwright_servo_cia402::driver::{
+    ServoDriver, ServoParameters, StartUpObject, start_up as servo_start_up,
+};
+use cellwright_trace::Recovery;
+use cellwright_twin::plant::Injection;
+
+/// The cyclic driver of each SubDevice, in the order of the wire.
+pub fn drivers(cell: &Cell) -> Vec<CyclicDriver> {
+    let driver = |(position, device): (usize, &SubDevice)| match device.kind {
+        DeviceKind::Coupler => CyclicDriver::None,
+        DeviceKind::DigitalInput16 => CyclicDriver::DigitalInputs(Box::new(DigitalInput16)),
+        DeviceKind::DigitalOutput16 => CyclicDriver::DigitalOutputs(Box::new(DigitalOutput16)),
+        DeviceKind::AnalogInput4 => CyclicDriver::AnalogInputs(Box::new(AnalogInput4)),
+        // The cell file has been checked: a drive without an axis is refused there.
+        DeviceKind::ServoCia402 => axis_at(cell, position)
+            .map_or(CyclicDriver::None, |axis| CyclicDriver::Axis(Box::new(servo(axis)))),
+    };
+    cell.segment.iter().enumerate().map(driver).collect()
+}
+
+fn axis_at(cell: &Cell, position: usize) -> Option<&Axis> {
+    cell.axes.iter().find(|a| a.subdevice == position)
+}
+
+fn servo(axis: &Axis) -> ServoDriver {
+    ServoDriver::new(ServoParameters {
+        counts_per_au: axis.counts_per_au,
+        torque_rated_nm: axis.torque_rated_nm,
+        transition_timeout: cellwright_servo_cia402::driver::TRANSITION_TIMEOUT,
+    })
+}
+
+/// What the bus expects on the wire, with the start-up parameters of each drive.
+pub fn bus_config(cell: &Cell, link_name: &str) -> BusConfig {
+    let expected = |(position, device): (usize, &SubDevice)| ExpectedSubDevice {
+        name: device.name.clone(),
+        identity: Identity {
+            vendor: device.vendor,
+            product: device.product,
+            revision: device.revision,
+            serial: device.serial,
+        },
+        start_up: axis_at(cell, position).map(|axis| start_up(cell, axis)).unwrap_or_default(),
+    };
+    BusConfig {
+        link_name: link_name.to_owned(),
+        period: cell.cycle,
+        subdevices: cell.segment.iter().enumerate().map(expected).collect(),
+    }
+}
+
+/// What the driver of the drive wants it told in PRE-OP.
+fn start_up(cell: &Cell, axis: &Axis) -> Vec<StartUpSdo> {
+    let objects = servo_start_up(axis.torque_max_nm, axis.torque_rated_nm, cell.cycle);
+    let sdo = |o: &StartUpObject| {
+        SdoData::new(o.bytes()).map(|data| StartUpSdo { index: o.index, sub: o.sub, data })
+    };
+    objects.iter().filter_map(sdo).collect()
+}
+
+/// An engine that goes on where the journal ends.
+///
+/// Errors: a cell that the engine cannot work.
+pub fn engine(
+    cell: &Arc<Cell>,
+    trays: &[TrayUse],
+    recovery: Option<&Recovery>,
+) -> Result<Engine, EngineError> {
+    let tray = |(i, used): (usize, &TrayUse)| {
+        let name = cell.trays.get(i).map(|t| t.name.as_str()).unwrap_or_default();
+        let lots = recovery.and_then(|r| r.tray_lots.get(name)).cloned().unwrap_or_default();
+        (TrayId(i as u16), TrayState { next: used.next, lots })
+    };
+    let config = EngineConfig {
+        serial_counter: recovery.and_then(|r| r.serial_counter).unwrap_or(0),
+        trays: trays.iter().enumerate().map(tray).collect(),
+        leftovers: Vec::new(),
+    };
+    Engine::new(cell.clone(), config)
+}
+
+/// How far each tray was used before, by [`TrayId`]; without a journal all are new.
+pub fn tray_use(cell: &Cell, recovery: Option<&Recovery>) -> Vec<TrayUse> {
+    let used = |name: &str| {
+        recovery.map_or_else(TrayUse::default, |r| TrayUse {
+            next: r.tray_cursors.get(name).copied().unwrap_or(0),
+            picks: r.picks.get(name).copied().unwrap_or(0),
+        })
+    };
+    cell.trays.iter().map(|t| used(&t.name)).collect()
+}
+
+/// What the automatic operator loads: the material that the plant has.
+pub fn loads(cell: &Cell, materials: &[Material]) -> Vec<Load> {
+    let load = |m: &Material| Load { tray: m.source, label: label(cell, m) };
+    materials.iter().map(load).collect()
+}
+
+/// The label on the box: scanned where the cell knows the part's GTIN, typed otherwise.
+fn label(cell: &Cell, m: &Material) -> Label {
+    let number = cell.materials.iter().find(|n| n.part == m.part);
+    // (17) has two digits of the year.
+    let digits: String = m.expiry.chars().filter(char::is_ascii_digit).skip(2).collect();
+    match number {
+        Some(n) => Label::Scanned(format!("(01){}(17){digits}(10){}", n.gtin, m.lot)),
+        None => Label::Typed {
+            part: m.part.clone(),
+            lot: m.lot.clone(),
+            expiry: Some(m.expiry.clone()),
+            quantity: None,
+        },
+    }
+}
+
+/// Name and version, as the record has it.
+pub fn program() -> String {
+    format!("cellwright {}", env!("CARGO_PKG_VERSION"))
+}
+
+/// What the automatic operator of the twin does with his hands before he answers: what a person would have
+/// taken out of the machine, he takes out.
+pub fn act(question: &Question) -> Option<Injection> {
+    (question.kind == QuestionKind::Reconcile).then_some(Injection::TakeOut)
+}
