@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::keys::{Action, COMMANDS, Keys};
 use super::scene::{Press, Scene};
 use super::{draw, thinned};
-use crate::cli::files::{EMBEDDED_CELL, Files};
+use cellwright_sim::files::{EMBEDDED_CELL, Files};
 
 fn snapshot(change: impl FnOnce(&mut Value)) -> Arc<Snapshot> {
     let axis = |name: &str, actual: f64| {
