@@ -1,8 +1,10 @@
 //! The command line. The same flag means the same in every subcommand.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use cellwright_model::packml::CellMode;
+use cellwright_model::{Dimension, Quantity};
 use cellwright_station::protocol::{self, Which};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -37,6 +39,12 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  cellwright status\n  cellwright status --watch\n  \
                             cellwright status --json")]
     Status(StatusArgs),
+    /// Moves an axis, sets an output, opens or closes a gripper by hand; without a command: a screen for it.
+    #[command(
+        after_help = "Examples:\n  cellwright manual\n  cellwright manual jog press_z + --for 500ms\n  \
+                            cellwright manual set valve_fill on\n  cellwright manual grip robot_l close"
+    )]
+    Manual(ManualArgs),
     /// Keeps the device history record of a cell that runs elsewhere.
     #[command(
         after_help = "Example:\n  cellwright record --connect tcp/127.0.0.1:7447 --store /var/lib/cw/dhr.db"
@@ -265,6 +273,95 @@ pub(crate) struct MaterialArgs {
     /// An empty tray for units, or a bin that was emptied.
     #[arg(long)]
     pub(crate) empty: bool,
+}
+
+/// The cell is in mode Manual (`cellwright ctl mode manual`), in Stopped.
+#[derive(Debug, Args)]
+pub(crate) struct ManualArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<ManualCommand>,
+    /// State directory of the cell; `./state/cannula-cell` if left out.
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) state: Option<PathBuf>,
+    /// The person who asks, where this user asks for others: root, and the controller's own user.
+    #[arg(long = "as", value_name = "ID", global = true)]
+    pub(crate) acting_as: Option<String>,
+    /// One JSON object instead of text.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ManualCommand {
+    /// Moves an axis for a time, at reduced speed, within its limits.
+    Jog {
+        axis: String,
+        #[arg(value_enum, allow_hyphen_values = true)]
+        direction: Direction,
+        /// How long; at most 30 s.
+        #[arg(long = "for", value_name = "TIME", default_value = "250ms", value_parser = lasting)]
+        lasting: Duration,
+        /// Percent of the reduced speed.
+        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..=100))]
+        speed: u8,
+    },
+    /// Sets an output that is not the panel's; it goes to its off state when the mode ends.
+    Set {
+        output: String,
+        #[arg(value_enum)]
+        level: Level,
+    },
+    /// Opens or closes a gripper.
+    Grip {
+        robot: String,
+        #[arg(value_enum)]
+        grip: Grip,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Direction {
+    #[value(name = "+")]
+    Plus,
+    #[value(name = "-")]
+    Minus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Level {
+    On,
+    Off,
+}
+
+impl Level {
+    pub(crate) fn is_on(self) -> bool {
+        self == Level::On
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Grip {
+    Open,
+    Close,
+}
+
+impl Grip {
+    pub(crate) fn closes(self) -> bool {
+        self == Grip::Close
+    }
+}
+
+/// `500ms`, `2 s`: up to half a minute, which is longer than any axis needs for its travel to be looked at.
+fn lasting(text: &str) -> Result<Duration, String> {
+    let at = text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(at);
+    let seconds =
+        Quantity::parse(&format!("{} {unit}", number.trim())).ok().filter(|q| q.dimension == Dimension::Time);
+    match seconds.map(|q| q.value) {
+        Some(s) if s > 0.0 && s <= 30.0 => Ok(Duration::from_secs_f64(s)),
+        Some(_) => Err("above 0 and at most 30 s".to_owned()),
+        None => Err(format!("`{text}` is no time; write 500ms or 2s")),
+    }
 }
 
 #[derive(Debug, Args)]

@@ -109,12 +109,13 @@ fn look(state: &std::path::Path) -> Result<Box<Snapshot>, Failure> {
     }
 }
 
-fn state(given: Option<PathBuf>) -> PathBuf {
+/// The state directory that is meant.
+pub(crate) fn state(given: Option<PathBuf>) -> PathBuf {
     given.unwrap_or_else(|| default_state("cannula-cell"))
 }
 
 /// No controller, or not for this user: wrong use. An answer that did not come: the cell could not do it.
-fn failure(error: ClientError) -> Failure {
+pub(crate) fn failure(error: ClientError) -> Failure {
     match error {
         ClientError::NoController(_) | ClientError::Denied { .. } => Failure::Usage(error.to_string()),
         ClientError::Lost { .. } => Failure::Failed(error.to_string()),

@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod ctl;
 mod dhr;
+mod manual;
 mod order;
 mod out;
 mod progress;
@@ -69,6 +70,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Ctl(args) => ctl::run(args),
         Command::Status(args) => ctl::status(args),
+        Command::Manual(args) => manual::run(args),
         Command::Record(args) => record::run(args),
         Command::Dhr(args) => dhr::run(args.command),
         Command::Alarms(args) => alarms::run(args),

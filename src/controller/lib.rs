@@ -11,11 +11,12 @@ mod operator;
 mod timers;
 
 pub use cellwright_engine::api::{
-    Alarm, Answered, DeviceReply, Input, MachineFault, Order, Question, QuestionKind, Source, Ticket, Work,
+    Alarm, Answered, DeviceReply, Input, MachineFault, ManualRequest, Order, Question, QuestionKind, Source,
+    Ticket, Work,
 };
 pub use cellwright_engine::catalogue::{self, AlarmCode};
 pub use cellwright_engine::{
-    BranchStatus, Engine, EngineConfig, EngineError, OrderStatus, Status, TrayState, UnitStatus,
+    BranchStatus, Engine, EngineConfig, EngineError, ManualStatus, OrderStatus, Status, TrayState, UnitStatus,
 };
 pub use devices::{DeviceId, Devices, StreamEvent};
 pub use ledger::{Ledger, LedgerSettings, TrayUse};

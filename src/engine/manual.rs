@@ -49,6 +49,7 @@ pub(crate) struct Manual {
     rested: TimeNs,
     deserted: bool,
     last: Option<String>,
+    last_done: bool,
 }
 
 /// What people see of it.
@@ -60,8 +61,11 @@ pub struct ManualStatus {
     pub enabled: u64,
     /// Outputs that it left out of their off state, bit = output index.
     pub outputs: u64,
-    /// How what was done last came out, in words.
+    /// Outputs and grippers that have not answered.
+    pub acts: usize,
+    /// How what was done last came out, in words, and whether as it was meant to.
     pub last: Option<String>,
+    pub last_done: bool,
 }
 
 #[derive(Debug)]
@@ -117,13 +121,19 @@ impl Manual {
             jog: self.jog.as_ref().map(|j| (j.axis, j.by.who.clone())),
             enabled: self.enabled,
             outputs: self.left,
+            acts: self.acts.len(),
             last: self.last.clone(),
+            last_done: self.last_done,
         }
     }
 
     /// Something of it is still to be taken back.
     pub(crate) fn busy(&self) -> bool {
         self.jog.is_some() || !self.acts.is_empty() || self.enabled != 0 || self.left != 0
+    }
+
+    fn say(&mut self, (told, done): (String, bool)) {
+        (self.last, self.last_done) = (Some(told), done);
     }
 
     /// Brings a jog to rest. `false`: there is none.
@@ -295,14 +305,16 @@ impl Core {
     /// An abort takes everything back by itself: axes to rest, drives off, outputs in their off state.
     fn drop_manual(&mut self, cx: &mut Cx<'_>) {
         let mut manual = core::mem::take(&mut self.manual);
-        self.manual.last = manual.last.take();
+        (self.manual.last, self.manual.last_done) = (manual.last.take(), manual.last_done);
         let state = self.state().name();
         if let Some(jog) = manual.jog {
             let why = jog.ending.map_or(Err(state.to_string()), |e| e.why);
-            self.manual.last = Some(record_end(cx, jog.axis, jog.what, jog.by, jog.from_au, why));
+            let said = record_end(cx, jog.axis, jog.what, jog.by, jog.from_au, why);
+            self.manual.say(said);
         }
         for act in manual.acts {
-            self.manual.last = Some(act_ended(cx, act, Err(format!("the cell is in {state}"))));
+            let said = act_ended(cx, act, Err(format!("the cell is in {state}")));
+            self.manual.say(said);
         }
     }
 
@@ -321,7 +333,8 @@ impl Core {
         if let Some(jog) = self.manual.jog.take_if(|_| ended) {
             cx.ledger.forget_jobs(jog.ending.as_ref().and_then(|e| e.cancel));
             let why = jog.ending.map_or_else(|| Ok("at the end of its way".into()), |e| e.why);
-            self.manual.last = Some(record_end(cx, jog.axis, jog.what, jog.by, jog.from_au, why));
+            let said = record_end(cx, jog.axis, jog.what, jog.by, jog.from_au, why);
+            self.manual.say(said);
             self.manual.rested = cx.now;
             cx.wake_at(cx.now + IDLE_MAX);
         }
@@ -349,7 +362,8 @@ impl Core {
                     if let (Doing::Output { output, on, .. }, Ok(())) = (act.doing, &result) {
                         self.note_output(cx.cell, output, on);
                     }
-                    self.manual.last = Some(act_ended(cx, act, result));
+                    let said = act_ended(cx, act, result);
+                    self.manual.say(said);
                 }
             }
         }
@@ -508,15 +522,16 @@ fn off_states(cell: &Cell) -> u64 {
     on.fold(0, |m, (i, _)| m | 1u64.checked_shl(i as u32).unwrap_or(0))
 }
 
-/// How an output or a gripper came out, for the record and in words.
-fn act_ended(cx: &mut Cx<'_>, act: Act, result: Result<(), String>) -> String {
+/// How an output or a gripper came out, for the record; in words, and whether it did.
+fn act_ended(cx: &mut Cx<'_>, act: Act, result: Result<(), String>) -> (String, bool) {
     let what = format!("{} ended", act.what);
     let told = match &result {
         Ok(()) => format!("{}: done", act.what),
         Err(why) => format!("{}: {why}", act.what),
     };
+    let done = result.is_ok();
     cx.record(Record::Request { what, by: act.by, result });
-    told
+    (told, done)
 }
 
 fn record_end(
@@ -526,7 +541,7 @@ fn record_end(
     by: Source,
     from_au: f64,
     why: Result<String, String>,
-) -> String {
+) -> (String, bool) {
     let to_au = actual(cx, axis);
     let way = cx
         .cell
@@ -541,8 +556,9 @@ fn record_end(
         Ok(()) => words.clone(),
         Err(why) => format!("{words}: {why}"),
     };
+    let done = result.is_ok();
     cx.record(Record::Request { what: words, by, result });
-    told
+    (told, done)
 }
 
 fn answered(cx: &mut Cx<'_>, what: String, by: Source, result: Result<(), String>) {

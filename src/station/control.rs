@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cellwright_controller::{Input, Source};
+use cellwright_controller::{Input, ManualRequest, Source};
 use cellwright_model::RequestId;
 use cellwright_model::cell::Cell;
 use cellwright_model::material::Label;
@@ -24,7 +24,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::Asked;
-use crate::protocol::{Ask, Material, REQUEST_BYTES_MAX, Reply, Request, Said, Which};
+use crate::protocol::{Ask, ByHand, Material, REQUEST_BYTES_MAX, Reply, Request, Said, Which};
 use crate::users;
 
 /// Name of the socket in a state directory.
@@ -289,25 +289,41 @@ impl Peer {
 async fn serve(mut stream: UnixStream, server: Arc<Server>, silent_since: Silence) {
     let Ok(peer) = Peer::of(&stream) else { return };
     let mut buffer = Vec::with_capacity(512);
+    let mut hand = Hand::default();
     let mut wrong = 0;
     while wrong < WRONG_MAX {
         silent_since.set(server.now_ms());
         let (said, last) = match line(&mut stream, &mut buffer).await {
             Line::Read(text) => {
                 silent_since.set(Silence::BUSY);
-                (answer(&text, &peer, &server).await, false)
+                (answer(&text, &peer, &server, &mut hand).await, false)
             }
             Line::TooLong => (Said::Wrong(format!("a request has at most {REQUEST_BYTES_MAX} bytes")), true),
             Line::Late => (Said::Wrong("half a line, and no end of it: ask again".to_owned()), true),
-            Line::Ended => return,
+            Line::Ended => break,
         };
         wrong += u32::from(matches!(said, Said::Wrong(_)));
         let reply = Reply::new(said).line();
         if !matches!(timeout(WRITE_MAX, stream.write_all(reply.as_bytes())).await, Ok(Ok(()))) || last {
-            return;
+            break;
         }
         silent_since.set(server.now_ms());
         sleep(PACE).await;
+    }
+    hand.leave(&server).await;
+}
+
+/// The one who moved something over a connection, if anybody did.
+#[derive(Default)]
+struct Hand(Option<Source>);
+
+impl Hand {
+    /// The connection has ended: so does what it moved, and its drives go off.
+    async fn leave(self, server: &Server) {
+        if let Some(by) = self.0 {
+            // A station that is ending brings everything to rest by itself.
+            let _ = server.to.send(Asked::Input(Input::Manual { request: ManualRequest::Leave, by })).await;
+        }
     }
 }
 
@@ -349,7 +365,7 @@ async fn line(stream: &mut UnixStream, buffer: &mut Vec<u8>) -> Line {
     }
 }
 
-async fn answer(line: &str, peer: &Peer, server: &Server) -> Said {
+async fn answer(line: &str, peer: &Peer, server: &Server, hand: &mut Hand) -> Said {
     let request = match Request::parse(line) {
         Ok(request) => request,
         Err(why) => return Said::Wrong(why),
@@ -357,11 +373,26 @@ async fn answer(line: &str, peer: &Peer, server: &Server) -> Said {
     let (reply, answered) = oneshot::channel();
     let asked = match request.ask {
         Ask::Status => Asked::Status { reply },
+        Ask::Manual(held @ (ByHand::Renew | ByHand::Release)) => {
+            // Only who moved something has something to renew; who that is was permitted then.
+            if let Some(by) = hand.0.clone() {
+                let request = match held {
+                    ByHand::Release => ManualRequest::Release,
+                    _ => ManualRequest::Renew,
+                };
+                // Its end is seen below.
+                let _ = server.to.send(Asked::Input(Input::Manual { request, by })).await;
+            }
+            Asked::Status { reply }
+        }
         ask => {
             let input = match peer.source(request.acting_as.as_deref(), server.own_uid) {
                 Ok(by) => input(ask, &server.cell, by),
                 Err((by, why)) => Input::Refused { what: words(&ask), why, by },
             };
+            if let Input::Manual { by, .. } = &input {
+                hand.0 = Some(by.clone());
+            }
             Asked::Request { input, reply }
         }
     };
@@ -387,6 +418,10 @@ pub fn input(ask: Ask, cell: &Cell, by: Source) -> Input {
             Some(tray) => Input::MaterialLoaded { tray, label: label(material), next, left, by },
             None => Input::Refused { what: format!("material of {tray}"), why: no_tray(cell, &tray), by },
         },
+        Ask::Manual(act) => match by_hand(&act, cell) {
+            Ok(request) => Input::Manual { request, by },
+            Err(why) => Input::Refused { what: hand_words(&act), why, by },
+        },
         Ask::Status => {
             Input::Refused { what: "status".to_owned(), why: "it is no request to the cell".to_owned(), by }
         }
@@ -398,6 +433,40 @@ fn label(material: Material) -> Label {
         Material::Label(text) => Label::Scanned(text),
         Material::Typed { part, lot, expiry, quantity } => Label::Typed { part, lot, expiry, quantity },
         Material::Empty => Label::Empty,
+    }
+}
+
+/// Errors: a name that the cell does not have.
+fn by_hand(act: &ByHand, cell: &Cell) -> Result<ManualRequest, String> {
+    let none = |what: &str, name: &str| format!("there is no {what} {name}; see `cellwright status --json`");
+    Ok(match act {
+        ByHand::Jog { axis, positive, speed_percent } => ManualRequest::Jog {
+            axis: cell.axis(axis).ok_or_else(|| none("axis", axis))?,
+            positive: *positive,
+            share: f64::from(*speed_percent) / 100.0,
+        },
+        ByHand::Renew => ManualRequest::Renew,
+        ByHand::Release => ManualRequest::Release,
+        ByHand::Set { output, on } => ManualRequest::Output {
+            output: cell.output(output).ok_or_else(|| none("output", output))?,
+            on: *on,
+        },
+        ByHand::Grip { robot, close } => ManualRequest::Grip {
+            robot: cell.robot(robot).ok_or_else(|| none("cobot", robot))?,
+            close: *close,
+        },
+    })
+}
+
+fn hand_words(act: &ByHand) -> String {
+    match act {
+        ByHand::Jog { axis, positive, .. } => format!("jog {axis} {}", if *positive { "+" } else { "-" }),
+        ByHand::Renew => "renew".to_owned(),
+        ByHand::Release => "release".to_owned(),
+        ByHand::Set { output, on } => format!("set {output} {}", if *on { "on" } else { "off" }),
+        ByHand::Grip { robot, close } => {
+            format!("{} the gripper of {robot}", if *close { "close" } else { "open" })
+        }
     }
 }
 
@@ -415,6 +484,7 @@ fn words(ask: &Ask) -> String {
         Ask::Acknowledge(Which::All) => "acknowledge all alarms".to_owned(),
         Ask::Answer { question, answer, .. } => format!("answer `{answer}` to question {question}"),
         Ask::Load { tray, .. } => format!("material of {tray}"),
+        Ask::Manual(act) => hand_words(act),
         Ask::Status => "status".to_owned(),
     }
 }

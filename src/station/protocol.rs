@@ -65,8 +65,35 @@ pub enum Ask {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         left: Option<u32>,
     },
+    /// Something by hand; taken in mode Manual, in Stopped only.
+    Manual(ByHand),
     /// What the cell is doing.
     Status,
+}
+
+/// What is done by hand. A connection that ends ends what it moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ByHand {
+    /// Begins to move an axis, at a share of the reduced speed (1 to 100 %). It goes on for 250 ms, and as
+    /// long as it is renewed.
+    Jog {
+        axis: String,
+        positive: bool,
+        speed_percent: u8,
+    },
+    /// The key is still held. Answered with what the cell is doing.
+    Renew,
+    /// The key was let go. Answered with what the cell is doing.
+    Release,
+    Set {
+        output: String,
+        on: bool,
+    },
+    Grip {
+        robot: String,
+        close: bool,
+    },
 }
 
 /// What was loaded.
@@ -160,6 +187,10 @@ impl Request {
                 }
                 texts
             }
+            Ask::Manual(ByHand::Jog { axis, .. }) => vec![("axis", axis)],
+            Ask::Manual(ByHand::Set { output, .. }) => vec![("output", output)],
+            Ask::Manual(ByHand::Grip { robot, .. }) => vec![("robot", robot)],
+            Ask::Manual(ByHand::Renew | ByHand::Release) => Vec::new(),
             Ask::Command(_) | Ask::Mode(_) | Ask::Acknowledge(_) | Ask::Status => Vec::new(),
         };
         for (name, text) in named.chain(texts) {
@@ -301,6 +332,10 @@ mod tests {
         let label = Material::Label("0104012345678901\u{1d}10L1".into());
         let load = |material| Ask::Load { tray: "lane_2".into(), material, next: Some(0), left: None };
         let mut asks = vec![answer(None), answer(Some("too dark")), Ask::Status];
+        let jog = ByHand::Jog { axis: "press_z".into(), positive: true, speed_percent: 50 };
+        let set = ByHand::Set { output: "valve_fill".into(), on: true };
+        let grip = ByHand::Grip { robot: "robot_l".into(), close: false };
+        asks.extend([jog, ByHand::Renew, ByHand::Release, set, grip].map(Ask::Manual));
         asks.extend([load(typed), load(label), load(Material::Empty)]);
         asks.extend([Ask::Acknowledge(Which::One(3)), Ask::Acknowledge(Which::All)]);
         asks.extend(CellCommand::ALL.iter().map(|c| Ask::Command(*c)));

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use cellwright_controller::{Alarm, BranchStatus, Controller, Question, QuestionKind, UnitStatus};
+use cellwright_controller::{
+    Alarm, BranchStatus, Controller, ManualStatus, Question, QuestionKind, UnitStatus,
+};
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{AlarmClass, Event, EventData, Stamp};
 use cellwright_model::job::{AxisStatus, BusStatus, RtStatus};
@@ -44,6 +46,30 @@ pub struct Snapshot {
     pub bus: BusStatus,
     /// Why the record cannot be written, while it cannot.
     pub store_fault: Option<String>,
+    /// What is under way by hand.
+    #[serde(default)]
+    pub manual: ManualSeen,
+}
+
+/// Mode Manual: who moves what, and what may be set.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ManualSeen {
+    /// The axis that is moved.
+    pub jog: Option<JogSeen>,
+    /// Outputs and grippers that have not answered.
+    pub acts: usize,
+    /// Outputs that may be set by hand: all but the panel's.
+    pub outputs: Vec<String>,
+    /// How what was done last came out, and whether as it was meant to.
+    pub last: Option<String>,
+    pub last_done: bool,
+}
+
+/// An axis that is moved by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JogSeen {
+    pub axis: String,
+    pub who: String,
 }
 
 /// How far an order is.
@@ -246,6 +272,22 @@ pub(crate) fn take(controller: &Controller, tally: &Tally, now: Stamp) -> Snapsh
         at_rest: at_rest(controller, rt),
         bus: rt.bus,
         store_fault: tally.store_fault.clone(),
+        manual: manual(cell, status.manual),
+    }
+}
+
+fn manual(cell: &Cell, status: ManualStatus) -> ManualSeen {
+    let panel = &cell.panel;
+    let panel = [panel.green, panel.amber, panel.red, panel.buzzer];
+    let free = |i: &usize| !panel.iter().flatten().any(|p| p.index() == *i);
+    let outputs = cell.digital_outputs.iter().enumerate().filter(|(i, _)| free(i));
+    let axis = |id: cellwright_model::AxisId| cell.axes.get(id.index()).map(|a| a.name.clone());
+    ManualSeen {
+        jog: status.jog.and_then(|(id, who)| Some(JogSeen { axis: axis(id)?, who })),
+        acts: status.acts,
+        outputs: outputs.map(|(_, o)| o.name.clone()).collect(),
+        last: status.last,
+        last_done: status.last_done,
     }
 }
 
@@ -366,6 +408,7 @@ mod tests {
             at_rest: true,
             bus: BusStatus::default(),
             store_fault: None,
+            manual: ManualSeen::default(),
         }
     }
 

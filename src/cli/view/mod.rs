@@ -7,7 +7,7 @@ mod draw;
 mod keys;
 mod panes;
 mod scene;
-mod screen;
+pub(crate) mod screen;
 #[cfg(test)]
 mod tests;
 
