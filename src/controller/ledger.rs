@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cellwright_engine::api::{Alarm, Source, Work};
-use cellwright_engine::record::{self, Location, PartRef, Record, StepResult, UnitSummary};
+use cellwright_engine::record::{self, Location, PartRef, Record, Route, StepResult, UnitSummary};
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{
-    AlarmChange, AlarmChanged, CellCommanded, CellRef, CellStateChanged, ClockState, Component, Context,
-    CurveRef, EnvironmentReading, Equipment, EventData, EventDraft, JournalEntry, MaterialLoaded,
+    self, AlarmChange, AlarmChanged, CellCommanded, CellRef, CellStateChanged, ClockState, Component,
+    Context, CurveRef, EnvironmentReading, Equipment, EventData, EventDraft, JournalEntry, MaterialLoaded,
     Measurement, OperatorAnswered, PartMoved, RecipeRef, Stamp, StepCounts, StepEnded, Transaction,
     UnitContext, UnitEnded, UnitOpened,
 };
@@ -141,8 +141,24 @@ impl Ledger {
             Record::UnitOpened { unit, serial, counter, plan, .. } => {
                 self.open(entry, unit, serial, counter, &plan);
             }
-            Record::StepIntent { unit, serial, step, attempt } => {
-                self.intent(entry, unit, serial, step, attempt);
+            Record::StepIntent { unit, serial, step, attempt, route } => {
+                self.intent(entry, unit, serial, (step, attempt), route);
+            }
+            Record::PartDoubt { route } => {
+                entry.out.journal.push(JournalEntry::PartDoubt { route: self.route(&route) });
+            }
+            Record::PartSettled { serial, part } => {
+                entry.out.journal.push(JournalEntry::PartSettled { part: part.id(&serial) });
+            }
+            Record::PartJoined { serial, part } => {
+                entry.out.journal.push(JournalEntry::PartLeft { part: part.id(&serial) });
+            }
+            Record::TogetherMoved { serial } => {
+                entry.out.journal.push(JournalEntry::PartsJoined { serial });
+            }
+            Record::TrayEmptied { tray } => {
+                let tray = self.tray(tray).to_owned();
+                entry.out.journal.push(JournalEntry::TrayEmptied { tray });
             }
             Record::StepOutcome(result) => self.outcome(entry, *result, status),
             Record::PartMoved { unit, serial, part, from, to, verified } => {
@@ -221,7 +237,14 @@ impl Ledger {
         self.event(entry, Some(unit), EventData::UnitOpened(data));
     }
 
-    fn intent(&self, entry: &mut Entry, unit: UnitId, serial: String, ix: StepIx, attempt: u16) {
+    fn intent(
+        &self,
+        entry: &mut Entry,
+        unit: UnitId,
+        serial: String,
+        (ix, attempt): (StepIx, u16),
+        route: Option<Route>,
+    ) {
         let Some(step) = self.units.get(&unit).and_then(|u| u.plan.steps.get(ix.index())) else { return };
         let station = step.station.and_then(|s| self.cell.stations.get(s.index())).map(|s| s.name.clone());
         entry.out.journal.push(JournalEntry::StepIntent {
@@ -231,7 +254,20 @@ impl Ledger {
             attempt: u32::from(attempt),
             station,
             time: entry.time,
+            route: route.map(|r| self.route(&r)),
         });
+    }
+
+    fn route(&self, route: &Route) -> event::Route {
+        let seen_by = route.seen_by.and_then(|(input, station)| {
+            let input = self.cell.digital_inputs.get(input.index())?;
+            Some((input.name.clone(), self.cell.stations.get(station.index())?.name.clone()))
+        });
+        event::Route {
+            part: route.part.id(&route.serial),
+            places: route.places.iter().map(|p| p.word(&self.cell)).collect(),
+            seen_by,
+        }
     }
 
     fn outcome(&mut self, entry: &mut Entry, result: StepResult, status: &RtStatus) {
@@ -304,16 +340,14 @@ impl Ledger {
         (from, to): (Location, Location),
         verified: bool,
     ) {
-        let part = match part {
-            PartRef::Component(name) => format!("{serial}/{name}"),
-            PartRef::Unit => serial.to_owned(),
-        };
-        let (from, to) = (self.place(from), self.place(to));
-        entry.out.journal.push(JournalEntry::PartMoved {
-            part: part.clone(),
-            from: from.clone(),
-            to: to.clone(),
-            verified,
+        let (part, out) = (part.id(serial), to == Location::Hand || self.forgets(to));
+        let (from, to) = (from.word(&self.cell), to.word(&self.cell));
+        entry.out.journal.push(match out {
+            true => JournalEntry::PartLeft { part: part.clone() },
+            false => {
+                let (part, from, to) = (part.clone(), from.clone(), to.clone());
+                JournalEntry::PartMoved { part, from, to, verified }
+            }
         });
         self.event(entry, unit, EventData::PartMoved(PartMoved { part, from, to, verified }));
     }
@@ -367,17 +401,11 @@ impl Ledger {
         self.cell.trays.get(id.index()).map_or("?", |t| t.name.as_str())
     }
 
-    /// `hub_tray/7`, `robot_r`, `nest/0`, `reject_bin`, `hand`.
-    fn place(&self, location: Location) -> String {
-        match location {
-            Location::Tray { tray, pocket } => format!("{}/{pocket}", self.tray(tray)),
-            Location::Gripper(robot) => {
-                self.cell.robots.get(robot.index()).map_or("?", |r| r.name.as_str()).to_owned()
-            }
-            Location::Nest(n) => format!("nest/{n}"),
-            Location::Bin(tray) => self.tray(tray).to_owned(),
-            Location::Hand => "hand".to_owned(),
-        }
+    /// A bin that does not say how much it holds is never said to be emptied: what lies in it is not followed.
+    fn forgets(&self, to: Location) -> bool {
+        let Location::Bin(tray) = to else { return false };
+        let bin = self.cell.trays.get(tray.index()).and_then(|t| t.bin);
+        bin.and_then(|b| b.capacity).is_none()
     }
 }
 

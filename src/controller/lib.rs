@@ -16,7 +16,8 @@ pub use cellwright_engine::api::{
 };
 pub use cellwright_engine::catalogue::{self, AlarmCode};
 pub use cellwright_engine::{
-    BranchStatus, Engine, EngineConfig, EngineError, ManualStatus, OrderStatus, Status, TrayState, UnitStatus,
+    BranchStatus, Doubt, Engine, EngineConfig, EngineError, ManualStatus, OrderStatus, Status, TrayState,
+    UnitStatus, journalled,
 };
 pub use devices::{DeviceId, Devices, StreamEvent};
 pub use ledger::{Ledger, LedgerSettings, TrayUse};

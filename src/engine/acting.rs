@@ -57,6 +57,8 @@ pub(crate) enum Acting {
         deadline: TimeNs,
     },
     Homing(Homing),
+    /// After homing; looked at by the cell.
+    Reconciling,
     Starting {
         deadline: TimeNs,
     },
@@ -203,6 +205,7 @@ impl Acting {
                 late(cx, *deadline, silent)
             }
             Acting::Nothing
+            | Acting::Reconciling
             | Acting::AbortedUnits
             | Acting::HoldingSteps { .. }
             | Acting::HeldUnits
@@ -321,7 +324,7 @@ impl Homing {
 
     fn poll(&mut self, cx: &mut Cx<'_>) -> Acted {
         loop {
-            let Some(act) = self.acts.get(self.at).copied() else { return Acted::Next(Acting::Nothing) };
+            let Some(act) = self.acts.get(self.at).copied() else { return Acted::Next(Acting::Reconciling) };
             let Some((mut doing, deadline)) = self.doing else {
                 match begin(cx, act) {
                     Ok(doing) => self.doing = Some(doing),

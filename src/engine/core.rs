@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cellwright_model::DurationNs;
+use cellwright_model::UnitId;
 use cellwright_model::cell::Cell;
 use cellwright_model::event::AlarmClass;
 use cellwright_model::job::UrgentWord;
 use cellwright_model::outcome::FaultClass;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
-use cellwright_model::{DurationNs, RequestId, UnitId};
 
 use crate::acting::{self, Acted, Acting, After, Homing};
 use crate::alarms::{self, Alarms};
@@ -23,6 +24,7 @@ use crate::modes;
 use crate::order::OpenOrder;
 use crate::panel::PanelState;
 use crate::parts::Parts;
+use crate::reconcile::Reconcile;
 use crate::record::Record;
 use crate::resources::Resources;
 use crate::table::Carousel;
@@ -51,9 +53,11 @@ pub(crate) struct Core {
     pub(crate) counter: u64,
     pub(crate) last_unit: u32,
     pub(crate) ng_in_row: u16,
-    pub(crate) reconcile: Option<RequestId>,
+    pub(crate) reconcile: Reconcile,
     pub(crate) store_fault: Option<String>,
     pub(crate) manual: Manual,
+    /// Bins that are not locked, by their place in the cell.
+    pub(crate) open_bins: BTreeSet<usize>,
     violated: BTreeSet<String>,
     /// Since when the cycle has been aborted by itself without a cause; whether it is waited for.
     aborted_since: Option<cellwright_model::TimeNs>,
@@ -68,10 +72,11 @@ pub(crate) struct Core {
 
 impl Core {
     pub(crate) fn new(cell: &Cell, config: crate::engine::EngineConfig) -> Core {
+        let counter = config.serial_counter;
         Core {
+            parts: Parts::new(cell, config),
             chart: CellMachine::new(),
             mode: CellMode::Production,
-            parts: Parts::new(cell, &config.trays, config.leftovers),
             resources: Resources::default(),
             alarms: Alarms::default(),
             carousel: Carousel::default(),
@@ -81,12 +86,13 @@ impl Core {
             hold_began: cellwright_model::TimeNs(0),
             units: BTreeMap::new(),
             order: None,
-            counter: config.serial_counter,
+            counter,
             last_unit: 0,
             ng_in_row: 0,
-            reconcile: None,
+            reconcile: Reconcile::default(),
             store_fault: None,
             manual: Manual::default(),
+            open_bins: BTreeSet::new(),
             violated: BTreeSet::new(),
             aborted_since: None,
             cause_owed: false,
@@ -138,7 +144,6 @@ impl Core {
             Intent::Clear => Acting::clear(cx),
             Intent::Home => {
                 self.carousel.forget();
-                self.look_into_grippers(cx);
                 Acting::Homing(Homing::new(cx.cell))
             }
             Intent::CheckStart => Acting::start(cx),
@@ -230,6 +235,7 @@ impl Core {
             return;
         }
         if cx.machine.fresh() {
+            self.watch_bins(cx);
             self.watch_invariants(cx);
         }
     }
@@ -377,8 +383,8 @@ impl Core {
         if matches!(self.acting, Acting::Nothing) {
             return false;
         }
-        if matches!(self.acting, Acting::Homing(_)) && !self.reconciled(cx) {
-            return false;
+        if matches!(self.acting, Acting::Reconciling) {
+            return self.poll_reconciling(cx);
         }
         match self.acting.poll(cx) {
             Acted::Fault(fault) => {
@@ -412,6 +418,7 @@ impl Core {
                 self.flow = Flow::Abort { at_rest: true };
             }
             Acting::HeldUnits => self.flow = Flow::Hold { at_rest: true },
+            Acting::Reconciling => self.reconcile.begin(),
             Acting::ResumedUnits { .. } => {
                 self.flow = Flow::Resume { applied: true, held: cx.now.since(self.hold_began) };
             }
@@ -479,10 +486,10 @@ impl Core {
         self.flow
     }
 
-    fn drop_reconcile(&mut self, cx: &mut Cx<'_>) {
-        if let Some(id) = self.reconcile.take() {
-            cx.withdraw(id);
-        }
+    /// What an acting state had to do is done.
+    pub(crate) fn end_acting(&mut self, cx: &mut Cx<'_>) {
+        self.acting = Acting::Nothing;
+        self.done(cx);
     }
 }
 

@@ -16,7 +16,7 @@ use crate::core::{Core, tell};
 use crate::ledger::{Cx, Ledger, Reply};
 use crate::material::Load;
 use crate::modes;
-use crate::parts::{Leftover, TrayState};
+use crate::parts::{Doubt, Leftover, TrayState};
 use crate::record::Record;
 use crate::table;
 
@@ -29,6 +29,8 @@ pub struct EngineConfig {
     pub trays: Vec<(TrayId, TrayState)>,
     /// What the journal says is left in nests and grippers.
     pub leftovers: Vec<Leftover>,
+    /// Parts that may have moved on since they were recorded last.
+    pub doubts: Vec<Doubt>,
 }
 
 /// Why there is no engine for a cell.

@@ -101,7 +101,22 @@ impl Core {
         if let Some(next) = load.next.filter(|n| *n >= tray.pockets() && tray.kind != TrayKind::Lane) {
             return Err(format!("{} has no pocket {next}: it has {}", tray.name, tray.pockets()));
         }
+        let runs = self.units.values().flat_map(|u| u.branches.values().map(move |b| (u, b)));
+        if load.next.is_some()
+            && runs
+                .filter_map(|(u, b)| b.run.as_ref().map(|r| (u, r)))
+                .any(|(u, r)| r.works_at(&u.data, load.tray))
+        {
+            return Err(format!("a step works at {}: hold the cell, or wait until it is done", tray.name));
+        }
         if matches!(tray.kind, TrayKind::Good | TrayKind::Reject) {
+            if let Some(left) = self.parts.leftovers.iter().find(|l| l.at.tray() == Some(load.tray)) {
+                let serial = &left.serial;
+                return Err(format!(
+                    "{serial} in {} is not good: take it out first, and answer so",
+                    tray.name
+                ));
+            }
             return match load.label {
                 Label::Empty => Ok(None),
                 _ => Err(format!("{} takes units, not material: load it as empty", tray.name)),
@@ -135,6 +150,9 @@ impl Core {
         let tray = load.tray;
         let Some(described) = cx.cell.trays.get(tray.index()) else { return };
         cx.record(Record::Material { tray, share: share.clone(), by: by.clone() });
+        if load.label == Label::Empty && load.next.is_some() {
+            cx.record(Record::TrayEmptied { tray });
+        }
         if let Some(share) = share
             && let Ok(shares) = self.parts.shares_with(described, load, &share)
         {

@@ -10,6 +10,7 @@ use crate::api::{DeviceReply, DeviceValue, Output};
 use crate::ledger::Reply;
 use crate::material::Scan;
 use crate::ops::{Begun, Op, OpEnd, Progress};
+use crate::presence;
 use crate::record::{Location, Record};
 use crate::step::StepRun;
 use crate::unit::Env;
@@ -63,6 +64,11 @@ fn begin_robot(env: &mut Env<'_, '_>, robot: RobotId, request: &RobotOp) -> Begu
     let Some(device) = env.cx.cell.robots.get(robot.index()) else {
         return Begun::Ended(OpEnd::Fault("unknown-robot".into()));
     };
+    if let RobotCommand::Grip { close } = command
+        && let Err(cause) = presence::of_gripper(env, robot, close)
+    {
+        return Begun::Ended(OpEnd::Fault(cause));
+    }
     let deadline = env.cx.now + device.answer_timeout + ANSWER_GRACE;
     let id = env.cx.robot(robot, command);
     env.cx.wake_at(deadline);

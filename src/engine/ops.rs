@@ -6,11 +6,11 @@
 use cellwright_model::curve::Curve;
 use cellwright_model::job::{Approach, JobEnd, JobResult, Refusal, RtOp, Tighten, Trip, Until};
 use cellwright_model::outcome::FaultClass;
-use cellwright_model::plan::{Meaning, Primitive, Stop, Target};
+use cellwright_model::plan::{Meaning, Primitive, RobotOp, Stop, Target};
 use cellwright_model::{AxisId, DurationNs, JobId, RequestId, RobotId, TimeNs};
 use std::sync::Arc;
 
-use crate::api::{Question, QuestionKind};
+use crate::api::{Question, QuestionKind, Ticket};
 use crate::ledger::{Cx, JobEnded};
 use crate::step::StepRun;
 use crate::unit::Env;
@@ -90,6 +90,10 @@ pub(crate) enum Op {
     Verify {
         deadline: TimeNs,
     },
+    /// What moves a part is begun when the part's last move is durable.
+    Durable {
+        moved: Ticket,
+    },
 }
 
 /// What begin says.
@@ -153,6 +157,11 @@ fn begin(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive) -> Beg
         env.cx.wake_at(deadline);
         return Begun::Op(Op::Fresh { deadline });
     }
+    if moves_part(env, primitive)
+        && let Some(moved) = env.unit.unrecorded(env.cx)
+    {
+        return Begun::Op(Op::Durable { moved });
+    }
     match primitive {
         Primitive::MoveTo { axis, .. }
         | Primitive::ApproachUntil { axis, .. }
@@ -204,6 +213,17 @@ fn begin(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive) -> Beg
         | Primitive::Inspect { .. }
         | Primitive::Scan { .. }
         | Primitive::Consume { .. } => messages::begin(run, env, primitive),
+    }
+}
+
+/// It changes where a part is: a gripper closes or opens, the feeder of a lane pushes.
+fn moves_part(env: &Env<'_, '_>, primitive: &Primitive) -> bool {
+    match primitive {
+        Primitive::Robot { request: RobotOp::Grip { .. }, .. } => true,
+        Primitive::MoveTo { axis, .. } => {
+            env.cx.cell.trays.iter().any(|t| t.feeder.as_ref().is_some_and(|f| f.axis == *axis))
+        }
+        _ => false,
     }
 }
 
@@ -399,6 +419,8 @@ fn poll_op(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive, op: 
             Progress::Ended(OpEnd::Fault("stale-inputs".into()))
         }
         Op::Verify { deadline } => poll_verify(run, env, primitive, *deadline),
+        Op::Durable { moved } if env.cx.ledger.is_persisted(*moved) => Progress::Again,
+        Op::Durable { .. } => Progress::Pending,
         Op::Robot { .. } | Op::Device { .. } | Op::Ask { .. } => messages::poll(run, env, primitive, op),
     }
 }
@@ -551,7 +573,9 @@ pub(crate) fn cancel(run: &mut StepRun, cx: &mut Cx<'_>) -> Result<bool, ()> {
             cx.withdraw(id);
             true
         }
-        Op::Wait { .. } | Op::Dwell { .. } | Op::Fresh { .. } | Op::Verify { .. } => true,
+        Op::Wait { .. } | Op::Dwell { .. } | Op::Fresh { .. } | Op::Verify { .. } | Op::Durable { .. } => {
+            true
+        }
     };
     if over {
         run.op = None;
@@ -577,7 +601,11 @@ impl Op {
                 *since = None;
                 deadline
             }
-            Op::Axis { .. } | Op::Plain { .. } | Op::CaptureEnd { .. } | Op::Ask { .. } => return,
+            Op::Axis { .. }
+            | Op::Plain { .. }
+            | Op::CaptureEnd { .. }
+            | Op::Ask { .. }
+            | Op::Durable { .. } => return,
         };
         *deadline = *deadline + by;
         cx.wake_at(*deadline);

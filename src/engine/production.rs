@@ -89,6 +89,7 @@ impl Core {
     /// No unit has it, and nothing is left in it.
     fn nest_is_free(&self, nest: u16) -> bool {
         !self.units.values().any(|u| u.data.nest == nest)
+            && !self.parts.unseen.contains(&nest)
             && !self.parts.leftovers.iter().any(|l| l.at == Location::Nest(nest))
     }
 
@@ -136,6 +137,7 @@ impl Core {
         for id in &closed {
             let Some(unit) = self.units.remove(id) else { continue };
             self.parts.leftovers.extend(unit.data.leftovers());
+            self.look_among_good(cx, &unit);
             if let Some(open) = &mut self.order {
                 open.closed(unit.result);
             }

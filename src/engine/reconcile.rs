@@ -1,100 +1,344 @@
-//! Reconciling: what journal and machine do not agree on is settled before anything moves that could meet it.
+//! Reconciling: what journal and machine do not agree on is settled before anything is made.
+//!
+//! *Leftover*: a part that the next unit would meet, or that lies where good units do. *Doubt*: a part that may
+//! have moved on since it was recorded last, because its step was broken off. Both are looked at by sensors
+//! first, without asking: a cobot by its gripper's signal, a nest where the sensors of a station see it, for
+//! which the table turns. What is seen to be gone was taken out by a person; what is seen, or what no sensor
+//! sees, a person is asked for.
 
-use cellwright_model::RobotId;
+mod look;
+
+use std::collections::BTreeMap;
+
+use cellwright_model::cell::TrayKind;
+use cellwright_model::outcome::UnitResult;
+use cellwright_model::{RequestId, RobotId};
 
 use crate::api::{Question, QuestionKind};
+use crate::catalogue::AlarmCode;
 use crate::core::Core;
 use crate::ledger::Cx;
-use crate::parts::Leftover;
-use crate::record::{Location, PartRef, Record};
+use crate::parts::{Doubt, Leftover};
+use crate::record::{Location, PartRef, Record, Route};
+use crate::route;
+use crate::unit::Unit;
+use look::Look;
 
 /// The answer that says that what was asked for has been taken out.
 pub const REMOVED: &str = "removed";
-/// A part in a gripper that no unit has taken in, and whose it is.
-const UNKNOWN_PART: &str = "part";
-const UNKNOWN_SERIAL: &str = "unknown";
+/// Whose a part is that nobody has entered.
+const UNKNOWN: &str = "unknown";
+
+/// Where reconciling stands.
+#[derive(Debug, Default)]
+pub(crate) struct Reconcile {
+    question: Option<RequestId>,
+    /// What was seen of each nest that was looked at.
+    looked: BTreeMap<u16, Look>,
+    /// Grippers have been looked at.
+    grippers: bool,
+}
+
+impl Reconcile {
+    /// Everything is looked at anew.
+    pub(crate) fn begin(&mut self) {
+        self.looked.clear();
+        self.grippers = false;
+    }
+}
 
 impl Core {
-    /// A gripper that was closing when its step was broken off may hold a part that nobody has entered: it is
-    /// entered as taken from where the cobot was, so that a person is asked for it before anything moves.
-    pub(crate) fn look_into_grippers(&mut self, cx: &mut Cx<'_>) {
-        for (i, state) in cx.machine.robots.iter().enumerate().take(cx.cell.robots.len()) {
-            let robot = RobotId(i as u16);
-            let at = Location::Gripper(robot);
-            if !state.holding || self.parts.leftovers.iter().any(|l| l.at == at) {
-                continue;
-            }
-            let from = match self.parts.last_pocket.get(&robot).copied() {
-                // Not accounted for: the cursor still points at the pocket that is empty now.
-                Some((tray, n)) if self.parts.pocket(cx.cell, tray) == Some(n) => {
-                    let next = self.parts.advance(tray);
-                    cx.record(Record::TrayCursor { tray, next });
-                    Location::Tray { tray, pocket: n }
-                }
-                _ => Location::Hand,
-            };
-            let part = PartRef::Component(UNKNOWN_PART.into());
-            let serial = UNKNOWN_SERIAL.to_string();
-            let left = Leftover { serial: serial.clone(), part: part.clone(), at };
-            cx.record(Record::PartMoved { unit: None, serial, part, from, to: at, verified: false });
-            self.parts.leftovers.push(left);
+    /// The acting state: grippers, nests, then a person.
+    pub(crate) fn poll_reconciling(&mut self, cx: &mut Cx<'_>) -> bool {
+        if !cx.machine.fresh() {
+            return false;
         }
+        if let Some(answered) = self.poll_question(cx) {
+            return answered;
+        }
+        if !core::mem::replace(&mut self.reconcile.grippers, true) {
+            self.look_into_grippers(cx);
+        }
+        match self.look_into_nests(cx, true) {
+            look::Nests::Turning => return false,
+            look::Nests::Fault(fault) => {
+                self.react(cx, &fault);
+                return true;
+            }
+            look::Nests::Seen => {}
+        }
+        self.settle_feeds(cx);
+        self.enter_nests(cx);
+        if self.parts.leftovers.is_empty() {
+            self.clear_alarms(cx, |a| a.code == AlarmCode::PartsLeft);
+            self.end_acting(cx);
+        } else {
+            self.ask_for_leftovers(cx);
+        }
+        true
     }
 
-    /// Nothing lies where the next unit would meet it; otherwise a person is asked to take it out.
+    /// Nothing lies where the next unit would meet it; otherwise a person is asked to take it out. In
+    /// production: looked at where things stand.
     pub(crate) fn reconciled(&mut self, cx: &mut Cx<'_>) -> bool {
         if self.parts.leftovers.is_empty() {
             return true;
         }
-        let Some(id) = self.reconcile else {
-            let what: Vec<String> =
-                self.parts.leftovers.iter().map(|l| describe(cx, &l.serial, &l.part, &l.at)).collect();
-            let prompt = format!("Take out by hand: {}", what.join("; "));
-            self.reconcile = Some(cx.ask(|id| Question {
-                id,
-                kind: QuestionKind::Reconcile,
-                unit: None,
-                serial: None,
-                step: None,
-                tray: None,
-                prompt,
-                answers: vec![REMOVED.into()],
-            }));
-            return false;
-        };
+        if self.poll_question(cx).is_none() {
+            self.reconcile.begin();
+            self.look_into_grippers(cx);
+            if matches!(self.look_into_nests(cx, false), look::Nests::Seen) {
+                self.enter_nests(cx);
+            }
+            if self.parts.leftovers.is_empty() {
+                self.clear_alarms(cx, |a| a.code == AlarmCode::PartsLeft);
+                return true;
+            }
+            self.ask_for_leftovers(cx);
+        }
+        false
+    }
+
+    /// `None`: nobody is asked. `Some(true)`: answered just now, and everything is to be looked at again.
+    fn poll_question(&mut self, cx: &mut Cx<'_>) -> Option<bool> {
+        let id = self.reconcile.question?;
         if cx.ledger.questions.get(&id).is_some_and(|a| a.answer.is_none()) {
-            return false;
+            return Some(false);
         }
-        cx.ledger.questions.remove(&id);
-        self.reconcile = None;
-        for left in core::mem::take(&mut self.parts.leftovers) {
-            cx.record(Record::PartMoved {
-                unit: None,
-                serial: left.serial,
-                part: left.part,
-                from: left.at,
-                to: Location::Hand,
-                verified: false,
-            });
+        let answered = cx.ledger.questions.remove(&id).is_some();
+        self.reconcile.question = None;
+        if answered {
+            self.believe(cx);
         }
-        true
+        self.reconcile.begin();
+        Some(true)
+    }
+
+    /// Somebody says that it is taken out: believed where no sensor can tell, looked at otherwise.
+    fn believe(&mut self, cx: &mut Cx<'_>) {
+        let looked = &self.reconcile.looked;
+        let told = |l: &Leftover| match l.at {
+            Location::Gripper(_) => false,
+            Location::Nest(n) => !looked.contains_key(&n),
+            _ => true,
+        };
+        let (gone, seen): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.parts.leftovers).into_iter().partition(told);
+        self.parts.leftovers = seen;
+        for left in gone {
+            taken_out(cx, left, false);
+        }
+    }
+
+    fn ask_for_leftovers(&mut self, cx: &mut Cx<'_>) {
+        let what = self.parts.leftovers.iter().map(|l| describe(cx, l)).collect::<Vec<_>>().join("; ");
+        self.raise(cx, &AlarmCode::PartsLeft.fault("cell", &[("parts", &what)]), Some(REMOVED));
+        let prompt = format!("Take out by hand: {what}");
+        self.reconcile.question = Some(cx.ask(|id| Question {
+            id,
+            kind: QuestionKind::Reconcile,
+            unit: None,
+            serial: None,
+            step: None,
+            tray: None,
+            prompt,
+            answers: vec![REMOVED.into()],
+        }));
+    }
+
+    /// The cell is stopped or aborted meanwhile: asked again at the next Reset.
+    pub(crate) fn drop_reconcile(&mut self, cx: &mut Cx<'_>) {
+        if let Some(id) = self.reconcile.question.take() {
+            cx.withdraw(id);
+        }
+    }
+
+    /// A unit that is not good and lies where good ones do has to be taken out of there.
+    pub(crate) fn look_among_good(&mut self, cx: &mut Cx<'_>, unit: &Unit) {
+        let Some(at) = unit.data.among_good(cx.cell) else { return };
+        if unit.result == Some(UnitResult::Good) {
+            return;
+        }
+        let (serial, part) = (unit.data.serial.clone(), PartRef::Unit);
+        let places = vec![at];
+        cx.record(Record::PartDoubt {
+            route: Route { serial: serial.clone(), part: part.clone(), places, seen_by: None },
+        });
+        self.parts.leftovers.push(Leftover { serial, part, at });
+    }
+
+    /// Doubts that a gripper's signal settles, then the grippers themselves.
+    fn look_into_grippers(&mut self, cx: &mut Cx<'_>) {
+        for doubt in core::mem::take(&mut self.parts.doubts) {
+            let here = doubt.route.places.get(doubt.at).copied();
+            let next = doubt.route.places.get(doubt.at + 1).copied();
+            match (here, next) {
+                (Some(Location::Gripper(robot)), Some(_)) => {
+                    self.settle_doubt(cx, doubt, !holds(cx, robot), false)
+                }
+                (_, Some(Location::Gripper(robot))) => self.settle_doubt(cx, doubt, holds(cx, robot), true),
+                (Some(at), None) => self.lies(cx, doubt, at),
+                // The nest tells.
+                _ => self.parts.doubts.push(doubt),
+            }
+        }
+        for i in 0..cx.cell.robots.len() as u16 {
+            let robot = RobotId(i);
+            let at = Location::Gripper(robot);
+            match (holds(cx, robot), self.parts.leftovers.iter().any(|l| l.at == at)) {
+                (false, true) => self.seen_empty(cx, at),
+                (true, false) => {
+                    let name = cx.cell.robots.get(robot.index()).map_or("gripper", |r| r.name.as_str());
+                    let part = PartRef::Component(name.into());
+                    self.enter(cx, UNKNOWN.into(), part, Location::Hand, at, true);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The route of a unit that was interrupted ended where it lies: in the way, or among good units.
+    fn lies(&mut self, cx: &mut Cx<'_>, doubt: Doubt, at: Location) {
+        let Route { serial, part, .. } = doubt.route;
+        let known = self.parts.leftovers.iter().any(|l| l.serial == serial && l.part == part);
+        if route::is_good_pocket(cx.cell, &at) {
+            if !known {
+                self.parts.leftovers.push(Leftover { serial, part, at });
+            }
+            return;
+        }
+        cx.record(Record::PartSettled { serial, part });
+    }
+
+    /// Whether the part has made its next move is known now.
+    fn settle_doubt(&mut self, cx: &mut Cx<'_>, doubt: Doubt, moved: bool, verified: bool) {
+        let Doubt { route: Route { serial, part, places, .. }, at } = doubt;
+        let (Some(from), Some(to)) = (places.get(at).copied(), places.get(at + 1).copied()) else { return };
+        if !moved {
+            cx.record(Record::PartSettled { serial, part });
+            return;
+        }
+        self.moves_cursor(cx, from);
+        self.moves_cursor(cx, to);
+        self.parts.leftovers.retain(|l| !(l.serial == serial && (l.part == part || part == PartRef::Unit)));
+        if part == PartRef::Unit {
+            // What lay in the nest went with it.
+            cx.record(Record::TogetherMoved { serial: serial.clone() });
+        }
+        self.enter(cx, serial.clone(), part.clone(), from, to, verified);
+        if route::is_good_pocket(cx.cell, &to) {
+            let places = vec![to];
+            cx.record(Record::PartDoubt { route: Route { serial, part, places, seen_by: None } });
+        }
+    }
+
+    /// A tray whose cursor still stands at this pocket: what happened there is accounted for.
+    fn moves_cursor(&mut self, cx: &mut Cx<'_>, at: Location) {
+        let tray = match at {
+            Location::Tray { tray, pocket } if self.parts.pocket(cx.cell, tray) == Some(pocket) => tray,
+            Location::Bin(tray) => tray,
+            _ => return,
+        };
+        let next = self.parts.advance(tray);
+        cx.record(Record::TrayCursor { tray, next });
+        let kind = cx.cell.trays.get(tray.index()).map(|t| t.kind);
+        if matches!(kind, Some(TrayKind::Source | TrayKind::Lane)) {
+            self.parts.count_down(cx, tray);
+        }
+    }
+
+    /// A part is recorded where it was found; it is a leftover where the next unit would meet it.
+    fn enter(
+        &mut self,
+        cx: &mut Cx<'_>,
+        serial: String,
+        part: PartRef,
+        from: Location,
+        to: Location,
+        verified: bool,
+    ) {
+        cx.record(Record::PartMoved {
+            unit: None,
+            serial: serial.clone(),
+            part: part.clone(),
+            from,
+            to,
+            verified,
+        });
+        let in_the_way = matches!(to, Location::Nest(_) | Location::Gripper(_));
+        if in_the_way || route::is_good_pocket(cx.cell, &to) {
+            self.parts.leftovers.push(Leftover { serial, part, at: to });
+        }
+    }
+
+    /// Sensors say that nothing is there: what was recorded there was taken out by hand.
+    fn seen_empty(&mut self, cx: &mut Cx<'_>, at: Location) {
+        let (gone, left): (Vec<_>, Vec<_>) =
+            core::mem::take(&mut self.parts.leftovers).into_iter().partition(|l| l.at == at);
+        self.parts.leftovers = left;
+        gone.into_iter().for_each(|l| taken_out(cx, l, true));
+    }
+
+    /// Lanes push into nests: whether the part came there the nest tells.
+    fn settle_feeds(&mut self, cx: &mut Cx<'_>) {
+        for doubt in core::mem::take(&mut self.parts.doubts) {
+            let Some(Location::Nest(nest)) = doubt.route.places.get(doubt.at + 1).copied() else { continue };
+            let moved = match (self.reconcile.looked.get(&nest), doubt.route.seen_by) {
+                (Some(look), Some((input, station))) if look.station == station => look.sees(input),
+                (Some(look), _) => look.occupied(),
+                // Nobody can tell: it is looked for there, since a stroke had begun.
+                (None, _) => true,
+            };
+            let verified = self.reconcile.looked.contains_key(&nest);
+            self.settle_doubt(cx, doubt, moved, verified);
+        }
+    }
+
+    /// What was seen of the nests is entered.
+    fn enter_nests(&mut self, cx: &mut Cx<'_>) {
+        let seen: Vec<(u16, bool)> = self.reconcile.looked.iter().map(|(n, l)| (*n, l.occupied())).collect();
+        for (nest, occupied) in seen {
+            let at = Location::Nest(nest);
+            let known = self.parts.leftovers.iter().any(|l| l.at == at);
+            match (occupied, known) {
+                (false, _) => {
+                    self.parts.unseen.remove(&nest);
+                    self.seen_empty(cx, at);
+                }
+                (true, false) => {
+                    let part = PartRef::Component(format!("nest-{nest}"));
+                    self.enter(cx, UNKNOWN.into(), part, Location::Hand, at, true);
+                }
+                (true, true) => {}
+            }
+        }
     }
 }
 
-fn describe(cx: &Cx<'_>, serial: &str, part: &PartRef, at: &Location) -> String {
-    let what = match part {
-        PartRef::Unit => format!("unit {serial}"),
-        PartRef::Component(name) => format!("{name} of {serial}"),
+fn holds(cx: &Cx<'_>, robot: RobotId) -> bool {
+    cx.machine.robots.get(robot.index()).is_some_and(|r| r.holding)
+}
+
+fn taken_out(cx: &mut Cx<'_>, left: Leftover, verified: bool) {
+    let Leftover { serial, part, at } = left;
+    cx.record(Record::PartMoved { unit: None, serial, part, from: at, to: Location::Hand, verified });
+}
+
+fn describe(cx: &Cx<'_>, left: &Leftover) -> String {
+    let what = match &left.part {
+        PartRef::Unit => format!("unit {}", left.serial),
+        PartRef::Component(_) if left.serial == UNKNOWN => "an unknown part".into(),
+        PartRef::Component(name) => format!("{name} of {}", left.serial),
     };
-    let place = match at {
-        Location::Nest(n) => format!("nest {n}"),
-        Location::Gripper(r) => {
-            cx.cell.robots.get(r.index()).map(|r| format!("gripper of {}", r.name)).unwrap_or_default()
+    let place = match left.at {
+        Location::Nest(n) => {
+            match crate::table::station_of(cx, n).and_then(|s| cx.cell.stations.get(s.index())) {
+                Some(station) => format!("nest {n} (now at {})", station.name),
+                None => format!("nest {n}"),
+            }
         }
-        Location::Tray { tray, .. } | Location::Bin(tray) => {
-            cx.cell.trays.get(tray.index()).map(|t| t.name.clone()).unwrap_or_default()
-        }
-        Location::Hand => "hand".into(),
+        Location::Gripper(_) => format!("gripper of {}", left.at.word(cx.cell)),
+        _ => left.at.word(cx.cell),
     };
     format!("{what} from {place}")
 }

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
+use cellwright_model::cell::Cell;
 use cellwright_model::curve::Curve;
 use cellwright_model::material::LotShare;
 use cellwright_model::outcome::{StepOutcome, UnitResult, Verdict};
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use cellwright_model::plan::Plan;
-use cellwright_model::{RobotId, StationId, StepIx, TimeNs, TrayId, UnitId};
+use cellwright_model::{InputId, RobotId, StationId, StepIx, TimeNs, TrayId, UnitId};
 
 use crate::api::{Alarm, Source, Ticket, Work};
 
@@ -78,12 +79,13 @@ pub enum Record {
         order: String,
         plan: Arc<Plan>,
     },
-    /// An attempt of a step is about to begin.
+    /// An attempt of a step is about to begin. `route`: where it takes a part or the unit.
     StepIntent {
         unit: UnitId,
         serial: String,
         step: StepIx,
         attempt: u16,
+        route: Option<Route>,
     },
     StepOutcome(Box<StepResult>),
     /// A part or unit is somewhere else now. `verified`: a sensor saw it there.
@@ -94,6 +96,28 @@ pub enum Record {
         from: Location,
         to: Location,
         verified: bool,
+    },
+    /// Where the part is on its route is not known: the attempt was broken off.
+    PartDoubt {
+        route: Route,
+    },
+    /// The part is where it was recorded last: a doubt about it is settled.
+    PartSettled {
+        serial: String,
+        part: PartRef,
+    },
+    /// The part is no longer followed by itself: it is in a unit that is followed as a whole.
+    PartJoined {
+        serial: String,
+        part: PartRef,
+    },
+    /// The parts of the unit are no longer followed by themselves: they went with it.
+    TogetherMoved {
+        serial: String,
+    },
+    /// Whatever lay in the tray or bin has left the cell with it.
+    TrayEmptied {
+        tray: TrayId,
     },
     /// The next pocket of a tray, or the next part of a lane, counted from 0.
     TrayCursor {
@@ -195,6 +219,76 @@ pub enum Location {
     Bin(TrayId),
     /// Taken out by a person.
     Hand,
+}
+
+/// Where a step takes a part, place by place. Each change of place is recorded before the next one begins, so
+/// that of a step which was broken off at most one is not recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    pub serial: String,
+    pub part: PartRef,
+    /// From its source to where it is put.
+    pub places: Vec<Location>,
+    /// The input that sees it at the last place, and the station at which that looks.
+    pub seen_by: Option<(InputId, StationId)>,
+}
+
+impl PartRef {
+    /// The part's name in the record: `serial/component`, or the serial of the unit.
+    pub fn id(&self, serial: &str) -> String {
+        match self {
+            PartRef::Component(name) => format!("{serial}/{name}"),
+            PartRef::Unit => serial.to_owned(),
+        }
+    }
+
+    /// Serial and part of such a name. A serial holds `/` only if the cell's prefix does.
+    pub fn read(id: &str, prefix: &str) -> (String, PartRef) {
+        let begin = if id.starts_with(prefix) { prefix.len() } else { 0 };
+        match id[begin..].split_once('/') {
+            Some((rest, name)) => (id[..begin + rest.len()].into(), PartRef::Component(name.into())),
+            None => (id.into(), PartRef::Unit),
+        }
+    }
+}
+
+impl Location {
+    /// `hub_tray/7`, `robot_r`, `nest/0`, `reject_bin`, `hand`.
+    pub fn word(&self, cell: &Cell) -> String {
+        let tray = |id: &TrayId| cell.trays.get(id.index()).map_or("?", |t| t.name.as_str());
+        match self {
+            Location::Tray { tray: id, pocket } => format!("{}/{pocket}", tray(id)),
+            Location::Gripper(robot) => {
+                cell.robots.get(robot.index()).map_or("?", |r| r.name.as_str()).to_owned()
+            }
+            Location::Nest(n) => format!("nest/{n}"),
+            Location::Bin(id) => tray(id).to_owned(),
+            Location::Hand => "hand".to_owned(),
+        }
+    }
+
+    /// The tray or bin that it is in.
+    pub fn tray(&self) -> Option<TrayId> {
+        match self {
+            Location::Tray { tray, .. } | Location::Bin(tray) => Some(*tray),
+            _ => None,
+        }
+    }
+
+    /// The place of a word. `None`: the cell has no such place (any more).
+    pub fn read(word: &str, cell: &Cell) -> Option<Location> {
+        if word == "hand" {
+            return Some(Location::Hand);
+        }
+        if let Some((name, n)) = word.split_once('/') {
+            let n = n.parse::<u32>().ok()?;
+            return match name {
+                "nest" => u16::try_from(n).ok().map(Location::Nest),
+                name => cell.tray(name).map(|tray| Location::Tray { tray, pocket: n }),
+            };
+        }
+        cell.tray(word).map(Location::Bin).or_else(|| cell.robot(word).map(Location::Gripper))
+    }
 }
 
 /// The last word of the cell on a unit.

@@ -11,14 +11,17 @@ use cellwright_model::event::AlarmClass;
 use cellwright_model::expr::{Expr, SignalView};
 use cellwright_model::outcome::StepOutcome;
 use cellwright_model::plan::{Place, Plan, Primitive};
-use cellwright_model::{AnalogId, DurationNs, InputId, JobId, StepIx, TimeNs};
+use cellwright_model::{AnalogId, DurationNs, InputId, JobId, StepIx, TimeNs, TrayId};
 
 use crate::api::{Machine, Ticket};
 use crate::catalogue::AlarmCode;
 use crate::judge::{self, Evidence};
 use crate::ledger::Cx;
 use crate::ops::{self, Op, OpEnd, Poll};
-use crate::record::{Measured, NamedCurve, Record, StepResult};
+use crate::parts::Doubt;
+use crate::presence;
+use crate::record::{Location, Measured, NamedCurve, Record, Route, StepResult};
+use crate::route;
 use crate::unit::{Demand, Env, UnitData};
 
 /// All of a step's cleanup; longer is a fault of the machine.
@@ -52,6 +55,8 @@ pub(crate) struct StepRun {
     began: Option<TimeNs>,
     deadline: TimeNs,
     intent: Ticket,
+    /// Where it takes a part or the unit.
+    route: Option<Route>,
     /// Place in the list that is worked: operations, or cleanup.
     pub(crate) at: usize,
     cleaning: bool,
@@ -89,7 +94,11 @@ impl StepRun {
         let deadline = env.cx.now + plan.step(step).timeout;
         env.cx.wake_at(deadline);
         let (unit, serial) = (env.unit.id, env.unit.serial.clone());
-        let intent = env.cx.record(Record::StepIntent { unit, serial, step, attempt });
+        let route = route::of_step(env, step);
+        if let Some(route) = &route {
+            env.unit.forget_earlier(env.cx, route);
+        }
+        let intent = env.cx.record(Record::StepIntent { unit, serial, step, attempt, route: route.clone() });
         let into_bin = |p: &Primitive| matches!(p, Primitive::PlacePart { to: Place::Bin(_), .. });
         StepRun {
             step,
@@ -98,6 +107,7 @@ impl StepRun {
             began: None,
             deadline,
             intent,
+            route,
             at: 0,
             cleaning: false,
             op: None,
@@ -138,6 +148,14 @@ impl StepRun {
         if self.end.is_none() {
             if !env.cx.ledger.is_persisted(self.intent) {
                 return None;
+            }
+            match presence::before(self, env) {
+                Ok(true) => {}
+                Ok(false) => return None,
+                Err(cause) => {
+                    self.end = Some(StepEnd::Faulted(cause));
+                    return self.cancelled(env).then_some(Err(()));
+                }
             }
             match self.check_before(env) {
                 Some(true) => {
@@ -371,6 +389,27 @@ impl StepRun {
         if !self.recorded() {
             self.record(env, outcome, Some(cause.to_string()));
         }
+        self.leave_doubt(env);
+    }
+
+    /// The last change of place may have happened without its record.
+    fn leave_doubt(&mut self, env: &mut Env<'_, '_>) {
+        let Some(route) = self.route.take().filter(|_| self.began.is_some()) else { return };
+        let at = env.unit.place_of(&route.part);
+        if at.is_some() && at == route.places.last().copied() {
+            return;
+        }
+        env.cx.record(Record::PartDoubt { route: route.clone() });
+        env.parts.doubts.push(Doubt::new(route, at));
+    }
+
+    /// The pocket of this tray that it takes from or puts into, while that is not done.
+    pub(crate) fn works_at(&self, unit: &UnitData, tray: TrayId) -> bool {
+        let Some(route) = self.route.as_ref().filter(|_| !self.recorded()) else { return false };
+        let of_tray = |l: &Location| matches!(l, Location::Tray { tray: t, .. } if *t == tray);
+        let done = unit.place_of(&route.part).and_then(|at| route.places.iter().position(|p| *p == at));
+        let ahead = route.places.iter().position(of_tray);
+        ahead.is_some_and(|ahead| done.is_none_or(|done| done < ahead || ahead == 0 && done == 0))
     }
 
     fn outcome(&self) -> (StepOutcome, Option<String>) {

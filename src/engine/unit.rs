@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use cellwright_model::cell::Cell;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::CellCommand;
 use cellwright_model::plan::{Place, PlaceWhat, Plan};
@@ -14,7 +15,7 @@ use crate::catalogue::AlarmCode;
 use crate::ledger::Cx;
 use crate::ops::OpEnd;
 use crate::parts::{Leftover, Parts};
-use crate::record::{ComponentUse, Location, PartRef, Record, UnitSummary};
+use crate::record::{ComponentUse, Location, PartRef, Record, Route, UnitSummary};
 use crate::resources::{BranchKey, Resources};
 use crate::sequencer::{BlockIx, Cursor, Graph};
 
@@ -69,6 +70,10 @@ pub(crate) struct UnitData {
     places: BTreeMap<String, Location>,
     /// Where it is, once something lies in its nest.
     location: Option<Location>,
+    /// The record of its last change of place.
+    last_move: Option<Ticket>,
+    /// Sensors have seen its nest empty before anything of it was put there.
+    pub(crate) nest_looked_at: bool,
     pub(crate) attempts: u32,
     pub(crate) retested: bool,
     /// On its reject path.
@@ -104,14 +109,48 @@ impl UnitData {
     pub(crate) fn renew(&mut self, cx: &mut Cx<'_>, component: &str, at: Location) {
         let Some(from) = self.places.insert(component.into(), at) else { return };
         self.components.retain(|c| c.name != component);
-        cx.record(Record::PartMoved {
-            unit: Some(self.id),
-            serial: self.serial.clone(),
-            part: PartRef::Component(component.into()),
-            from,
-            to: Location::Hand,
-            verified: false,
-        });
+        let part = PartRef::Component(component.into());
+        self.moved(cx, part, from, Location::Hand, false);
+    }
+
+    /// The same before a step is begun again that takes a new part: where the earlier one was is over.
+    pub(crate) fn forget_earlier(&mut self, cx: &mut Cx<'_>, route: &Route) {
+        let (PartRef::Component(name), Some(Location::Tray { .. })) = (&route.part, route.places.first())
+        else {
+            return;
+        };
+        if let Some(from) = self.places.remove(name) {
+            self.components.retain(|c| c.name != *name);
+            self.moved(cx, route.part.clone(), from, Location::Hand, false);
+        }
+    }
+
+    fn moved(&mut self, cx: &mut Cx<'_>, part: PartRef, from: Location, to: Location, verified: bool) {
+        let (unit, serial) = (Some(self.id), self.serial.clone());
+        self.last_move = Some(cx.record(Record::PartMoved { unit, serial, part, from, to, verified }));
+    }
+
+    /// The ticket of its last move, while that is not durable.
+    pub(crate) fn unrecorded(&self, cx: &Cx<'_>) -> Option<Ticket> {
+        self.last_move.filter(|ticket| !cx.ledger.is_persisted(*ticket))
+    }
+
+    /// Where a part of it, or the unit, was recorded last.
+    pub(crate) fn place_of(&self, part: &PartRef) -> Option<Location> {
+        match part {
+            PartRef::Unit => self.location,
+            PartRef::Component(name) => self.places.get(name).copied(),
+        }
+    }
+
+    /// Something of it lies in its nest.
+    pub(crate) fn in_nest(&self) -> bool {
+        self.location == Some(Location::Nest(self.nest))
+    }
+
+    /// It lies where good units do and is not good.
+    pub(crate) fn among_good(&self, cell: &Cell) -> Option<Location> {
+        self.location.filter(|at| crate::route::is_good_pocket(cell, at))
     }
 
     /// Something of it has left its source: it has to be taken to somewhere.
@@ -131,7 +170,11 @@ impl UnitData {
         let to = match to {
             Place::Nest => Location::Nest(self.nest),
             Place::Gripper(robot) => Location::Gripper(robot),
-            Place::Bin(tray) => Location::Bin(tray),
+            Place::Bin(tray) => {
+                let next = parts.advance(tray);
+                cx.record(Record::TrayCursor { tray, next });
+                Location::Bin(tray)
+            }
             Place::TrayNext(tray) => {
                 let Some(pocket) = parts.pocket(cx.cell, tray) else {
                     self.used_up = Some(tray);
@@ -152,29 +195,34 @@ impl UnitData {
                 (PartRef::Component(name.clone()), from)
             }
             PlaceWhat::Unit => match self.location.replace(to) {
-                Some(from) => (PartRef::Unit, from),
+                Some(from) => {
+                    self.join(cx);
+                    (PartRef::Unit, from)
+                }
                 None => {
                     self.location = None;
                     return OpEnd::Fault("unit-nowhere".into());
                 }
             },
         };
-        let (unit, serial) = (self.id, self.serial.clone());
-        cx.record(Record::PartMoved { unit: Some(unit), serial, part, from, to, verified });
+        self.moved(cx, part, from, to, verified);
         OpEnd::Ok
+    }
+
+    /// What lay in the nest goes with the unit from now on.
+    fn join(&mut self, cx: &mut Cx<'_>) {
+        let nest = Location::Nest(self.nest);
+        for name in self.places.iter().filter(|(_, at)| **at == nest).map(|(name, _)| name) {
+            let part = PartRef::Component(name.clone());
+            cx.record(Record::PartJoined { serial: self.serial.clone(), part });
+        }
+        self.places.retain(|_, at| *at != nest);
     }
 
     /// A person has taken everything of it out.
     pub(crate) fn remove_by_hand(&mut self, cx: &mut Cx<'_>) {
         for left in self.leftovers() {
-            cx.record(Record::PartMoved {
-                unit: Some(self.id),
-                serial: self.serial.clone(),
-                part: left.part,
-                from: left.at,
-                to: Location::Hand,
-                verified: false,
-            });
+            self.moved(cx, left.part, left.at, Location::Hand, false);
         }
         self.places.clear();
         self.location = None;
@@ -184,12 +232,11 @@ impl UnitData {
     pub(crate) fn leftovers(&self) -> Vec<Leftover> {
         let in_the_way = |at: &Location| matches!(at, Location::Nest(_) | Location::Gripper(_));
         let left = |part, at| Leftover { serial: self.serial.clone(), part, at };
-        let unit = self.location.filter(in_the_way).map(|at| left(PartRef::Unit, at));
-        let parts = self
-            .places
-            .iter()
-            .filter(|(_, at)| matches!(at, Location::Gripper(_)))
-            .map(|(name, at)| left(PartRef::Component(name.clone()), *at));
+        // As long as it is in its nest, it is what was put there.
+        let unit = self.location.filter(|at| matches!(at, Location::Gripper(_)));
+        let unit = unit.map(|at| left(PartRef::Unit, at));
+        let parts = self.places.iter().filter(|(_, at)| in_the_way(at));
+        let parts = parts.map(|(name, at)| left(PartRef::Component(name.clone()), *at));
         unit.into_iter().chain(parts).collect()
     }
 }
@@ -250,6 +297,8 @@ impl Unit {
             components: Vec::new(),
             places: BTreeMap::new(),
             location: None,
+            last_move: None,
+            nest_looked_at: false,
             attempts: 0,
             retested: false,
             rejecting: false,

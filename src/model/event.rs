@@ -22,7 +22,7 @@ use crate::outcome::{FaultClass, Origin, Purpose, StepOutcome, UnitResult, Verdi
 use crate::packml::{CellMode, CellState};
 
 pub mod journal;
-pub use journal::{JournalEntry, Transaction};
+pub use journal::{JournalEntry, Route, Transaction};
 
 /// When something happened, by both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cellwright_analog_in::driver::AnalogInput4;
 use cellwright_bus::{BusConfig, ExpectedSubDevice, StartUpSdo};
 use cellwright_controller::{
-    Engine, EngineConfig, EngineError, Load, Question, QuestionKind, TrayState, TrayUse,
+    Engine, EngineConfig, EngineError, Load, Question, QuestionKind, TrayState, TrayUse, journalled,
 };
 use cellwright_digital_io::driver::{DigitalInput16, DigitalOutput16};
 use cellwright_driver_api::cyclic::CyclicDriver;
@@ -87,10 +87,15 @@ pub fn engine(
         let lots = recovery.and_then(|r| r.tray_lots.get(name)).cloned().unwrap_or_default();
         (TrayId(i as u16), TrayState { next: used.next, lots })
     };
+    let places = recovery.map(|r| &r.places).into_iter().flatten();
+    let doubts = recovery.map(Recovery::doubts).unwrap_or_default();
+    let (leftovers, doubts) =
+        journalled(cell, places.map(|(part, p)| (part.as_str(), p.place.as_str())), &doubts);
     let config = EngineConfig {
         serial_counter: recovery.and_then(|r| r.serial_counter).unwrap_or(0),
         trays: trays.iter().enumerate().map(tray).collect(),
-        leftovers: Vec::new(),
+        leftovers,
+        doubts,
     };
     Engine::new(cell.clone(), config)
 }

@@ -2,7 +2,7 @@
 //! way. Nothing is guessed: what became of the part is a person's decision later.
 
 use cellwright_model::event::{
-    EventData, EventDraft, JournalEntry, Stamp, StepCounts, StepEnded, Transaction, UnitEnded,
+    EventData, EventDraft, JournalEntry, Route, Stamp, StepCounts, StepEnded, Transaction, UnitEnded,
 };
 use cellwright_model::order::KnownOrder;
 use cellwright_model::outcome::{StepOutcome, UnitResult};
@@ -13,9 +13,10 @@ use cellwright_trace::outbox::{OpenUnit, Recovery};
 /// Its ticket is 0: the engine counts its own from 1, and nothing waits for these.
 pub fn interrupted(recovery: &Recovery, now: Stamp) -> Vec<Transaction> {
     let mut orders = recovery.orders.clone();
+    let doubts = recovery.doubts();
     let mut transactions = Vec::new();
     for open in &recovery.open_units {
-        let mut transaction = interrupt(open, now);
+        let mut transaction = interrupt(open, &doubts, now);
         let order = open.context.order.as_ref().and_then(|id| orders.get_mut(id));
         if let Some(KnownOrder { terms, progress }) = order {
             progress.close_one(UnitResult::Interrupted);
@@ -27,7 +28,12 @@ pub fn interrupted(recovery: &Recovery, now: Stamp) -> Vec<Transaction> {
     transactions
 }
 
-fn interrupt(open: &OpenUnit, now: Stamp) -> Transaction {
+/// The unit or a part of it.
+fn is_of(part: &str, serial: &str) -> bool {
+    part.strip_prefix(serial).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn interrupt(open: &OpenUnit, doubts: &[Route], now: Stamp) -> Transaction {
     let draft =
         |data| EventDraft { time: now, context: open.context.clone(), unit: Some(open.unit.clone()), data };
     let mut events: Vec<EventDraft> = open
@@ -65,7 +71,11 @@ fn interrupt(open: &OpenUnit, now: Stamp) -> Transaction {
     })));
     let closed =
         JournalEntry::UnitClosed { serial: open.unit.serial.clone(), result: UnitResult::Interrupted };
-    Transaction { ticket: 0, journal: vec![closed], events, curves: Vec::new() }
+    // What was under way is forgotten with the unit; where its parts may be is not.
+    let of_unit = doubts.iter().filter(|d| is_of(&d.part, &open.unit.serial));
+    let doubts = of_unit.map(|route| JournalEntry::PartDoubt { route: route.clone() });
+    let journal = core::iter::once(closed).chain(doubts).collect();
+    Transaction { ticket: 0, journal, events, curves: Vec::new() }
 }
 
 #[cfg(test)]
@@ -105,6 +115,7 @@ mod tests {
             attempt: 2,
             station: Some("press".into()),
             time: Stamp { wall_unix_ns: 5, monotonic_ns: 5 },
+            route: Some(route()),
         };
         OpenUnit {
             context: Arc::new(context),
@@ -122,13 +133,28 @@ mod tests {
         assert_eq!(transactions.len(), 1);
         let Transaction { ticket, journal, events, .. } = &transactions[0];
         assert_eq!(*ticket, 0, "nothing waits for it");
-        assert!(matches!(&journal[..], [JournalEntry::UnitClosed { serial, .. }] if serial == "CW-7"));
+        let [JournalEntry::UnitClosed { serial, .. }, JournalEntry::PartDoubt { route: kept }] = &journal[..]
+        else {
+            panic!("{journal:?}")
+        };
+        assert_eq!((serial.as_str(), kept), ("CW-7", &route()), "where its parts may be is not forgotten");
         let [step, result] = &events[..] else { panic!("{events:?}") };
         let EventData::StepOutcome(step) = &step.data else { panic!("{step:?}") };
         assert_eq!((step.n, step.attempt, step.outcome), (4, 2, StepOutcome::Interrupted));
         let EventData::UnitResult(end) = &result.data else { panic!("{result:?}") };
         assert_eq!((end.result, end.counts.attempts), (UnitResult::Interrupted, 1));
         assert_eq!(result.unit.as_ref().map(|u| u.serial.as_str()), Some("CW-7"));
+    }
+
+    fn route() -> Route {
+        let places = ["nest/0", "robot_r", "good_tray/4"].map(String::from).to_vec();
+        Route { part: "CW-7".into(), places, seen_by: None }
+    }
+
+    #[test]
+    fn a_part_belongs_to_its_unit_and_to_no_other() {
+        assert!(is_of("CW-7", "CW-7") && is_of("CW-7/hub", "CW-7"));
+        assert!(!is_of("CW-70", "CW-7") && !is_of("CW-6/hub", "CW-7"));
     }
 
     #[test]
@@ -178,6 +204,7 @@ mod tests {
             tray_lots: Default::default(),
             picks: Default::default(),
             places: Default::default(),
+            doubts: Default::default(),
         }
     }
 }

@@ -128,6 +128,7 @@ pub(crate) fn unit_transactions(serial: &str, ticket: u64) -> Vec<Transaction> {
         attempt: 1,
         station: None,
         time: stamp(9),
+        route: None,
     };
     let journal = [
         vec![

@@ -431,6 +431,25 @@ catalogue! {
         first: "see which signal of `start_when` is off, and bring it back",
         page: "Start waits for the conditions of the cell file (air on), for a bounded time.",
     }
+    PartsLeft "parts-left": Warning, Process, Answer {
+        title: "Parts are left in the cell",
+        cause: "left in the cell: {parts}",
+        place: "the cell",
+        first: "take out what is named, place by place",
+        page: "Parts of units that were interrupted, or that nobody has entered, lie where the next unit would meet \
+            them, or a unit that is not good lies among good ones. The question names each part and its place. What \
+            sensors see is looked at again after the answer; what no sensor sees is believed and recorded as \
+            unverified. What was taken out before Reset is not asked for where sensors see that.",
+    }
+    BinOpen "bin-open": Hold, Process, Commands {
+        title: "A reject bin is not locked",
+        cause: "the bin is not locked: what was rejected could be taken out or put back",
+        place: "the bin",
+        first: "lock the bin",
+        page: "Rejected units are kept apart by a locked bin. Opening it is recorded; during production it holds the \
+            cell. Empty it while the cell is stopped, suspended by the full bin, or held, enter that it was emptied, \
+            and lock it.",
+    }
     ConsecutiveNg "consecutive-ng": Hold, Sequence, Commands {
         title: "Too many units in a row are not good",
         cause: "{max} units in a row are not good",

@@ -227,7 +227,10 @@ fn what_cannot_be_done_again_is_not_offered_again() {
     assert_eq!(b.path().last().map(String::as_str), Some("press 1 timed-out"));
     let closed = b.closed();
     assert_eq!((closed[0].result, closed[0].cause.as_deref()), (UnitResult::Ng, Some("press/timed-out")));
-    assert!(b.moves_of_parts().contains(&("Unit".into(), Location::Hand, false)));
+    for part in ["hub", "cannula"] {
+        let moved = (format!("Component({part:?})"), Location::Hand, false);
+        assert!(b.moves_of_parts().contains(&moved), "{part}");
+    }
 }
 
 #[test]
@@ -306,9 +309,9 @@ fn what_is_left_is_taken_out_before_the_next_unit() {
     assert_eq!(b.closed()[0].result, UnitResult::Interrupted);
     b.command(CellCommand::Reset);
     b.until_true("a question", |b| !b.questions.is_empty());
-    assert!(b.questions[0].prompt.contains("unit T-000001 from nest 0"), "{}", b.questions[0].prompt);
+    assert!(b.questions[0].prompt.contains("hub of T-000001 from nest 0"), "{}", b.questions[0].prompt);
     b.ticks(1_000);
-    assert_eq!(b.engine.state(), CellState::Resetting, "nothing moves before");
+    assert_eq!(b.engine.state(), CellState::Resetting, "nothing is made before");
     b.answer(REMOVED);
     b.until(CellState::Idle);
     b.command(CellCommand::Start);

@@ -20,7 +20,16 @@ pub enum JournalEntry {
     UnitOpened { context: Arc<Context>, unit: Arc<UnitContext>, time: Stamp },
     /// An attempt of a step is about to begin. A step-outcome event of the same serial, `n` and
     /// attempt closes it; so does the end of the unit.
-    StepIntent { serial: String, step: String, n: u32, attempt: u32, station: Option<String>, time: Stamp },
+    StepIntent {
+        serial: String,
+        step: String,
+        n: u32,
+        attempt: u32,
+        station: Option<String>,
+        time: Stamp,
+        #[serde(default)]
+        route: Option<Route>,
+    },
     /// The unit came to its end. A unit-result event of that serial says the same.
     UnitClosed { serial: String, result: UnitResult },
     /// An order file was taken. Its terms are those it was begun with, but for the due date.
@@ -37,8 +46,27 @@ pub enum JournalEntry {
     TrayLots { tray: String, lots: Vec<LotShare> },
     /// A part is now there; see [`super::PartMoved`].
     PartMoved { part: String, from: String, to: String, verified: bool },
-    /// A part is no longer followed: it left the cell, or is part of a unit that did.
+    /// A part is no longer followed: it left the cell, or is part of a unit that is followed as a whole. Settles
+    /// a doubt about it, as a move does.
     PartLeft { part: String },
+    /// The parts of a unit (`serial/…`) are followed with it from now on.
+    PartsJoined { serial: String },
+    /// The step that moved the part was broken off: it is at the place of the route where it was recorded
+    /// last, or at the next one.
+    PartDoubt { route: Route },
+    /// It is where it was recorded last.
+    PartSettled { part: String },
+    /// Whatever lay in the tray or bin has left the cell.
+    TrayEmptied { tray: String },
+}
+
+/// Where a step takes a part, place by place; the names are those of [`super::PartMoved`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    pub part: String,
+    pub places: Vec<String>,
+    /// The input that sees it at the last place, and the station at which that looks.
+    pub seen_by: Option<(String, String)>,
 }
 
 /// What is made durable at once, all or nothing.

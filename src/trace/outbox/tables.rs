@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use cellwright_model::curve::sha256_hex;
-use cellwright_model::event::{Context, Event, EventData, JournalEntry, Stamp, UnitContext};
+use cellwright_model::event::{Context, Event, EventData, JournalEntry, Route, Stamp, UnitContext};
 use cellwright_model::material::LotShare;
 use cellwright_model::order::{KnownOrder, OrderBook, OrderProgress};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS orders (
 CREATE TABLE IF NOT EXISTS tray_cursors (tray TEXT PRIMARY KEY, pocket INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS tray_lots (tray TEXT PRIMARY KEY, lots TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS picks (tray TEXT PRIMARY KEY, picks INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS doubts (part TEXT PRIMARY KEY, route TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS parts (part TEXT PRIMARY KEY, place TEXT NOT NULL, verified INTEGER NOT NULL) STRICT;
 ";
 
@@ -57,6 +58,29 @@ pub struct Recovery {
     pub picks: ByName<u64>,
     /// Where each part is.
     pub places: ByName<Place>,
+    /// Parts whose last move may or may not have happened, from lives before the last one; see
+    /// [`Recovery::doubts`] for all.
+    pub doubts: Vec<Route>,
+}
+
+impl Recovery {
+    /// What is not known of the places of parts: the doubts that nobody has settled, the moves that were under
+    /// way, and what lies of interrupted units wherever it was recorded.
+    pub fn doubts(&self) -> Vec<Route> {
+        let mut doubts = self.doubts.clone();
+        for unit in &self.open_units {
+            let routes = unit.intents.iter().filter_map(|i| i.route.clone());
+            let part = &unit.unit.serial;
+            let lies = self.places.get(part).map(|p| p.place.clone());
+            let lies = lies.map(|at| Route { part: part.clone(), places: vec![at], seen_by: None });
+            for route in routes.chain(lies) {
+                if !doubts.iter().any(|d| d.part == route.part) {
+                    doubts.push(route);
+                }
+            }
+        }
+        doubts
+    }
 }
 
 /// A unit that was open.
@@ -78,6 +102,9 @@ pub struct OpenIntent {
     pub attempt: u32,
     pub station: Option<String>,
     pub time: Stamp,
+    /// Where it was to take a part.
+    #[serde(default)]
+    pub route: Option<Route>,
 }
 
 /// Where a part is.
@@ -163,9 +190,9 @@ pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result
                 OpenUnit { context: context.clone(), unit: unit.clone(), opened: *time, intents: Vec::new() };
             run("INSERT OR REPLACE INTO open_units VALUES (?1, ?2)", &[&unit.serial, &json(&open)?])
         }
-        JournalEntry::StepIntent { serial, step, n, attempt, station, time } => {
-            let (step, station) = (step.clone(), station.clone());
-            let open = OpenIntent { step, n: *n, attempt: *attempt, station, time: *time };
+        JournalEntry::StepIntent { serial, step, n, attempt, station, time, route } => {
+            let (step, station, route) = (step.clone(), station.clone(), route.clone());
+            let open = OpenIntent { step, n: *n, attempt: *attempt, station, time: *time, route };
             run(
                 "INSERT OR REPLACE INTO intents VALUES (?1, ?2, ?3, ?4)",
                 &[serial, n, attempt, &json(&open)?],
@@ -195,9 +222,26 @@ pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result
             run("INSERT OR REPLACE INTO picks VALUES (?1, ?2)", &[tray, &(*picks as i64)])
         }
         JournalEntry::PartMoved { part, to, verified, .. } => {
+            run("DELETE FROM doubts WHERE part = ?1", &[part])?;
             run("INSERT OR REPLACE INTO parts VALUES (?1, ?2, ?3)", &[part, to, verified])
         }
-        JournalEntry::PartLeft { part } => run("DELETE FROM parts WHERE part = ?1", &[part]),
+        JournalEntry::PartLeft { part } => {
+            run("DELETE FROM doubts WHERE part = ?1", &[part])?;
+            run("DELETE FROM parts WHERE part = ?1", &[part])
+        }
+        JournalEntry::PartsJoined { serial } => {
+            let parts = format!("{serial}/");
+            run("DELETE FROM doubts WHERE substr(part, 1, length(?1)) = ?1", &[&parts])?;
+            run("DELETE FROM parts WHERE substr(part, 1, length(?1)) = ?1", &[&parts])
+        }
+        JournalEntry::PartDoubt { route } => {
+            run("INSERT OR REPLACE INTO doubts VALUES (?1, ?2)", &[&route.part, &json(route)?])
+        }
+        JournalEntry::PartSettled { part } => run("DELETE FROM doubts WHERE part = ?1", &[part]),
+        JournalEntry::TrayEmptied { tray } => {
+            let inside = format!("{tray}/");
+            run("DELETE FROM parts WHERE place = ?1 OR substr(place, 1, length(?2)) = ?2", &[tray, &inside])
+        }
     }
 }
 
@@ -270,6 +314,7 @@ pub(super) fn recover(conn: &Connection, path: &Path) -> Result<Recovery, TraceE
             Ok(Place { place: r.get(1)?, verified: r.get(2)? })
         })
         .map_err(sql)?,
+        doubts: doubts(conn).map_err(sql)?.map_err(damaged)?,
         head,
     })
 }
@@ -309,6 +354,14 @@ fn open_units(conn: &Connection) -> Checked<Vec<OpenUnit>> {
         }
     }
     Ok(Ok(out))
+}
+
+fn doubts(conn: &Connection) -> Checked<Vec<Route>> {
+    let texts: ByName<String> = pairs(conn, "SELECT part, route FROM doubts", |r| r.get(1))?;
+    let read = |(part, text): (String, String)| {
+        serde_json::from_str(&text).map_err(|e| format!("route of {part}: {e}"))
+    };
+    Ok(texts.into_iter().map(read).collect())
 }
 
 fn tray_lots(conn: &Connection) -> Checked<ByName<Vec<LotShare>>> {

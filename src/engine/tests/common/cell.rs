@@ -12,6 +12,9 @@ pub(crate) const ESTOP_OK: InputId = InputId(0);
 pub(crate) const PRESENT: InputId = InputId(1);
 pub(crate) const DROP: InputId = InputId(2);
 pub(crate) const AIR: InputId = InputId(3);
+/// Something lies in the nest at `load`, and the bin is locked; both are used by tests that say so.
+pub(crate) const SEEN: InputId = InputId(4);
+pub(crate) const LOCKED: InputId = InputId(5);
 pub(crate) const VALVE: OutputId = OutputId(0);
 pub(crate) const LAMP: OutputId = OutputId(1);
 pub(crate) const FORCE: AnalogId = AnalogId(0);
@@ -80,7 +83,14 @@ pub(crate) fn cell() -> Cell {
         serial_prefix: "T-".into(),
         segment: vec![],
         axes: vec![axis("press", 0.0), axis("table", 0.0)],
-        digital_inputs: vec![input("estop_ok", 0), input("present", 1), input("drop", 2), input("air", 3)],
+        digital_inputs: vec![
+            input("estop_ok", 0),
+            input("present", 1),
+            input("drop", 2),
+            input("air", 3),
+            input("load.seen", 4),
+            input("locked", 5),
+        ],
         digital_outputs: vec![output("valve", 0), output("lamp", 1)],
         analogs: vec![Analog {
             name: "force".into(),

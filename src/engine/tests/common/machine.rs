@@ -70,6 +70,8 @@ pub(crate) struct Bench {
     pub(crate) bring_ups: u32,
     /// No valid inputs are received.
     pub(crate) stale: bool,
+    /// What lies in each nest, as far as cobots put it there; seen by [`c::SEEN`] at the first station.
+    pub(crate) nests: [bool; 4],
     /// Plain moves go at their velocity, and rest at once where they are stopped.
     pub(crate) gliding: bool,
     /// Motions are not cancelled.
@@ -125,6 +127,7 @@ impl Bench {
             robot_dead: false,
             bring_ups: 0,
             stale: false,
+            nests: [false; 4],
             gliding: false,
             deaf: false,
         };
@@ -178,6 +181,7 @@ impl Bench {
         self.rt.now = TimeNs(self.now * 1_000_000);
         self.work_moves();
         self.work_robot();
+        self.sense();
         let due = |at: &u64, now| *at <= now;
         let now = self.now;
         let (ready, later) =
@@ -193,6 +197,29 @@ impl Bench {
         self.inbox.push_back(Input::Tick);
         while let Some(input) = self.inbox.pop_front() {
             self.put(input);
+        }
+    }
+
+    /// The nest that stands at a station (angle in degrees).
+    fn nest_at(&self, station_deg: f64) -> Option<usize> {
+        let k = (station_deg - self.rt.axes[c::TABLE.index()].actual_au) / 90.0;
+        ((k - k.round()).abs() < 0.01).then(|| k.round().rem_euclid(4.0) as usize)
+    }
+
+    fn sense(&mut self) {
+        let seen = self.nest_at(0.0).is_some_and(|n| self.nests[n]);
+        self.rt.inputs = self.rt.inputs & !(1 << c::SEEN.0) | u64::from(seen) << c::SEEN.0;
+    }
+
+    /// The gripper has closed or opened where the cobot is.
+    fn gripped(&mut self, holding: bool) {
+        let at = match self.robots[0].joints[0] {
+            10.0 => self.nest_at(0.0),
+            20.0 => self.nest_at(90.0),
+            _ => None,
+        };
+        if let Some(nest) = at {
+            self.nests[nest] = !holding;
         }
     }
 
@@ -567,8 +594,14 @@ impl Bench {
         }
         self.robot_move = None;
         match command {
-            RobotCommand::Grip { close: true } => self.robot_holding = self.grips.pop_front().unwrap_or(true),
-            RobotCommand::Grip { close: false } => self.robot_holding = false,
+            RobotCommand::Grip { close: true } => {
+                self.robot_holding = self.grips.pop_front().unwrap_or(true);
+                self.gripped(self.robot_holding);
+            }
+            RobotCommand::Grip { close: false } => {
+                self.robot_holding = false;
+                self.gripped(false);
+            }
             RobotCommand::MoveJ { to, .. } => self.robots[0].joints = to,
             RobotCommand::Stop => {}
         }
