@@ -1,5 +1,6 @@
 //! The picture, from the scene alone. Meaning never by colour only: words, brackets and marks say it too.
 
+use cellwright_model::packml::CellCommand;
 use cellwright_model::packml::CellState;
 use cellwright_station::{AlarmSeen, QuestionSeen, Snapshot};
 use ratatui::Frame;
@@ -31,14 +32,16 @@ pub(crate) fn draw(frame: &mut Frame<'_>, scene: &Scene) {
     let asks = asks(scene, snapshot, area.width);
     let table = panes::table_rows(&scene.cell, tall && area.width >= 110);
     let axes = scene.cell.axes.len() as u16 + 3;
-    let asking = (asks.len() as u16 + 2).min(if tall { 16 } else { 7 });
+    // What is quiet needs no frame.
+    let quiet = asks.is_empty();
+    let asking = if quiet { 1 } else { (asks.len() as u16 + 2).min(if tall { 16 } else { 7 }) };
     let rows = Layout::vertical([
         Constraint::Length(3),
         Constraint::Max(table),
         Constraint::Max(axes),
         Constraint::Length(asking),
-        Constraint::Min(if asking > 5 { 0 } else { 3 }),
-        Constraint::Length(2),
+        Constraint::Min(if asking > 5 { 0 } else { LOG_LEAST }),
+        Constraint::Length(3),
     ])
     .split(area);
     header(frame, rows[0], scene, snapshot);
@@ -51,16 +54,20 @@ pub(crate) fn draw(frame: &mut Frame<'_>, scene: &Scene) {
     panes::axes(frame, axes, snapshot);
     let press = Rect { x: units.right(), width: right, height: rows[1].height + rows[2].height, ..units };
     panes::press(frame, press, scene);
-    frame.render_widget(
-        Paragraph::new(asks).block(titled("alarms and questions")).wrap(Wrap { trim: false }),
-        rows[3],
-    );
+    let asked = match quiet {
+        true => Paragraph::new(" no alarms, no questions"),
+        false => Paragraph::new(asks).block(titled("alarms and questions")).wrap(Wrap { trim: false }),
+    };
+    frame.render_widget(asked, rows[3]);
     log(frame, rows[4], scene);
     footer(frame, rows[5], scene, snapshot);
     if let Some(typed) = &scene.typed {
         answer_line(frame, rows[3], typed);
     }
 }
+
+/// Lines of the log on the smallest screen.
+const LOG_LEAST: u16 = 2;
 
 /// A frame with a title.
 pub(crate) fn titled(title: &str) -> Block<'_> {
@@ -124,9 +131,6 @@ fn asks(scene: &Scene, snapshot: &Snapshot, width: u16) -> Vec<Line<'static>> {
     for alarm in alarms {
         lines.extend(alarm_lines(alarm, width));
     }
-    if lines.is_empty() {
-        lines.push(Line::from("none"));
-    }
     lines
 }
 
@@ -170,29 +174,34 @@ fn strong(text: String) -> Line<'static> {
 }
 
 fn log(frame: &mut Frame<'_>, area: Rect, scene: &Scene) {
-    let rows = usize::from(area.height.saturating_sub(2));
+    // Where there is room for the frame or for the lines, it is for the lines.
+    let framed = area.height > LOG_LEAST;
+    let frame_rows = if framed { 2 } else { 0 };
+    let rows = usize::from(area.height.saturating_sub(frame_rows));
     let skip = scene.lines.len().saturating_sub(rows);
-    let width = usize::from(area.width.saturating_sub(2));
+    let width = usize::from(area.width.saturating_sub(frame_rows));
     let lines: Vec<Line<'_>> =
         scene.lines.iter().skip(skip).map(|l| Line::from(shortened(l, width))).collect();
-    frame.render_widget(Paragraph::new(lines).block(titled("log")), area);
+    let text = Paragraph::new(lines);
+    frame.render_widget(if framed { text.block(titled("log")) } else { text }, area);
 }
 
-/// Two rows: the commands, those that the state takes in brackets; then the other keys, or what a key came to.
+/// Three rows: the commands, those that the state takes in brackets; then the other keys, or what a key came to.
 fn footer(frame: &mut Frame<'_>, area: Rect, scene: &Scene, snapshot: &Snapshot) {
-    let mut commands = Vec::new();
-    for (key, word, command) in COMMANDS {
+    let span = |(key, word, command): &(char, &str, CellCommand)| {
         let takes = snapshot.takes.contains(command);
-        let text = if takes { format!("[{key}]{word}") } else { format!(" {key} {word}") };
-        commands.push(Span::styled(text, if takes { Modifier::BOLD } else { Modifier::DIM }));
-        commands.push(Span::raw(" "));
-    }
+        let text = if takes { format!("[{key}]{word} ") } else { format!(" {key} {word} ") };
+        Span::styled(text, if takes { Modifier::BOLD } else { Modifier::DIM })
+    };
+    let mut rows: Vec<Line<'_>> =
+        COMMANDS.chunks(COMMANDS.len().div_ceil(2)).map(|row| row.iter().map(span).collect()).collect();
     let note = scene.note.as_ref().map(|n| Line::styled(format!(" {n}"), Modifier::REVERSED));
     let mode = if modes_change(snapshot.state) { "[m]mode " } else { " m mode " };
     let others = note.unwrap_or_else(|| {
         Line::from(format!("{mode} [a]acknowledge  [1-9]answer  [q]uit (stops)  {}", snapshot_time(snapshot)))
     });
-    frame.render_widget(Paragraph::new(vec![Line::from(commands), others]), area);
+    rows.push(others);
+    frame.render_widget(Paragraph::new(rows), area);
 }
 
 fn snapshot_time(snapshot: &Snapshot) -> &str {

@@ -42,8 +42,8 @@ fn snapshot(change: impl FnOnce(&mut Value)) -> Arc<Snapshot> {
 }
 
 fn alarm(id: u32, first_out: bool, cause: &str) -> Value {
-    json!({"id": id, "class": "Abort", "code": "following-error", "first_out": first_out, "cause": cause,
-           "place": "press_z", "remedy": "look for a jam; then Clear and Reset", "raised_ns": 0,
+    json!({"id": id, "class": "abort", "code": "following-error", "first_out": first_out, "cause": cause,
+           "place": "press_z", "remedy": "look for a jam; then Clear and Reset", "acts": ["Clear", "Reset"], "raised_ns": 0,
            "acknowledged": false, "acknowledged_by": null})
 }
 

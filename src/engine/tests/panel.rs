@@ -13,8 +13,8 @@ use cellwright_model::{InputId, OutputId};
 
 use common::{Bench, plan};
 
-const START: InputId = InputId(4);
-const RESET: InputId = InputId(5);
+const START: InputId = InputId(6);
+const RESET: InputId = InputId(7);
 const GREEN: u64 = 1 << 1;
 const AMBER: u64 = 1 << 2;
 const RED: u64 = 1 << 3;
@@ -24,7 +24,7 @@ const BUZZER: u64 = 1 << 4;
 fn cell() -> Cell {
     let mut cell = common::cell();
     for (i, name) in ["start_button", "reset_button"].iter().enumerate() {
-        cell.digital_inputs.push(DigitalInput { name: (*name).into(), subdevice: 0, bit: 4 + i as u8 });
+        cell.digital_inputs.push(DigitalInput { name: (*name).into(), subdevice: 0, bit: 6 + i as u8 });
     }
     cell
 }

@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use cellwright_engine::api::*;
-use cellwright_engine::record::{Location, Record, StepResult, Transaction, UnitSummary};
+use cellwright_engine::record::{Record, Transaction};
 use cellwright_engine::{Engine, EngineConfig, Status};
 use cellwright_model::curve::{Curve, CurveSample};
 use cellwright_model::job::*;
@@ -278,48 +278,6 @@ impl Bench {
             let branches = status.units.iter().flat_map(|u| &u.branches);
             branches.into_iter().any(|x| x.step.as_deref() == Some(step) && x.state == BranchState::Running)
         });
-    }
-
-    pub(crate) fn outcomes(&self) -> Vec<&StepResult> {
-        let outcome = |r: &'_ Record| matches!(r, Record::StepOutcome(_));
-        self.records
-            .iter()
-            .filter(|r| outcome(r))
-            .filter_map(|r| if let Record::StepOutcome(s) = r { Some(s.as_ref()) } else { None })
-            .collect()
-    }
-
-    /// `step attempt outcome` of every attempt.
-    pub(crate) fn path(&self) -> Vec<String> {
-        self.outcomes()
-            .iter()
-            .map(|s| format!("{} {} {}", s.plan.step(s.step).id, s.attempt, s.outcome.as_str()))
-            .collect()
-    }
-
-    pub(crate) fn closed(&self) -> Vec<&UnitSummary> {
-        self.records
-            .iter()
-            .filter_map(|r| if let Record::UnitClosed(s) = r { Some(s.as_ref()) } else { None })
-            .collect()
-    }
-
-    /// (part, to, verified) of every move.
-    pub(crate) fn moves_of_parts(&self) -> Vec<(String, Location, bool)> {
-        self.records
-            .iter()
-            .filter_map(|r| match r {
-                Record::PartMoved { part, to, verified, .. } => Some((format!("{part:?}"), *to, *verified)),
-                _ => None,
-            })
-            .collect()
-    }
-
-    pub(crate) fn states(&self) -> Vec<CellState> {
-        self.records
-            .iter()
-            .filter_map(|r| if let Record::CellState { to, .. } = r { Some(*to) } else { None })
-            .collect()
     }
 
     pub(crate) fn refuse(&mut self, bit: InputId) {

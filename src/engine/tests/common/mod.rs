@@ -6,6 +6,7 @@
 
 pub(crate) mod cell;
 pub(crate) mod machine;
+mod said;
 
 pub(crate) use cell::{cell, plan};
 pub(crate) use machine::Bench;
