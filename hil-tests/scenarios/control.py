@@ -23,6 +23,9 @@ NOBODY = 65534
 ME = pwd.getpwuid(os.getuid()).pw_name
 CELL = common.ROOT / "cells" / "cannula-cell"
 COMMAND, ANSWER = "cellwright.cell.command", "cellwright.operator.answer"
+# More than the units of which the first may be ng before a person is asked to look at one.
+UNITS = 20
+HUB_GTIN = "04012345678901"
 STATUS = {"state", "mode", "units", "alarms", "axes", "bus", "questions", "order", "counts", "trays"}
 
 
@@ -110,6 +113,10 @@ def to_execute(checks, cell):
     cell.refused("there is no unacknowledged alarm", "ack", "all")
     cell.refused("there is no such question", "answer", "99", "ok")
     cell.refused("there is no tray hub_try", "load", "hub_try", "--part", "HUB-23", "--lot", "L1")
+    cell.refused("hub_tray takes HUB-23, not CAP-07", "load", "hub_tray", "--part", "CAP-07", "--lot", "L1", "--next", "0")
+    cell.accepted("load", "hub_tray", "--label", f"(01){HUB_GTIN}(10)L-7", "--next", "0")
+    lots = [t.get("lot") for t in cell.status()["trays"] if t["name"] == "hub_tray"]
+    checks.equal("status names the lot that was loaded by its label", lots, ["L-7"])
     cell.accepted("clear")
     cell.wait("Stopped")
     cell.accepted("reset")
@@ -215,7 +222,7 @@ def acknowledge(checks, folder):
 def main():
     checks = Checks()
     folder = workdir("control")
-    cell = Cell(checks, folder, folder / "state", "--units", 2)
+    cell = Cell(checks, folder, folder / "state", "--units", UNITS)
     wrong_use(checks, cell, folder)
     holders(checks, cell, folder)
     to_execute(checks, cell)

@@ -310,7 +310,7 @@ fn manual(d: &mut Decoder<'_>, f: &mut Fields<'_>) -> ManualLimits {
     let mut manual = ManualLimits::default();
     let Some(mut m) = f.opt("manual", d, |d, n| d.fields(n)) else { return manual };
     let max = limits::MANUAL_SPEED_MAX;
-    let speed = m.req("speed", d, |d, n| {
+    let speed = m.opt("speed", d, |d, n| {
         let value = d.positive(n, Dimension::Ratio)?;
         if value > max {
             let message = format!("{} % is no reduced speed", value * 100.0);
