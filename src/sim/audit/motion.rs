@@ -127,7 +127,8 @@ impl MotionAuditor {
         }
         if going_on || rt.cycle != self.cycle {
             self.safety_lost_for = if rt.safety_ok { 0 } else { self.safety_lost_for.saturating_add(1) };
-            let aborting = matches!(cell.state(), CellState::Aborting | CellState::Aborted);
+            // The cycle aborts by itself before the cell has its cause.
+            let aborting = rt.aborted || matches!(cell.state(), CellState::Aborting | CellState::Aborted);
             let moment = Moment { rt: &rt, dt: self.dt, aborting, lost_for: self.safety_lost_for };
             for (axis, status) in self.axes.iter_mut().zip(&rt.axes) {
                 let drive = Drive::read(cell, axis.limits.position);
