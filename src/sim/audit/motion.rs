@@ -23,6 +23,8 @@ use crate::VirtualCell;
 
 /// Room for rounding, as a share of each limit.
 const ROUNDING: f64 = 1e-3;
+/// The last cycle of a brake may turn back by this share of the axis's highest velocity.
+const BRAKE_END_SHARE: f64 = 1e-3;
 /// Slower than this an axis is at rest, as a share of its highest velocity.
 const REST_SHARE: f64 = 1e-6;
 /// Cycles from a brake to the state of the cell that it belongs to: the controller is told in the cycle of
@@ -245,7 +247,10 @@ impl Watched {
         if beyond(a, acceleration, 2) {
             return Err(format!("acceleration {a:.3} au/s², limit {acceleration}"));
         }
-        let slower = v.abs() <= base.v.abs() && v * base.v >= 0.0;
+        // The first cycle of a brake out of an acceleration keeps its velocity; its last one ends at a
+        // position that lies between two cycles, and may come to it from the other side.
+        let onward = v * base.v >= 0.0 || v.abs() <= BRAKE_END_SHARE * velocity;
+        let slower = v.abs() <= base.v.abs() + 8.0 * rounding / m.dt && onward;
         if v.abs() <= REST_SHARE * velocity && !beyond(j, jerk, 3) {
             self.braking = None;
         } else if beyond(j, jerk, 3) && !slower {
