@@ -7,6 +7,7 @@
 mod script;
 mod weather;
 
+use cellwright_model::event::EventData;
 use cellwright_model::packml::CellState;
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_sim::audit::Auditors;
@@ -126,9 +127,13 @@ impl Run<'_> {
         if self.auditors.findings().count() > found {
             (self.say)(&format!("{:.3} a finding", seconds(cell)));
         }
-        let state = cell.state();
-        if !self.states.contains(&state) {
-            self.states.push(state);
+        // By the record: a state that lasts no cycle is seen there alone.
+        for event in &told.events {
+            if let EventData::CellState(change) = &event.draft.data
+                && !self.states.contains(&change.to)
+            {
+                self.states.push(change.to);
+            }
         }
         Ok(told)
     }

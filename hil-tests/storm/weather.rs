@@ -10,8 +10,8 @@ use cellwright_twin::plant::Injection;
 
 use super::Dice;
 
-/// Virtual time at work: enough for a unit and a half.
-const LENGTH_MS: (u64, u64) = (3_000, 14_000);
+/// Virtual time at work: up to enough for a first unit to be finished and others to be under way.
+const LENGTH_MS: (u64, u64) = (3_000, 24_000);
 /// A fault stays for so long at the most before the weather mends it by itself.
 const FAULT_MS_MAX: u64 = 2_000;
 /// Questions that are remembered, answered or not.
@@ -44,7 +44,7 @@ impl Weather {
         let span = (LENGTH_MS.1 - LENGTH_MS.0) as usize;
         let length = DurationNs::from_millis(LENGTH_MS.0 + dice.below(span) as u64);
         // From a quiet day to one on which something happens every tenth of a second.
-        let restless = [100, 300, 1_000, 3_000][dice.below(4)];
+        let restless = [100, 300, 1_000, 3_000, 30_000][dice.below(5)];
         Weather {
             dice,
             length,
@@ -114,7 +114,10 @@ impl Weather {
             if question.kind == cellwright_controller::QuestionKind::Reconcile {
                 cell.inject(Injection::TakeOut);
             }
-            let answer = self.dice.pick(&question.answers).cloned().unwrap_or_default();
+            // Mostly what lets the unit go on; now and then anything that is offered.
+            let first = question.answers.first();
+            let answer = if self.dice.once_in(4) { self.dice.pick(&question.answers) } else { first };
+            let answer = answer.cloned().unwrap_or_default();
             cell.give(Input::Answer { id: question.id, answer, reason: None, by: self.by.clone() });
         }
     }

@@ -21,6 +21,10 @@ pub struct StateAuditor {
 
 impl StateAuditor {
     pub(crate) fn look(&mut self, cell: &VirtualCell, told: &Told, findings: &mut Findings) {
+        if cell.controller().is_none() {
+            // Killed: the next one powers up in Aborted, which nothing records.
+            self.last = None;
+        }
         for event in &told.events {
             if let Err(what) = self.event(event) {
                 findings.add(cell.now(), || what);
