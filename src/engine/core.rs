@@ -8,7 +8,6 @@ use cellwright_model::UnitId;
 use cellwright_model::cell::Cell;
 use cellwright_model::event::AlarmClass;
 use cellwright_model::job::UrgentWord;
-use cellwright_model::outcome::FaultClass;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
 
 use crate::acting::{self, Acted, Acting, After, Homing};
@@ -29,12 +28,10 @@ use crate::record::Record;
 use crate::resources::Resources;
 use crate::table::Carousel;
 use crate::unit::{Demand, Shop, Unit};
+use crate::watch::Watching;
 
 /// Rounds in which the units and the cell answer each other within one input; more is a program error.
 const ROUNDS_MAX: u32 = 1_000;
-/// The cycle names the cause of its abort within this: an AL status code within 20 cycles, STO without a
-/// safety input within 20 ms, each as long as a cycle may be.
-const CAUSE_WITHIN: DurationNs = DurationNs::from_millis(500);
 
 /// Everything of the engine but the book of what is under way.
 pub(crate) struct Core {
@@ -45,7 +42,7 @@ pub(crate) struct Core {
     pub(crate) alarms: Alarms,
     pub(crate) carousel: Carousel,
     pub(crate) panel: PanelState,
-    acting: Acting,
+    pub(crate) acting: Acting,
     flow: Flow,
     hold_began: cellwright_model::TimeNs,
     pub(crate) units: BTreeMap<UnitId, Unit>,
@@ -58,10 +55,8 @@ pub(crate) struct Core {
     pub(crate) manual: Manual,
     /// Bins that are not locked, by their place in the cell.
     pub(crate) open_bins: BTreeSet<usize>,
-    violated: BTreeSet<String>,
-    /// Since when the cycle has been aborted by itself without a cause; whether it is waited for.
-    aborted_since: Option<cellwright_model::TimeNs>,
-    cause_owed: bool,
+    pub(crate) violated: BTreeSet<String>,
+    pub(crate) watching: Watching,
     /// Since when a unit has been starved or blocked; whether the cell suspended itself for that.
     pub(crate) starved_since: Option<cellwright_model::TimeNs>,
     pub(crate) suspended_alone: bool,
@@ -94,8 +89,7 @@ impl Core {
             manual: Manual::default(),
             open_bins: BTreeSet::new(),
             violated: BTreeSet::new(),
-            aborted_since: None,
-            cause_owed: false,
+            watching: Watching::default(),
             starved_since: None,
             suspended_alone: false,
             powered: false,
@@ -227,101 +221,6 @@ impl Core {
         for alarm in self.alarms.clear(cx.now, which) {
             tell(cx, alarm);
         }
-    }
-
-    /// Looks at what the machine says by itself: safety inputs, invariants.
-    pub(crate) fn watch(&mut self, cx: &mut Cx<'_>) {
-        if self.watch_safety(cx) || self.cause_owed {
-            return;
-        }
-        if cx.machine.fresh() {
-            self.watch_bins(cx);
-            self.watch_invariants(cx);
-        }
-    }
-
-    /// House rule 9. `true`: lost, and said.
-    pub(crate) fn watch_safety(&mut self, cx: &mut Cx<'_>) -> bool {
-        let state = self.state();
-        // Clearing brings the segment up and looks at the safety inputs itself.
-        let guarded = !matches!(state, CellState::Aborting | CellState::Aborted)
-            && !matches!(self.acting, Acting::BringingUp { .. } | Acting::AwaitingSafety { .. });
-        if guarded && !cx.machine.rt.safety_ok {
-            let fault = acting::safety_fault(cx);
-            self.react(cx, &fault);
-            return true;
-        }
-        false
-    }
-
-    /// The cycle has aborted by itself and its cause is on the way: what it has ended is judged after that, so
-    /// that a consequence is not taken for the cause.
-    fn awaits_cause(&mut self, cx: &mut Cx<'_>) -> bool {
-        let expected = cx.ledger.urgent.word == UrgentWord::Abort
-            || matches!(self.state(), CellState::Aborting | CellState::Aborted | CellState::Clearing);
-        self.cause_owed = cx.machine.rt.aborted && !expected;
-        if !self.cause_owed {
-            self.aborted_since = None;
-            return false;
-        }
-        let since = match self.aborted_since {
-            Some(since) => since,
-            None => {
-                cx.wake_at(cx.now + CAUSE_WITHIN);
-                *self.aborted_since.insert(cx.now)
-            }
-        };
-        if cx.now.since(since) < CAUSE_WITHIN {
-            return true;
-        }
-        self.cause_owed = false;
-        self.react(cx, &AlarmCode::CycleAborted.fault("cycle", &[]));
-        false
-    }
-
-    fn watch_invariants(&mut self, cx: &mut Cx<'_>) {
-        let (broken, mended) = self.look_at_invariants(cx);
-        for id in mended {
-            self.violated.remove(&id);
-            self.clear_alarms(cx, |a| a.code == AlarmCode::Invariant && a.place == id);
-        }
-        let watched = matches!(
-            self.state(),
-            CellState::Execute
-                | CellState::Suspending
-                | CellState::Suspended
-                | CellState::Unsuspending
-                | CellState::Unholding
-                | CellState::Completing
-        );
-        if !watched {
-            return;
-        }
-        for (id, class) in broken {
-            if self.violated.insert(id.clone()) {
-                let fault = AlarmCode::Invariant.fault(id.clone(), &[("id", &id)]).with_class(class.into());
-                self.react(cx, &fault);
-            }
-        }
-    }
-
-    /// (id and class of those that do not hold, ids of those that hold again).
-    fn look_at_invariants(&self, cx: &Cx<'_>) -> (Vec<(String, FaultClass)>, Vec<String>) {
-        let (mut broken, mut mended) = (Vec::new(), Vec::new());
-        let plans = self.units.values().map(|u| &u.data.plan);
-        for invariant in plans.flat_map(|p| &p.invariants) {
-            if cx.machine.holds(&invariant.check) == Some(true) {
-                mended.extend(self.violated.get(&invariant.id).cloned());
-            } else {
-                broken.push((invariant.id.clone(), invariant.otherwise));
-            }
-        }
-        (broken, mended)
-    }
-
-    /// The first invariant that does not hold now, for the reason of a rejected Unhold.
-    pub(crate) fn broken_invariant(&self, cx: &Cx<'_>) -> Option<String> {
-        self.look_at_invariants(cx).0.into_iter().map(|(id, _)| id).next()
     }
 
     /// Units, demands and acting states answer each other until nothing moves.

@@ -189,7 +189,7 @@ impl Core {
         cx.out.push(Output::Answered { request: Answered::Question(id), by, result, ticket });
     }
 
-    fn store(&mut self, cx: &mut Cx<'_>, writable: bool, cause: String) {
+    pub(crate) fn store(&mut self, cx: &mut Cx<'_>, writable: bool, cause: String) {
         if writable {
             self.store_fault = None;
             self.clear_alarms(cx, |a| a.code == AlarmCode::Store);

@@ -56,7 +56,8 @@ pub(crate) struct Ledger {
     curves: BTreeMap<JobId, Arc<Curve>>,
     /// Captures that may still hold a slot of the cycle.
     captures: BTreeSet<JobId>,
-    unpersisted: BTreeSet<Ticket>,
+    /// With the time at which each was made.
+    unpersisted: BTreeMap<Ticket, TimeNs>,
     records: Vec<Record>,
 }
 
@@ -100,7 +101,12 @@ impl Ledger {
     }
 
     pub(crate) fn is_persisted(&self, ticket: Ticket) -> bool {
-        !self.unpersisted.contains(&ticket)
+        !self.unpersisted.contains_key(&ticket)
+    }
+
+    /// When the oldest record that is not durable was made.
+    pub(crate) fn oldest_unpersisted(&self) -> Option<TimeNs> {
+        self.unpersisted.first_key_value().map(|(_, at)| *at)
     }
 
     /// How the job ended, once; its entry is gone then.
@@ -251,7 +257,7 @@ impl Cx<'_> {
     /// Puts a record into the transaction of this input; its ticket.
     pub(crate) fn record(&mut self, record: Record) -> Ticket {
         let ticket = Ticket(self.ledger.last_ticket + 1);
-        self.ledger.unpersisted.insert(ticket);
+        self.ledger.unpersisted.insert(ticket, self.now);
         self.ledger.records.push(record);
         ticket
     }

@@ -45,6 +45,7 @@ mod supply;
 mod table;
 mod unit;
 mod validate;
+mod watch;
 mod zeroing;
 
 pub use api::{

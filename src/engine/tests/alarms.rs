@@ -124,3 +124,38 @@ fn resetting_looks_whether_sensors_read_zero() {
     b.until(CellState::Stopped);
     assert_eq!(b.alarms.last().expect("an alarm").code, AlarmCode::AnalogInvalid);
 }
+
+/// The bounds of waits for the cycle and for the record, where nothing else would end them.
+#[test]
+fn a_cycle_that_stands_is_noticed_in_every_state_that_waits_for_it() {
+    let mut b = Bench::new();
+    b.produce(Arc::new(plan()), 1);
+    b.until_running("press");
+    let before = b.now_ms();
+    b.cycle_stands = true;
+    b.until(CellState::Aborting);
+    assert!((1_000..1_100).contains(&(b.now_ms() - before)), "{}", b.now_ms() - before);
+    assert_eq!((b.alarms[0].code, b.alarms[0].first_out), (AlarmCode::CycleSilent, true));
+    // Aborted after its own deadline: rest is not reported any more.
+    b.until(CellState::Aborted);
+}
+
+#[test]
+fn a_store_that_says_nothing_is_noticed() {
+    let mut b = Bench::new();
+    b.produce(Arc::new(plan()), 1);
+    b.until_running("load");
+    b.persist_ms = None;
+    b.until(CellState::Held);
+    let alarm = b.alarms[0].clone();
+    assert_eq!((alarm.code, alarm.first_out), (AlarmCode::Store, true));
+    assert!(alarm.cause.contains("10 s"), "{}", alarm.cause);
+    b.command(CellCommand::Unhold);
+    b.ticks(10);
+    assert_eq!(b.engine.state(), CellState::Held, "not as long as it lasts");
+    b.persist_again();
+    b.ticks(10);
+    assert!(b.alarms.iter().any(|a| a.code == AlarmCode::Store && a.cleared.is_some()));
+    b.command(CellCommand::Unhold);
+    b.until(CellState::Completed);
+}

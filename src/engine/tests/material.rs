@@ -36,7 +36,7 @@ fn can(lot: &str, quantity: Option<u32>) -> Label {
 fn said(b: &Bench) -> Result<(), &str> {
     let (request, result) = b.answered.last().expect("an answer");
     assert!(matches!(request, Answered::Material(_)), "{request:?}");
-    result.as_ref().map(|()| ()).map_err(String::as_str)
+    result.as_ref().copied().map_err(String::as_str)
 }
 
 fn lots(b: &Bench) -> Vec<LotShare> {

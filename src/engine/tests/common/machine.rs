@@ -72,6 +72,8 @@ pub(crate) struct Bench {
     pub(crate) stale: bool,
     /// What lies in each nest, as far as cobots put it there; seen by [`c::SEEN`] at the first station.
     pub(crate) nests: [bool; 4],
+    /// The cycle has ended: no new snapshot, no event.
+    pub(crate) cycle_stands: bool,
     /// Plain moves go at their velocity, and rest at once where they are stopped.
     pub(crate) gliding: bool,
     /// Motions are not cancelled.
@@ -128,6 +130,7 @@ impl Bench {
             bring_ups: 0,
             stale: false,
             nests: [false; 4],
+            cycle_stands: false,
             gliding: false,
             deaf: false,
         };
@@ -174,6 +177,10 @@ impl Bench {
     /// One millisecond of machine.
     pub(crate) fn tick(&mut self) {
         self.now += 1;
+        if self.cycle_stands {
+            self.put(Input::Tick);
+            return;
+        }
         self.rt.cycle += 1;
         if !self.stale {
             self.rt.fresh_cycle = self.rt.cycle;
@@ -221,6 +228,10 @@ impl Bench {
         if let Some(nest) = at {
             self.nests[nest] = !holding;
         }
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.now
     }
 
     pub(crate) fn ticks(&mut self, n: u64) {
