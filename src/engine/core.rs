@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cellwright_model::DurationNs;
 use cellwright_model::UnitId;
 use cellwright_model::cell::Cell;
 use cellwright_model::event::AlarmClass;
