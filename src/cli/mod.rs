@@ -14,6 +14,7 @@ mod order;
 mod out;
 mod progress;
 mod pulse;
+mod quarantine;
 mod record;
 mod run;
 mod session;

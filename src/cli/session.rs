@@ -21,7 +21,9 @@ use cellwright_rt::platform::{self, PlatformWarning, RealTime};
 use cellwright_rt::{Cycle, LoopReport, RtEnds, Runner, Statistics, StopRequest};
 use cellwright_sim::twin::{TwinDevices, TwinSegment, TwinSide};
 use cellwright_sim::{Prepared, What, hands, twin, wiring};
-use cellwright_station::{Asked, Control, Desk, End, Publisher, Station, Told, interrupted, serve_twin};
+use cellwright_station::{
+    Asked, Control, Desk, End, Publisher, ReadQuarantine, Station, Told, interrupted, serve_twin,
+};
 use cellwright_trace::delivery::Delivery;
 use cellwright_trace::live::LivePublisher;
 use cellwright_trace::network::{Network, NetworkOptions};
@@ -324,6 +326,7 @@ impl Session {
             commands,
             publisher,
             control,
+            quarantine: super::quarantine::reader(&state),
         };
         let outcome = parts.pump(runtime, &self.cell, &cycle, watcher, &live, &mut work);
         // Whatever became of the station: the cycle ends in order, its outputs in their defined off state.
@@ -440,6 +443,7 @@ struct Pumped {
     commands: mpsc::Receiver<Asked>,
     publisher: Publisher,
     control: Option<Control>,
+    quarantine: ReadQuarantine,
 }
 
 impl Pumped {
@@ -482,6 +486,7 @@ impl Pumped {
                 addresses,
                 commands: self.commands,
                 snapshots: self.publisher,
+                quarantine: self.quarantine,
                 now,
                 wall_unix_ns,
                 cycle_alive: &|| !alive.is_finished(),

@@ -147,6 +147,9 @@ impl Ledger {
             Record::PartDoubt { route } => {
                 entry.out.journal.push(JournalEntry::PartDoubt { route: self.route(&route) });
             }
+            Record::PartIdentified { unit, part, serial } => {
+                entry.out.journal.push(JournalEntry::PartIdentified { part, serial, unit });
+            }
             Record::PartSettled { serial, part } => {
                 entry.out.journal.push(JournalEntry::PartSettled { part: part.id(&serial) });
             }

@@ -29,6 +29,8 @@ pub struct EngineConfig {
     pub trays: Vec<(TrayId, TrayState)>,
     /// What the journal says is left in nests and grippers.
     pub leftovers: Vec<Leftover>,
+    /// Serials of parts that were used before, in order: (part number, serial, unit).
+    pub identities: Vec<(String, String, String)>,
     /// Parts that may have moved on since they were recorded last.
     pub doubts: Vec<Doubt>,
 }

@@ -225,6 +225,16 @@ fn identify(env: &mut Env<'_, '_>, component: &str, lot: Option<String>, serial:
     }
     let part = env.unit.plan.components.iter().find(|c| c.name == component).map(|c| c.part.clone());
     let Some(part) = part else { return OpEnd::Fault(format!("unknown-component: {component}")) };
+    if let Some(serial) = &serial {
+        match env.parts.identities.take(&part, serial, &env.unit.serial) {
+            Ok(false) => {}
+            Ok(true) => {
+                let (unit, part, serial) = (env.unit.serial.clone(), part.clone(), serial.clone());
+                env.cx.record(Record::PartIdentified { unit, part, serial });
+            }
+            Err(before) => return OpEnd::Fail(format!("duplicate-serial: {serial} is in {before}")),
+        }
+    }
     let used = env.unit.component(component, &part);
     if lot.is_some() {
         used.lot = lot;

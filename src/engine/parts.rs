@@ -1,9 +1,10 @@
 //! Where parts come from and where they are: tray cursors, lots, and what is left in the cell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use cellwright_model::cell::{Cell, TrayKind};
 use cellwright_model::event;
+use cellwright_model::limits::IDENTITIES_MAX;
 use cellwright_model::material::LotShare;
 use cellwright_model::{RobotId, TrayId};
 
@@ -78,12 +79,42 @@ pub fn journalled<'a>(
     (leftovers, doubts.iter().filter_map(doubt).collect())
 }
 
+/// Serials of parts that are in units; the oldest is forgotten when [`IDENTITIES_MAX`] are known.
+#[derive(Debug, Default)]
+pub(crate) struct Identities {
+    /// Unit by part number and serial.
+    units: BTreeMap<(String, String), String>,
+    order: VecDeque<(String, String)>,
+}
+
+impl Identities {
+    /// The part with this serial is in this unit. `Ok(true)`: that is new. Error: the unit that it was in
+    /// before.
+    pub(crate) fn take(&mut self, part: &str, serial: &str, unit: &str) -> Result<bool, String> {
+        let key = (part.to_string(), serial.to_string());
+        match self.units.get(&key) {
+            Some(known) if known == unit => return Ok(false),
+            Some(known) => return Err(known.clone()),
+            None => {}
+        }
+        if self.order.len() >= IDENTITIES_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.units.remove(&oldest);
+        }
+        self.order.push_back(key.clone());
+        self.units.insert(key, unit.to_string());
+        Ok(true)
+    }
+}
+
 /// All trays, and what is left in nests and grippers.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) trays: Vec<TrayState>,
     pub(crate) leftovers: Vec<Leftover>,
     pub(crate) doubts: Vec<Doubt>,
+    pub(crate) identities: Identities,
     /// Nests that nobody has seen empty, though a sensor could.
     pub(crate) unseen: BTreeSet<u16>,
     /// The pocket over which each cobot last was.
@@ -93,7 +124,11 @@ pub(crate) struct Parts {
 
 impl Parts {
     pub(crate) fn new(cell: &Cell, config: EngineConfig) -> Parts {
-        let EngineConfig { trays: known, leftovers, doubts, .. } = config;
+        let EngineConfig { trays: known, leftovers, doubts, identities: used, .. } = config;
+        let mut identities = Identities::default();
+        for (part, serial, unit) in used {
+            identities.take(&part, &serial, &unit).ok();
+        }
         let mut trays = vec![TrayState::default(); cell.trays.len()];
         for (id, state) in known {
             if let Some(tray) = trays.get_mut(id.index()) {
@@ -102,7 +137,15 @@ impl Parts {
         }
         let sensed = cell.stations.iter().any(|s| !s.presence.is_empty());
         let unseen = (0..crate::table::nests(cell)).filter(|_| sensed).collect();
-        Parts { trays, leftovers, doubts, unseen, last_pocket: BTreeMap::new(), barred: Barred::default() }
+        Parts {
+            trays,
+            leftovers,
+            doubts,
+            identities,
+            unseen,
+            last_pocket: BTreeMap::new(),
+            barred: Barred::default(),
+        }
     }
 
     /// The pocket that is next; a bin has one. `None`: empty, full, or no such tray.

@@ -101,6 +101,12 @@ pub enum Record {
     PartDoubt {
         route: Route,
     },
+    /// A code on a part is its identity from now on, in this unit.
+    PartIdentified {
+        unit: String,
+        part: String,
+        serial: String,
+    },
     /// The part is where it was recorded last: a doubt about it is settled.
     PartSettled {
         serial: String,

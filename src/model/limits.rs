@@ -25,6 +25,9 @@ pub const CURVE_BUFFERS: usize = 16;
 pub const STEPS_MAX: usize = 10_000;
 /// Joints of a cobot.
 pub const JOINTS: usize = 6;
+/// Serials of parts that are remembered, so that one is not used twice: a week of production around the
+/// clock at a takt of 6 s; older ones are forgotten.
+pub const IDENTITIES_MAX: usize = 100_000;
 /// Events that wait for their commit before the cell opens no further unit.
 pub const OUTBOX_BACKLOG_MAX: usize = 10_000;
 /// Reduced speed of mode Manual as a share of an axis's maximum: at a quarter a person who sees something

@@ -96,8 +96,13 @@ pub fn engine(
         trays: trays.iter().enumerate().map(tray).collect(),
         leftovers,
         doubts,
+        identities: recovery.map(identities).unwrap_or_default(),
     };
     Engine::new(cell.clone(), config)
+}
+
+fn identities(recovery: &Recovery) -> Vec<(String, String, String)> {
+    recovery.identities.iter().map(|i| (i.part.clone(), i.serial.clone(), i.unit.clone())).collect()
 }
 
 /// How far each tray was used before, by [`TrayId`]; without a journal all are new.

@@ -34,6 +34,7 @@ use cellwright_controller::{
 use cellwright_model::curve::Curve;
 use cellwright_model::event::{Event, EventData, Stamp, Transaction};
 use cellwright_model::limits::OUTBOX_BACKLOG_MAX;
+use cellwright_model::material::Quarantined;
 use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::{DurationNs, TimeNs, TrayId};
 use cellwright_trace::outbox::SubmitError;
@@ -53,6 +54,9 @@ const ABORT_MAX: DurationNs = DurationNs::from_millis(2_000);
 /// For the last commits, when all is over.
 const FLUSH_MAX: DurationNs = DurationNs::from_millis(5_000);
 
+/// See [`Station::quarantine`].
+pub type ReadQuarantine = Box<dyn FnMut() -> Result<Vec<Quarantined>, String> + Send>;
+
 /// What a station pumps.
 pub struct Station<'a> {
     pub controller: Controller,
@@ -66,6 +70,9 @@ pub struct Station<'a> {
     pub commands: mpsc::Receiver<Asked>,
     /// What the cell is doing, for whoever draws it.
     pub snapshots: Publisher,
+    /// Reads the list of quarantined lots, or says why it cannot be read; called before each load of
+    /// material.
+    pub quarantine: ReadQuarantine,
     /// The clock of the cycle.
     pub now: fn() -> TimeNs,
     /// Time of day in ns since 1970-01-01T00:00:00Z.
@@ -160,6 +167,7 @@ impl Station<'_> {
             outputs: Outputs::default(),
             ending: None,
             interrupted: false,
+            quarantine_read: false,
             tally: snapshot::Tally::default(),
             requests: Requests::default(),
             streams,
@@ -207,6 +215,8 @@ struct Pump<'a> {
     ending: Option<Ending>,
     /// Ctrl-C came once.
     interrupted: bool,
+    /// The list of quarantined lots has been read once.
+    quarantine_read: bool,
     tally: snapshot::Tally,
     requests: Requests,
 }
@@ -306,12 +316,23 @@ impl Pump<'_> {
         }
     }
 
+    /// Before material is loaded, and at the beginning for what is loaded already.
+    fn read_quarantine(&mut self) {
+        let loads = |input: &Input| matches!(input, Input::MaterialLoaded { .. });
+        let due = self.inputs.operator.iter().any(loads) || self.inputs.asked.iter().any(|(_, i)| loads(i));
+        if due || !core::mem::replace(&mut self.quarantine_read, true) {
+            let list = (self.station.quarantine)();
+            self.inputs.operator.insert(0, Input::Quarantine(list));
+        }
+    }
+
     /// Moves everything that is there through the controller once.
     fn pump(&mut self, now: TimeNs, told: &mut (dyn FnMut(Told<'_>) + Send)) {
         self.streams.drain(&mut self.inputs.streams);
         while let Ok(ack) = self.station.acks.try_recv() {
             self.acknowledged(ack, told);
         }
+        self.read_quarantine();
         self.inputs.wall_unix_ns = (self.station.wall_unix_ns)();
         self.station.controller.step(now, &mut self.inputs, &mut self.outputs);
         for (device, bytes) in self.outputs.streams.drain(..) {

@@ -204,6 +204,7 @@ mod tests {
             tray_lots: Default::default(),
             picks: Default::default(),
             places: Default::default(),
+            identities: Default::default(),
             doubts: Default::default(),
         }
     }

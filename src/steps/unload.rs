@@ -10,6 +10,7 @@
 
 use cellwright_model::TrayId;
 use cellwright_model::cell::TrayKind;
+use cellwright_model::expr::Expr;
 use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource};
 use cellwright_recipe::{Code, Context, Draft, Fields, Node, StepKind, names};
 
@@ -38,6 +39,7 @@ impl StepKind for Unload {
         let to = f.req("to", cx.d, |_, n| Some(n)).and_then(|n| Some((away(cx, n)?, n.span)));
         let check = cx.condition(f, "check");
         let ((tray, kind, place), to_span) = to?;
+        let check = with_drop(cx, tray, check);
         let (mut way, robot_span) = way?;
         way.check_tray(cx, tray, to_span)?;
         let served: Vec<_> = match station {
@@ -71,6 +73,23 @@ impl StepKind for Unload {
             unit_leaves: Some(kind),
             ..Draft::default()
         })
+    }
+}
+
+/// A reject is complete with the drop seen: the bin's own sensor belongs to the check.
+fn with_drop(cx: &Context<'_, '_>, tray: TrayId, check: Option<Expr>) -> Option<Expr> {
+    let drop = cx.cell.trays[tray.index()].bin.and_then(|b| b.drop).map(Expr::Input);
+    match (drop, check) {
+        (Some(drop), Some(check)) if !demands(&check, &drop) => Some(Expr::And(vec![drop, check])),
+        (drop, check) => check.or(drop),
+    }
+}
+
+/// The condition cannot hold without that input.
+fn demands(check: &Expr, input: &Expr) -> bool {
+    match check {
+        Expr::And(list) => list.iter().any(|c| demands(c, input)),
+        other => other == input,
     }
 }
 

@@ -27,7 +27,7 @@ mod tables;
 mod writer;
 
 pub use reader::OutboxReader;
-pub use tables::{OpenIntent, OpenUnit, Place, Recovery};
+pub use tables::{Identity, OpenIntent, OpenUnit, Place, Recovery};
 pub use writer::{Ack, DeliveryCursor, HeadWatch, OutboxWriter, SubmitError};
 
 /// Events that stay after the recorder has acknowledged them: some twenty units and their curves,

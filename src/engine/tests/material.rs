@@ -185,3 +185,33 @@ fn a_part_whose_code_is_not_right_is_bad() {
         assert_eq!(b.closed()[0].result, UnitResult::Ng);
     }
 }
+
+#[test]
+fn a_serial_is_used_once_in_this_life_and_in_the_next() {
+    let scan = || DeviceReply::Scanned {
+        text: "x".into(),
+        gtin: Some("04012345678901".into()),
+        lot: Some("H".into()),
+        expiry: None,
+        serial: Some("HB-1".into()),
+    };
+    let mut b = Bench::new();
+    b.scans.extend([scan(), scan()]);
+    b.produce(Arc::new(plan()), 2);
+    b.until(CellState::Completed);
+    let results: Vec<_> = b.closed().iter().map(|u| (u.result, u.cause.clone())).collect();
+    assert_eq!(results[0].0, UnitResult::Good);
+    let cause = results[1].1.as_deref().unwrap_or_default();
+    assert!(cause.contains("duplicate-serial: HB-1 is in T-000001"), "{cause}");
+    let identified = b.records.iter().filter(|r| matches!(r, Record::PartIdentified { .. })).count();
+    assert_eq!(identified, 1);
+
+    let used = vec![("HUB".to_string(), "HB-1".to_string(), "T-000001".to_string())];
+    let config =
+        cellwright_engine::EngineConfig { identities: used, serial_counter: 1, ..Default::default() };
+    let mut b = Bench::with(c::cell(), config);
+    b.scans.push_back(scan());
+    b.produce(Arc::new(plan()), 1);
+    b.until(CellState::Completed);
+    assert_eq!(b.closed()[0].result, UnitResult::Ng);
+}

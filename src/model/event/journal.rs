@@ -49,6 +49,9 @@ pub enum JournalEntry {
     /// A part is no longer followed: it left the cell, or is part of a unit that is followed as a whole. Settles
     /// a doubt about it, as a move does.
     PartLeft { part: String },
+    /// The serial on a part (of this part number) is that of a part in this unit. The last
+    /// [`crate::limits::IDENTITIES_MAX`] are kept.
+    PartIdentified { part: String, serial: String, unit: String },
     /// The parts of a unit (`serial/…`) are followed with it from now on.
     PartsJoined { serial: String },
     /// The step that moved the part was broken off: it is at the place of the route where it was recorded

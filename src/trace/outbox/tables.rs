@@ -4,6 +4,7 @@ use std::path::Path;
 
 use cellwright_model::curve::sha256_hex;
 use cellwright_model::event::{Context, Event, EventData, JournalEntry, Route, Stamp, UnitContext};
+use cellwright_model::limits::IDENTITIES_MAX;
 use cellwright_model::material::LotShare;
 use cellwright_model::order::{KnownOrder, OrderBook, OrderProgress};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -33,6 +34,9 @@ CREATE TABLE IF NOT EXISTS orders (
 CREATE TABLE IF NOT EXISTS tray_cursors (tray TEXT PRIMARY KEY, pocket INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS tray_lots (tray TEXT PRIMARY KEY, lots TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS picks (tray TEXT PRIMARY KEY, picks INTEGER NOT NULL) STRICT;
+-- In the order of their scans.
+CREATE TABLE IF NOT EXISTS identities (
+    n INTEGER PRIMARY KEY, part TEXT NOT NULL, serial TEXT NOT NULL, unit TEXT NOT NULL, UNIQUE (part, serial)) STRICT;
 CREATE TABLE IF NOT EXISTS doubts (part TEXT PRIMARY KEY, route TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS parts (part TEXT PRIMARY KEY, place TEXT NOT NULL, verified INTEGER NOT NULL) STRICT;
 ";
@@ -58,6 +62,8 @@ pub struct Recovery {
     pub picks: ByName<u64>,
     /// Where each part is.
     pub places: ByName<Place>,
+    /// Serials of parts that were used, in the order of their scans.
+    pub identities: Vec<Identity>,
     /// Parts whose last move may or may not have happened, from lives before the last one; see
     /// [`Recovery::doubts`] for all.
     pub doubts: Vec<Route>,
@@ -81,6 +87,15 @@ impl Recovery {
         }
         doubts
     }
+}
+
+/// The serial on a part, and the unit in which it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Part number.
+    pub part: String,
+    pub serial: String,
+    pub unit: String,
 }
 
 /// A unit that was open.
@@ -229,6 +244,17 @@ pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result
             run("DELETE FROM doubts WHERE part = ?1", &[part])?;
             run("DELETE FROM parts WHERE part = ?1", &[part])
         }
+        JournalEntry::PartIdentified { part, serial, unit } => {
+            run(
+                "INSERT INTO identities (part, serial, unit) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (part, serial) DO UPDATE SET unit = excluded.unit",
+                &[part, serial, unit],
+            )?;
+            run(
+                "DELETE FROM identities WHERE n <= (SELECT max(n) FROM identities) - ?1",
+                &[&(IDENTITIES_MAX as i64)],
+            )
+        }
         JournalEntry::PartsJoined { serial } => {
             let parts = format!("{serial}/");
             run("DELETE FROM doubts WHERE substr(part, 1, length(?1)) = ?1", &[&parts])?;
@@ -314,6 +340,7 @@ pub(super) fn recover(conn: &Connection, path: &Path) -> Result<Recovery, TraceE
             Ok(Place { place: r.get(1)?, verified: r.get(2)? })
         })
         .map_err(sql)?,
+        identities: identities(conn).map_err(sql)?,
         doubts: doubts(conn).map_err(sql)?.map_err(damaged)?,
         head,
     })
@@ -354,6 +381,12 @@ fn open_units(conn: &Connection) -> Checked<Vec<OpenUnit>> {
         }
     }
     Ok(Ok(out))
+}
+
+fn identities(conn: &Connection) -> rusqlite::Result<Vec<Identity>> {
+    conn.prepare("SELECT part, serial, unit FROM identities ORDER BY n")?
+        .query_map([], |r| Ok(Identity { part: r.get(0)?, serial: r.get(1)?, unit: r.get(2)? }))?
+        .collect()
 }
 
 fn doubts(conn: &Connection) -> Checked<Vec<Route>> {

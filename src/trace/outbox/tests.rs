@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cellwright_model::event::{EventData, JournalEntry, Transaction};
+use cellwright_model::event::{EventData, JournalEntry, Route, Transaction};
 use cellwright_model::order::*;
 use cellwright_model::outcome::Purpose;
 
@@ -360,4 +360,105 @@ fn an_event_that_can_never_be_written_is_refused_alone() {
     let mut sorted = said.clone();
     sorted.sort();
     assert_eq!(sorted, ["durable 1", "durable 3", "durable 4", "refused 2"], "{said:?}");
+}
+
+/// What is recovered after these entries, and the entries of a next life if there is one.
+fn after(entries: Vec<JournalEntry>) -> Recovery {
+    let dir = dir();
+    let (mut outbox, _) = Outbox::open(dir.path(), options()).expect("new");
+    let transaction = Transaction { ticket: 1, journal: entries, events: Vec::new(), curves: Vec::new() };
+    outbox.commit(&[transaction], 0).expect("room");
+    drop(outbox);
+    Outbox::open(dir.path(), options()).expect("again").1
+}
+
+fn moved(part: &str, to: &str) -> JournalEntry {
+    JournalEntry::PartMoved { part: part.into(), from: "hand".into(), to: to.into(), verified: true }
+}
+
+fn route(part: &str, places: &[&str]) -> Route {
+    let places = places.iter().map(|p| (*p).to_string()).collect();
+    Route { part: part.into(), places, seen_by: Some(("load.hub".into(), "load".into())) }
+}
+
+#[test]
+fn a_doubt_lives_until_the_part_is_found_or_gone() {
+    let doubt = |part: &str| JournalEntry::PartDoubt { route: route(part, &["hub_tray/3", "robot_l"]) };
+    let kept = after(vec![doubt("S1/hub"), doubt("S2/hub"), doubt("S3/hub"), doubt("S4/hub"), doubt("S5")]);
+    assert_eq!(kept.doubts.len(), 5);
+    assert_eq!(kept.doubts[0], route("S1/hub", &["hub_tray/3", "robot_l"]));
+    let settled = after(vec![
+        doubt("S1/hub"),
+        doubt("S2/hub"),
+        doubt("S3/hub"),
+        doubt("S4/hub"),
+        doubt("S5"),
+        moved("S1/hub", "robot_l"),
+        JournalEntry::PartLeft { part: "S2/hub".into() },
+        JournalEntry::PartSettled { part: "S3/hub".into() },
+        JournalEntry::PartsJoined { serial: "S4".into() },
+    ]);
+    assert_eq!(settled.doubts.iter().map(|d| d.part.as_str()).collect::<Vec<_>>(), ["S5"]);
+}
+
+#[test]
+fn what_has_left_the_cell_is_not_followed_for_ever() {
+    let recovery = after(vec![
+        moved("S1/hub", "nest/0"),
+        moved("S1/cap", "nest/0"),
+        moved("S10/hub", "nest/1"),
+        JournalEntry::PartsJoined { serial: "S1".into() },
+        moved("S1", "good_tray/0"),
+        moved("S2", "good_tray/1"),
+        moved("S3", "good_tray_2/0"),
+        moved("S4", "reject_bin"),
+        JournalEntry::TrayEmptied { tray: "good_tray".into() },
+    ]);
+    let left: Vec<&str> = recovery.places.keys().map(String::as_str).collect();
+    assert_eq!(left, ["S10/hub", "S3", "S4"]);
+    assert!(
+        after(vec![moved("S4", "bin"), JournalEntry::TrayEmptied { tray: "bin".into() }]).places.is_empty()
+    );
+}
+
+#[test]
+fn moves_that_were_under_way_are_doubts_of_their_parts() {
+    let dir = dir();
+    let (mut outbox, _) = Outbox::open(dir.path(), options()).expect("new");
+    let mut half = unit_transactions("S2", 5);
+    half.truncate(1);
+    half[0].journal.push(JournalEntry::StepIntent {
+        serial: "S2".into(),
+        step: "to-tray".into(),
+        n: 9,
+        attempt: 1,
+        station: None,
+        time: testing::stamp(9),
+        route: Some(route("S2", &["nest/0", "robot_r", "good_tray/4"])),
+    });
+    half[0].journal.push(moved("S2", "robot_r"));
+    outbox.commit(&half, 0).expect("room");
+    drop(outbox);
+    let (_outbox, recovery) = Outbox::open(dir.path(), options()).expect("again");
+    assert_eq!(recovery.doubts(), [route("S2", &["nest/0", "robot_r", "good_tray/4"])]);
+    assert_eq!(recovery.places["S2"].place, "robot_r");
+}
+
+#[test]
+fn lots_and_serials_are_known_in_the_next_life() {
+    use cellwright_model::material::LotShare;
+    let lots = vec![LotShare { part: "CAN".into(), lot: "C-1".into(), expiry: None, left: Some(3) }];
+    let identified = |serial: &str, unit: &str| JournalEntry::PartIdentified {
+        part: "HUB".into(),
+        serial: serial.into(),
+        unit: unit.into(),
+    };
+    let recovery = after(vec![
+        JournalEntry::TrayLots { tray: "lane".into(), lots: lots.clone() },
+        identified("HB-2", "S1"),
+        identified("HB-1", "S2"),
+    ]);
+    assert_eq!(recovery.tray_lots["lane"], lots);
+    let serials: Vec<&str> = recovery.identities.iter().map(|i| i.serial.as_str()).collect();
+    assert_eq!(serials, ["HB-2", "HB-1"]);
 }
