@@ -37,7 +37,7 @@ fn put(b: &mut Bench, terms: &Arc<OrderTerms>, done: OrderProgress) {
 }
 
 fn begin(b: &mut Bench, terms: &Arc<OrderTerms>, done: OrderProgress) {
-    b.to_idle();
+    b.until_idle();
     put(b, terms, done);
     b.command(CellCommand::Start);
 }

@@ -257,7 +257,7 @@ impl Bench {
     }
 
     /// Clear, Reset: in Idle.
-    pub(crate) fn to_idle(&mut self) {
+    pub(crate) fn until_idle(&mut self) {
         self.command(CellCommand::Clear);
         self.until(CellState::Stopped);
         self.command(CellCommand::Reset);
@@ -266,7 +266,7 @@ impl Bench {
 
     /// Clear, Reset, order, Start: in Execute.
     pub(crate) fn produce(&mut self, plan: Arc<Plan>, units: u32) {
-        self.to_idle();
+        self.until_idle();
         self.order(plan, units);
         self.command(CellCommand::Start);
         self.until(CellState::Execute);
