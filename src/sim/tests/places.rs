@@ -20,7 +20,7 @@ fn begun(state: &Path) -> VirtualCell {
 }
 
 fn operator(cell: &VirtualCell, units: u32) -> AutoOperator {
-    let order = Order { id: "TEST".into(), plan: cell.plan().clone(), units };
+    let order = Order::units("TEST", cell.plan().clone(), units);
     AutoOperator::new("auto:test", order, wiring::loads(cell.cell(), cell.materials()))
 }
 
