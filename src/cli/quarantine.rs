@@ -28,13 +28,15 @@ mod tests {
 
     #[test]
     fn the_list_is_what_lies_there_now() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let mut read = reader(folder.path());
+        let folder = std::env::temp_dir().join(format!("cellwright-quarantine-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let mut read = reader(&folder);
         assert_eq!(read(), Ok(vec![]), "there need not be one");
-        let write = |text: &str| std::fs::write(folder.path().join(FILE), text).expect("written");
+        let write = |text: &str| std::fs::write(folder.join(FILE), text).expect("written");
         write("quarantine: 1\nlots:\n  - { lot: X-9, reason: recalled }\n");
         assert_eq!(read().expect("a list").len(), 1);
         write("quarantine: 1\nlots: X-9\n");
         assert!(read().is_err_and(|why| why.contains("quarantine.yaml")));
+        std::fs::remove_dir_all(&folder).expect("removed");
     }
 }
