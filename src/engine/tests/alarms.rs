@@ -144,7 +144,7 @@ fn a_cycle_that_stands_is_noticed_in_every_state_that_waits_for_it() {
 fn a_store_that_says_nothing_is_noticed() {
     let mut b = Bench::new();
     b.produce(Arc::new(plan()), 1);
-    b.until_running("load");
+    b.until_running("press");
     b.persist_ms = None;
     b.until(CellState::Held);
     let alarm = b.alarms[0].clone();
