@@ -5,7 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use cellwright_bus::{InProcessLink, InProcessSegment, OwnedBus};
-use cellwright_controller::{Controller, Devices, Input, Inputs, LedgerSettings, Notice, Outputs, Status};
+use cellwright_controller::{
+    Controller, DeviceId, Devices, Input, Inputs, LedgerSettings, Notice, Outputs, Status,
+};
 use cellwright_driver_api::message::RobotDriver;
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Event, Stamp};
@@ -213,6 +215,11 @@ impl VirtualCell {
     /// Does something to the machine, from the next cycle on.
     pub fn inject(&mut self, injection: Injection) {
         self.world.borrow_mut().inject(injection);
+    }
+
+    /// Pulls the plug of a camera or scanner, or puts it back.
+    pub fn plug(&mut self, device: DeviceId, connected: bool) {
+        self.wires.plug(device, connected);
     }
 
     /// Switches the supply of one SubDevice, by its position in the segment.

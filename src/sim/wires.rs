@@ -1,4 +1,4 @@
-//! Cameras and scanners of the twin at the end of wires that are always connected.
+//! Cameras and scanners of the twin at the end of wires that are connected until somebody pulls them.
 
 use cellwright_camera::twin::CameraTwin;
 use cellwright_controller::{DeviceId, Inputs, StreamEvent};
@@ -14,12 +14,23 @@ pub(crate) struct Wires {
     scanners: Vec<ScannerTwin>,
     scene: Scene,
     connected: bool,
+    pulled: Vec<DeviceId>,
+    /// What happened to plugs since the last look.
+    plugs: Vec<(DeviceId, StreamEvent)>,
     bytes: Vec<u8>,
 }
 
 impl Wires {
     pub(crate) fn new(cameras: Vec<CameraTwin>, scanners: Vec<ScannerTwin>, scene: Scene) -> Wires {
-        Wires { cameras, scanners, scene, connected: false, bytes: Vec::new() }
+        Wires {
+            cameras,
+            scanners,
+            scene,
+            connected: false,
+            pulled: Vec::new(),
+            plugs: Vec::new(),
+            bytes: Vec::new(),
+        }
     }
 
     /// The other side is gone; the next one finds the devices as after connecting.
@@ -27,8 +38,35 @@ impl Wires {
         self.connected = false;
     }
 
+    /// Pulls the plug of a device, or puts it back.
+    pub(crate) fn plug(&mut self, device: DeviceId, connected: bool) {
+        let known = self.pulled.contains(&device);
+        if connected && known {
+            self.pulled.retain(|d| *d != device);
+            match device {
+                DeviceId::Camera(CameraId(i)) => {
+                    if let Some(twin) = self.cameras.get_mut(usize::from(i)) {
+                        twin.on_connect();
+                    }
+                }
+                DeviceId::Scanner(ScannerId(i)) => {
+                    if let Some(twin) = self.scanners.get_mut(usize::from(i)) {
+                        twin.on_connect();
+                    }
+                }
+            }
+            self.plugs.push((device, StreamEvent::Connected));
+        } else if !connected && !known {
+            self.pulled.push(device);
+            self.plugs.push((device, StreamEvent::Disconnected));
+        }
+    }
+
     /// Bytes for a device.
     pub(crate) fn send(&mut self, now: TimeNs, device: DeviceId, bytes: &[u8]) {
+        if self.pulled.contains(&device) {
+            return;
+        }
         match device {
             DeviceId::Camera(CameraId(i)) => {
                 if let Some(twin) = self.cameras.get_mut(usize::from(i)) {
@@ -52,6 +90,9 @@ impl Wires {
         for (i, twin) in self.scanners.iter_mut().enumerate() {
             deliver(twin, DeviceId::Scanner(ScannerId(i as u16)), first, now, &mut self.bytes, inputs);
         }
+        // What a pulled device says goes nowhere.
+        inputs.streams.retain(|(id, _)| !self.pulled.contains(id));
+        inputs.streams.append(&mut self.plugs);
     }
 }
 
