@@ -106,7 +106,7 @@ const STOPS: &[Stop] = {
         stop("load-cell-at-work", Works, C::Offset("load_cell", 30.0), A::ZeroOffset, "press-cannula"),
         stop("load-cell-wire", Moves("press_z"), C::Break("load_cell"), A::AnalogInvalid, "press-cannula"),
         stop("torque-wire", Moves("driver_1"), C::Break("torque_1"), A::AnalogInvalid, "seal-cap"),
-        stop("pressure-wire", Runs("leak"), C::Break("leak_1"), A::SignalNotTrusted, "leak"),
+        stop("pressure-wire", Runs("leak"), C::Break("leak_1"), A::Cleanup, "leak"),
         stop("hub-sensor", Works, C::Stuck("load.nest_hub_present"), A::NotVerified, "place-hub"),
         stop("cannula-sensor", Works, C::Stuck("load.nest_cannula_present"), A::NotVerified, "push"),
         stop("press-sensor", Works, C::Stuck("press.nest_hub_present"), A::Check, "press-cannula"),
@@ -115,16 +115,16 @@ const STOPS: &[Stop] = {
         stop("drop-sensor", Works, C::Stuck("bin_drop"), A::NotVerified, "to-bin"),
         stop("grip-hub", Works, C::Misses("robot_l"), A::GripFailed, "place-hub"),
         stop("grip-cap", Works, C::Misses("robot_r"), A::GripFailed, "place-cap"),
-        stop("lane-empty", Works, C::Lane, A::Starved, "lane_2"),
-        stop("tray-empty", Works, C::UsedUp("hub_tray"), A::Starved, "hub_tray"),
+        stop("lane-empty", Runs("to-tray"), C::Lane, A::Starved, "lane_2"),
+        stop("tray-empty", Runs("to-tray"), C::UsedUp("hub_tray"), A::Starved, "hub_tray"),
         stop("tray-full", Works, C::UsedUp("good_tray"), A::Blocked, "good_tray"),
         stop("cobot-protective", Runs("place-hub"), C::Protective("robot_l"), A::Robot, "place-hub"),
         stop("camera", Works, C::Camera, A::Device, "tip"),
         stop("scanner", Works, C::Scanner, A::Device, "id-hub"),
         stop("drive-press", Moves("press_z"), C::Drive("press_z"), A::Drive, "press_z"),
         stop("drive-table", Moves("table"), C::Drive("table"), A::Drive, "table"),
-        stop("power-drive", Works, C::Power("drive_2"), A::StaleInput, "segment"),
-        stop("power-terminal", Works, C::Power("ai_1"), A::StaleInput, "segment"),
+        stop("power-drive", Works, C::Power("drive_2"), A::AlState, "drive_2"),
+        stop("power-terminal", Works, C::Power("ai_1"), A::AlState, "ai_1"),
         stop("cable", Works, C::Power("coupler"), A::StaleInput, "segment"),
         stop("store", Runs("press-cannula"), C::Store, A::Store, "store"),
         stop("bin-open", Works, C::BinOpen, A::BinOpen, "reject_bin"),
@@ -341,7 +341,7 @@ impl Bench {
             None => Label::Empty,
         };
         self.cell.inject(Injection::Exchange { tray, load: TrayLoad::default() });
-        self.cell.give(Input::MaterialLoaded { tray, label, next, by: Bench::by() });
+        self.cell.give(Input::MaterialLoaded { tray, label, left: None, next, by: Bench::by() });
     }
 
     fn first_out(&self) -> Option<&Alarm> {
