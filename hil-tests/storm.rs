@@ -43,7 +43,7 @@ impl Dice {
         Dice(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -53,12 +53,12 @@ impl Dice {
 
     /// 0 .. n.
     pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n.max(1) as u64) as usize
+        (self.roll() % n.max(1) as u64) as usize
     }
 
     /// True once in `n`.
     pub fn once_in(&mut self, n: u64) -> bool {
-        self.next() % n.max(1) == 0
+        self.roll().is_multiple_of(n.max(1))
     }
 
     pub fn pick<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
@@ -76,7 +76,7 @@ pub fn storm(mut prepared: Prepared, seed: u64, say: &mut dyn FnMut(&str)) -> Re
         // Grips miss now and then.
         plant.grippers.miss = [0.0, 0.1, 0.3][dice.below(3)];
     }
-    let options = Options { seed: dice.next(), operator: Some("storm".into()), ..Options::default() };
+    let options = Options { seed: dice.roll(), operator: Some("storm".into()), ..Options::default() };
     let mut cell = VirtualCell::new(prepared, options)?;
     let mut run = Run { auditors: Auditors::new(&cell), states: Vec::new(), say };
     let mut weather = Weather::new(dice);

@@ -7,7 +7,10 @@ use common::{Files, rows};
 
 const PATH: &str = "state/quarantine.yaml";
 
-fn read(text: &str) -> Result<Vec<(Option<String>, String, String)>, Vec<String>> {
+/// Part (of every part if left out), lot, reason.
+type Row = (Option<String>, String, String);
+
+fn read(text: &str) -> Result<Vec<Row>, Vec<String>> {
     let mut sources = Sources::default();
     match load_quarantine(&Files::with(PATH, text), PATH, &mut sources) {
         Ok(list) => Ok(list.into_iter().map(|q| (q.part, q.lot, q.reason)).collect()),
