@@ -22,7 +22,7 @@ BOUND_S = 90
 class Terminal:
     """A tmux session of its own, with one command in it."""
 
-    def __init__(self, command, width=120, height=40):
+    def __init__(self, command, width=100, height=40):
         self.dir = workdir("terminal")
         self.status = self.dir / "status"
         line = f"{shlex.join(map(str, command))}; echo $? > {shlex.quote(str(self.status))}; stty -a; exec sleep 600"
@@ -95,7 +95,7 @@ def driven_by_keys():
     t.shows("80 x 24 shows it as well", r"\[u\]unhold", 10)
     t.keys("u")
     t.shows("u goes on", big("Execute"))
-    t.tmux("resize-window", "-x", 120, "-y", 40)
+    t.tmux("resize-window", "-x", 100, "-y", 40)
     t.shows("the force curve of the press", r"last press: CW-0+1")
     screen = t.shows("the recipe's question", r"QUESTION \d+ \(CW-0+1\): No visible damage")
     checks.check("its answers have their digits", "[1] ok" in screen and "[2] ng" in screen, screen)

@@ -15,6 +15,9 @@ use super::progress::{self, Printer, Summary};
 use super::session::{self, Report, Started, Watcher};
 use super::view::{self, News, Of, Press, View, thinned};
 
+/// The name that the step kind `press` gives its curve.
+const PRESS_CURVE: &str = "press";
+
 /// What the run says: on both streams, or in the live view.
 struct Screen {
     printer: Printer,
@@ -50,7 +53,8 @@ impl Screen {
     /// A force over a position is drawn: that of a press.
     fn curves(&self, event: &Event, curves: &[Arc<Curve>]) {
         let (Some(view), EventData::StepOutcome(step)) = (&self.view, &event.draft.data) else { return };
-        let Some(curve) = curves.first().filter(|_| step.curves.first().is_some_and(|c| c.name == "force"))
+        let Some(curve) =
+            curves.first().filter(|_| step.curves.first().is_some_and(|c| c.name == PRESS_CURVE))
         else {
             return;
         };
