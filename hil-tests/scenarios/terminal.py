@@ -165,6 +165,11 @@ def by_hand():
 
     cell.keys("c")
     cell.shows("cleared", big("Stopped"))
+    # Resetting brings the cobots home: until then none knows what the table would meet.
+    cell.keys("r")
+    cell.shows("reset", big("Idle"))
+    cell.keys("x")
+    cell.shows("and stopped", big("Stopped"))
     refused = program("manual", "jog", "press_z", "+", "--for", "200ms")
     checks.check("refused in mode Production, in words", refused.returncode == 1 and "change to Manual" in refused.stderr, refused.stderr)
     checks.equal("ctl changes the mode", program("ctl", "mode", "manual").returncode, 0)
