@@ -8,7 +8,7 @@ use cellwright_driver_api::message::{
     ScannedCode, ScannerDriver,
 };
 use cellwright_engine::api::{DeviceReply, DeviceValue, Input};
-use cellwright_model::robot::{RobotReport, RobotRequest, RobotState};
+use cellwright_model::robot::{RobotCommand, RobotReport, RobotRequest, RobotState};
 use cellwright_model::{CameraId, RequestId, RobotId, ScannerId, TimeNs};
 
 /// A device at the other end of a byte stream.
@@ -30,6 +30,8 @@ pub enum StreamEvent {
 pub struct Devices {
     robots: Vec<Box<dyn RobotDriver + Send>>,
     robot_states: Vec<RobotState>,
+    /// Stops that were handed to each driver.
+    robot_stops: Vec<u64>,
     cameras: Vec<Box<CameraDriver>>,
     scanners: Vec<Box<ScannerDriver>>,
     ready: VecDeque<Input>,
@@ -43,11 +45,22 @@ impl Devices {
         scanners: Vec<Box<ScannerDriver>>,
     ) -> Devices {
         let robot_states = robots.iter().map(|r| r.state()).collect();
-        Devices { robots, robot_states, cameras, scanners, ready: VecDeque::new() }
+        Devices {
+            robot_stops: vec![0; robots.len()],
+            robots,
+            robot_states,
+            cameras,
+            scanners,
+            ready: VecDeque::new(),
+        }
     }
 
     pub(crate) fn robot_states(&self) -> &[RobotState] {
         &self.robot_states
+    }
+
+    pub(crate) fn robot_stops(&self) -> &[u64] {
+        &self.robot_stops
     }
 
     pub(crate) fn deadline(&self) -> Option<TimeNs> {
@@ -114,6 +127,9 @@ impl Devices {
 
     pub(crate) fn robot(&mut self, now: TimeNs, robot: RobotId, request: RobotRequest) {
         if let Some(driver) = self.robots.get_mut(robot.index()) {
+            if request.command == RobotCommand::Stop {
+                self.robot_stops[robot.index()] += 1;
+            }
             driver.command(now, request);
             if let Some(state) = self.robot_states.get_mut(robot.index()) {
                 // Until it reports again, it may be moving: "at rest" is believed only afterwards.

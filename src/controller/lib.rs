@@ -154,6 +154,11 @@ impl Controller {
         self.devices.robot_states()
     }
 
+    /// How many stops were handed to the driver of each cobot, by its id.
+    pub fn robot_stops(&self) -> &[u64] {
+        self.devices.robot_stops()
+    }
+
     /// When the next step has something to do without new inputs from outside the cycle.
     pub fn deadline(&self) -> Option<TimeNs> {
         match (self.timers.next(), self.devices.deadline()) {

@@ -169,7 +169,13 @@ impl Branch {
                 _ => Some(E::Stop),
             },
             Flow::Hold { at_rest } => match state {
-                S::Holding => (at_rest && !self.robot_busy(env)).then_some(E::AtRest),
+                S::Holding if at_rest && !self.robot_busy(env) => {
+                    if let Some(run) = &mut self.run {
+                        run.rests(env);
+                    }
+                    Some(E::AtRest)
+                }
+                S::Holding => None,
                 S::Held | S::Idle => None,
                 _ if self.may_hold(env) => Some(E::Hold),
                 // The step is finished first.
@@ -303,6 +309,11 @@ impl Branch {
                 }
                 _ => bad,
             },
+            // Neither part nor machine is to blame, and each time a person has held it.
+            _ if again && run.broken() => {
+                self.retry_after = rest_between(step);
+                E::Again
+            }
             _ => match step.on_fault {
                 OnFault::Reject => bad,
                 OnFault::Retry { times, after } if again && self.faults < times => {
@@ -497,6 +508,14 @@ pub const REJECT: &str = "reject";
 pub const REMOVE: &str = "remove-by-hand";
 /// The whole cell aborts.
 pub const ABORT: &str = "abort";
+
+/// How long a part rests between two attempts, where the recipe says it.
+fn rest_between(step: &Step) -> DurationNs {
+    match (step.on_fail, step.on_fault) {
+        (OnFail::Retry { after, .. }, _) | (_, OnFault::Retry { after, .. }) => after,
+        _ => DurationNs(0),
+    }
+}
 
 /// The end of a fork. `None`: not yet.
 fn join(children: &[Option<BranchEnd>]) -> Option<E> {

@@ -116,6 +116,11 @@ impl Ledger {
         Some(ended)
     }
 
+    /// The job has ended, and nobody has looked at how.
+    pub(crate) fn has_ended(&self, id: JobId) -> bool {
+        matches!(self.jobs.get(&id), Some(Some(_)))
+    }
+
     /// How these end does not matter any more.
     pub(crate) fn forget_jobs(&mut self, jobs: impl IntoIterator<Item = JobId>) {
         for id in jobs {

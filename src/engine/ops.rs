@@ -205,6 +205,10 @@ fn begin(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive) -> Beg
             run.no_return = true;
             Begun::Ended(OpEnd::Ok)
         }
+        Primitive::Unbroken => {
+            run.unbroken = true;
+            Begun::Ended(OpEnd::Ok)
+        }
         Primitive::Judge => Begun::Ended(run.judge(env.unit).map_or(OpEnd::Ok, OpEnd::Fail)),
         Primitive::RequireRegister { register, origin, within, below, above } => {
             Begun::Ended(require(run, register, origin.as_deref(), *within, below, above))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use cellwright_model::curve::Curve;
 use cellwright_model::event::AlarmClass;
 use cellwright_model::expr::{Expr, SignalView};
-use cellwright_model::outcome::StepOutcome;
+use cellwright_model::outcome::{StepOutcome, Verdict};
 use cellwright_model::plan::{Place, Plan, Primitive};
 use cellwright_model::{AnalogId, DurationNs, InputId, JobId, StepIx, TimeNs, TrayId};
 
@@ -68,6 +68,9 @@ pub(crate) struct StepRun {
     /// Captures that have begun and whose curve is not here yet.
     pub(crate) captures: Vec<(String, JobId)>,
     pub(crate) no_return: bool,
+    /// Its operations are one process from now on, and Hold has broken that.
+    pub(crate) unbroken: bool,
+    broken: bool,
     pub(crate) consumed: bool,
     pub(crate) operator: Option<String>,
     measured: Vec<Measured>,
@@ -117,6 +120,8 @@ impl StepRun {
             curves: BTreeMap::new(),
             captures: Vec::new(),
             no_return: false,
+            unbroken: false,
+            broken: false,
             consumed: false,
             operator: None,
             measured: Vec::new(),
@@ -293,6 +298,10 @@ impl StepRun {
             return;
         }
         let cause = self.judge(unit);
+        if self.broken {
+            // Kept to be looked at; a process that was broken has not been measured.
+            self.measured.iter_mut().for_each(|m| m.verdict = Verdict::Invalid);
+        }
         if self.end != Some(StepEnd::Passed) {
             return;
         }
@@ -463,6 +472,29 @@ impl StepRun {
     /// Its outcome is in the record, though perhaps not durable yet.
     pub(crate) fn recorded(&self) -> bool {
         matches!(self.verify, Verify::Recorded(_))
+    }
+
+    /// Hold has brought everything to rest in the middle of it. A process that had to be unbroken is over,
+    /// and what moved for it does not go on.
+    pub(crate) fn rests(&mut self, env: &mut Env<'_, '_>) {
+        if self.end.is_some() || self.began.is_none() || !(self.unbroken || self.came_into_it(env)) {
+            return;
+        }
+        self.broken = true;
+        self.end = Some(StepEnd::Faulted(AlarmCode::Held.word().into()));
+        self.cancelled(env);
+    }
+
+    /// The motion before the process ended while Hold stopped it: it rests where the process begins.
+    fn came_into_it(&self, env: &Env<'_, '_>) -> bool {
+        let next = self.list(&env.unit.plan).get(self.at + 1);
+        let ended = matches!(self.op, Some(Op::Axis { job, .. }) if env.cx.ledger.has_ended(job));
+        ended && matches!(next, Some(Primitive::Unbroken))
+    }
+
+    /// Hold has broken the attempt.
+    pub(crate) fn broken(&self) -> bool {
+        self.broken
     }
 
     /// Hold has lasted this long.

@@ -143,6 +143,7 @@ fn primitive(p: &Primitive, cell: &Cell) -> Result<(), String> {
         | Primitive::Judge
         | Primitive::Ask { .. }
         | Primitive::RequireRegister { .. }
-        | Primitive::PointOfNoReturn => Ok(()),
+        | Primitive::PointOfNoReturn
+        | Primitive::Unbroken => Ok(()),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Counts up when the meaning of a Plan changes; part of its hash.
-pub const PLAN_FORMAT: u32 = 2;
+pub const PLAN_FORMAT: u32 = 3;
 
 /// A compiled recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -300,6 +300,10 @@ pub enum Primitive {
     /// From here on an irreversible step is never done again on the same part. Before it, a retry after
     /// a fault is permitted. A list without it is irreversible from its first operation.
     PointOfNoReturn,
+    /// From here to the end of its operations the step is one process, whose duration and course are part
+    /// of what is measured. An attempt that Hold breaks in it is over with the cause `held`, and nothing
+    /// of it counts.
+    Unbroken,
     /// Moves until `until`; positions in au. `register`: keeps the position of the end
     /// (`<register>`), the position at which the condition was seen (`<register>.trigger`) and the
     /// peak value (`<register>.peak`).

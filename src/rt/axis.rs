@@ -8,6 +8,7 @@ use cellwright_driver_api::cyclic::{AxisInput, AxisOutput, DriveMode};
 use cellwright_model::job::{AxisStatus, RtEventKind, RtFault, RtFaultKind};
 use cellwright_model::{AxisId, DurationNs, JobId, TimeNs, cell};
 
+use crate::capture::Captured;
 use crate::events::Events;
 use crate::guard::{InputGuard, InputLimits, SetpointGuard, abort_fault};
 use crate::io::Analogs;
@@ -311,6 +312,12 @@ impl Axis {
     /// The abort is over.
     pub(crate) fn abort_cleared(&mut self) {
         self.off_since = None;
+    }
+
+    /// For captures of it.
+    pub(crate) fn captured(&self) -> Captured {
+        let held = self.job.as_ref().is_some_and(AxisJob::is_held);
+        Captured { position_au: self.servo.input.position_au, held }
     }
 
     pub(crate) fn status(&self) -> AxisStatus {

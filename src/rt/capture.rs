@@ -16,15 +16,27 @@ struct Slot {
     limit: DurationNs,
     /// Time of the first sample.
     first: Option<TimeNs>,
+    /// Time of the last look, and how long its axis has been held by then.
+    last: TimeNs,
+    held: DurationNs,
     curve: Curve,
 }
 
 impl Slot {
+    /// The axis rests in a hold, and neither samples nor the limit run on: only the time of the samples
+    /// shows it. A hold may last longer than any curve has room for.
+    fn hold(&mut self, now: TimeNs) {
+        self.first.get_or_insert(now);
+        let since = core::mem::replace(&mut self.last, now);
+        self.held.0 += now.since(since).0;
+    }
+
     /// Takes the sample of one cycle. One that is not trusted is lost, as is one of stale inputs.
     fn sample(&mut self, now: TimeNs, position_au: Option<f64>, analogs: Option<&Analogs>) {
         let first = *self.first.get_or_insert(now);
+        self.last = now;
         let t = now.since(first);
-        if self.curve.truncated || t > self.limit {
+        if self.curve.truncated || t.0 > self.limit.0.saturating_add(self.held.0) {
             self.curve.truncated = true;
             return;
         }
@@ -45,6 +57,14 @@ impl Slot {
         let position_au = position_au.unwrap_or(0.0);
         self.curve.samples.push(CurveSample { t_ns: t.0, position_au, value });
     }
+}
+
+/// What a capture sees of its axis.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Captured {
+    pub(crate) position_au: f64,
+    /// It rests, its job kept by the urgent word `Hold`.
+    pub(crate) held: bool,
 }
 
 /// All captures that run, and the buffers of those that do not.
@@ -81,7 +101,8 @@ impl Captures {
         let Some(slot) = self.slots.iter_mut().find(|s| s.is_none()) else { return false };
         let Some(mut curve) = self.pool.pop() else { return false };
         clear(&mut curve);
-        *slot = Some(Slot { job, axis, analog, limit, first: None, curve });
+        let (last, held) = (TimeNs(0), DurationNs(0));
+        *slot = Some(Slot { job, axis, analog, limit, first: None, last, held, curve });
         true
     }
 
@@ -100,16 +121,19 @@ impl Captures {
         true
     }
 
-    /// One sample for each capture. `analogs` is `None` in a cycle with stale inputs.
+    /// One sample for each capture, but for one whose axis is held. `analogs` is `None` in a cycle with
+    /// stale inputs.
     pub(crate) fn sample(
         &mut self,
         now: TimeNs,
         analogs: Option<&Analogs>,
-        position_au: impl Fn(AxisId) -> Option<f64>,
+        axis: impl Fn(AxisId) -> Option<Captured>,
     ) {
         for slot in self.slots.iter_mut().flatten() {
-            let position = slot.axis.and_then(&position_au);
-            slot.sample(now, position, analogs);
+            match slot.axis.and_then(&axis) {
+                Some(Captured { held: true, .. }) => slot.hold(now),
+                seen => slot.sample(now, seen.map(|s| s.position_au), analogs),
+            }
         }
     }
 }
@@ -145,7 +169,7 @@ mod tests {
     fn samples_are_kept_in_order_and_lost_ones_counted() {
         let (mut c, mut out, _back) = test_captures(2, 8);
         assert!(c.start(JobId(7), Some(AxisId(1)), Some(LOAD), DurationNs::from_millis(100)));
-        let at = |axis: AxisId| (axis == AxisId(1)).then_some(12.5);
+        let at = |axis: AxisId| (axis == AxisId(1)).then_some(Captured { position_au: 12.5, held: false });
         c.sample(TimeNs(5 * MS), Some(&analogs(1.0, true)), at);
         c.sample(TimeNs(6 * MS), None, at);
         c.sample(TimeNs(7 * MS), Some(&analogs(600.0, false)), at);
@@ -156,6 +180,25 @@ mod tests {
         assert_eq!((done.capture, done.curve.lost_cycles, done.curve.truncated), (JobId(7), 2, false));
         let samples: Vec<_> = done.curve.samples.iter().map(|s| (s.t_ns, s.position_au, s.value)).collect();
         assert_eq!(samples, [(0, 12.5, 1.0), (3 * MS, 12.5, 2.0)]);
+    }
+
+    /// As long as a hold may last, the curve neither fills nor ends, and nothing of it is missing.
+    #[test]
+    fn a_capture_whose_axis_is_held_waits() {
+        let (mut c, mut out, _back) = test_captures(1, 8);
+        assert!(c.start(JobId(7), Some(AxisId(1)), Some(LOAD), DurationNs::from_millis(4)));
+        let mut see = |t: u64, held: bool| {
+            c.sample(TimeNs(t * MS), Some(&analogs(t as f64, true)), |_| {
+                Some(Captured { position_au: 1.0, held })
+            });
+        };
+        (0..2).for_each(|t| see(t, false));
+        (2..1_000).for_each(|t| see(t, true));
+        (1_000..1_003).for_each(|t| see(t, false));
+        assert!(c.end(JobId(7)));
+        let curve = out.pop().unwrap().curve;
+        let times: Vec<_> = curve.samples.iter().map(|s| s.t_ns / MS).collect();
+        assert_eq!((times, curve.lost_cycles, curve.truncated), (vec![0, 1, 1_000, 1_001, 1_002], 0, false));
     }
 
     #[test]

@@ -321,7 +321,7 @@ impl Cycle {
     fn sample(&mut self, now: TimeNs, fresh: bool) {
         let analogs = fresh.then_some(&self.signals.analogs);
         let axes = &self.axes;
-        self.captures.sample(now, analogs, |id| axes.get(id.index()).map(|a| a.servo.input.position_au));
+        self.captures.sample(now, analogs, |id| axes.get(id.index()).map(Axis::captured));
     }
 
     pub(crate) fn encode(&mut self, now: TimeNs) {

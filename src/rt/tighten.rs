@@ -89,7 +89,10 @@ impl Tightening {
 
     fn advance(&mut self, ending: bool, servo: &Servo, m: &Moment) -> Torque {
         match self.phase {
-            Phase::Ramp { .. } | Phase::Hold { .. } if ending => self.release(),
+            Phase::Ramp { .. } | Phase::Hold { .. } if ending => {
+                self.release();
+                self.lower(m);
+            }
             Phase::Release => self.lower(m),
             // With stale inputs nothing else is decided, and nothing rises.
             _ if !m.fresh => {}

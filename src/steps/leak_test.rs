@@ -141,6 +141,8 @@ fn operations(tester: &LeakTester, spec: &Spec, limit: DurationNs) -> Vec<Primit
     let late = Meaning::Fail("gross-leak".into());
     vec![
         set(tester.clamp, true),
+        // Times judge the part: one that leaks would lose its pressure, or reach it, while it is held.
+        Primitive::Unbroken,
         set(tester.vent_closed, true),
         set(tester.fill, true),
         Primitive::WaitUntil { condition: band, hold, timeout: spec.fill, late },

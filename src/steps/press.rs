@@ -355,6 +355,8 @@ fn operations(spec: &Spec, limit: DurationNs) -> Vec<Primitive> {
             fail("force-trip"),
             Some("contact"),
         ),
+        // A fit that rests on its way is another one: it breaks loose anew.
+        Primitive::Unbroken,
         Primitive::RequireRegister {
             register: CONTACT.into(),
             origin: None,

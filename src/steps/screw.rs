@@ -242,6 +242,8 @@ fn operations(axis: &Axis, spec: &Spec, limit: DurationNs) -> Vec<Primitive> {
             None,
         ),
         turn(spec.seek_speed, from_start(hi), snug, None, fail("stripped"), Meaning::Ok, Some("snug")),
+        // A joint that settles on the way is tightened to another preload.
+        Primitive::Unbroken,
         Primitive::Tighten {
             axis: spec.axis,
             sensor: spec.sensor,

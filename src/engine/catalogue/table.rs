@@ -268,6 +268,15 @@ catalogue! {
         page: "The machine could not do the step, for a reason that has no alarm of its own. The unit \
             waits for what a person decides.",
     }
+    Held "held": Hold, Process, Answer {
+        title: "Hold has broken a step",
+        cause: "the step was held in the middle of what it measures, and cannot be done again",
+        place: "the step",
+        first: "see how far the part is",
+        page: "A step that stops at Hold (`on_hold: stop`) was held in a process that has to run without \
+            a break: pressing from contact on, tightening, a leak test. What was measured does not count. \
+            A step that can be repeated is, by itself; after an irreversible one a person decides.",
+    }
     TimedOut "timed-out": Hold, Process, Answer {
         title: "A step took too long",
         cause: "the step did not end within its timeout",
