@@ -1,7 +1,12 @@
-"""The live view in a real terminal (tmux): a person drives the cell by keys alone and reads what the screen
-says; once more the plain default, which completes by itself; and a terminal that is given back in order.
+"""The live view and the screen of mode Manual in a real terminal (tmux): a person drives the cell by keys alone
+and reads what the screen says; once more the plain default, which completes by itself; and a terminal that is
+given back in order.
+
+Everything is waited for by what is seen, never for a time; a scenario in which something does not come ends
+there, and the others go on.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -12,21 +17,35 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from common import PROGRAM, SKIPPED, Checks, workdir
+from common import PROGRAM, SKIPPED, Checks, until, workdir
 
 checks = Checks()
-BOUND_S = 90
-"""For anything to show: a unit takes some twelve seconds on a machine that has time."""
+BOUND_S = 60
+"""For anything to show: a unit takes some twelve seconds of real time, whatever else the machine does."""
+SMALL, LARGE = (80, 24), (140, 45)
+
+
+class Stuck(Exception):
+    """What the scenario waited for did not come; it has been said."""
 
 
 class Terminal:
     """A tmux session of its own, with one command in it."""
 
-    def __init__(self, command, width=100, height=40):
+    def __init__(self, command, size):
         self.dir = workdir("terminal")
-        self.status = self.dir / "status"
-        line = f"{shlex.join(map(str, command))}; echo $? > {shlex.quote(str(self.status))}; stty -a; exec sleep 600"
+        self.status, self.modes = self.dir / "status", self.dir / "modes"
+        said = f"stty -a > {shlex.quote(str(self.modes))}; echo $status > {shlex.quote(str(self.status))}"
+        # Ctrl-C reaches the shell as well, which is to say afterwards what came of it.
+        line = f"trap : INT; {shlex.join(map(str, command))}; status=$?; {said}; exec sleep 600"
+        width, height = size
         self.tmux("-f", "/dev/null", "new-session", "-d", "-x", width, "-y", height, "sh", "-c", line)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.tmux("kill-server")
 
     def tmux(self, *words):
         env = {k: v for k, v in os.environ.items() if k != "TMUX"} | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}
@@ -36,188 +55,293 @@ class Terminal:
     def screen(self):
         return self.tmux("capture-pane", "-p").stdout
 
-    def keys(self, *keys):
+    def keys(self, *keys, times=1):
         for key in keys:
-            self.tmux("send-keys", key)
+            self.tmux("send-keys", "-N", times, key)
 
-    def until(self, pattern, seconds=BOUND_S):
-        """The first screen on which the pattern stands; None if it did not come."""
+    def resize(self, size):
+        self.tmux("resize-window", "-x", size[0], "-y", size[1])
+
+    def sees(self, pattern, keys=(), times=1, seconds=BOUND_S):
+        """The first screen on which the pattern stands, with the keys pressed before each further look; None if
+        it did not come.
+        """
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             screen = self.screen()
             if re.search(pattern, screen):
                 return screen
-            time.sleep(0.1)
+            self.keys(*keys, times=times)
+            time.sleep(0.05)
         return None
 
-    def shows(self, what, pattern, seconds=BOUND_S):
-        screen = self.until(pattern, seconds)
-        checks.check(what, screen is not None, f"no {pattern!r} on\n{self.screen()}")
-        return screen or ""
+    def shows(self, what, pattern, **how):
+        screen = self.sees(pattern, **how)
+        if not checks.check(what, screen is not None, f"no {pattern!r} on\n{self.screen()}"):
+            raise Stuck
+        return screen
 
-    def exit_status(self, seconds=BOUND_S):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            text = self.status.read_text().strip() if self.status.exists() else ""
-            if text:
-                return int(text)
-            time.sleep(0.1)
-        return None
+    def gone(self, what, pattern, keys=()):
+        """Until it does not stand there any more, with the keys pressed after each look."""
 
-    def close(self):
-        self.tmux("kill-server")
+        def is_gone():
+            if not re.search(pattern, self.screen()):
+                return True
+            self.keys(*keys)
+            return False
+
+        if not checks.check(what, until(is_gone, BOUND_S), self.screen()):
+            raise Stuck
+
+    def ends(self, what, code=0):
+        """The program has ended with this status, and the terminal has the modes that a shell left it."""
+        until(lambda: self.status.exists() and self.status.read_text().strip(), BOUND_S)
+        ended = self.status.read_text().strip() if self.status.exists() else None
+        if not checks.equal(what, ended, str(code)):
+            print(self.screen())
+            raise Stuck
+        modes = self.modes.read_text().replace(";", " ").split()
+        lost = [m for m in ("icanon", "echo", "isig", "icrnl", "opost") if m not in modes]
+        checks.check(f"{what}: the terminal has its own modes again", not lost, f"{lost} off in {' '.join(modes)}")
 
 
 def big(state):
+    """The state's name as it stands at the head of the view."""
     return re.escape(" ".join(state.upper()))
 
 
-def driven_by_keys():
-    t = Terminal([PROGRAM, "run", "--operator", "maria", "--units", "1", "--state", workdir("terminal-state") / "s"])
+def run(size, *args, state=None, operator="maria"):
+    person = ["--operator", operator] if operator else []
+    state = state or workdir("terminal-state") / "s"
+    return Terminal([PROGRAM, "run", *person, *args, "--state", state], size)
+
+
+def to_execute(t):
+    """Clear, Reset, Start by their keys, each once the view offers it."""
     screen = t.shows("the view is up in Aborted", big("Aborted"))
     checks.check("Clear is offered, Start is not", "[c]clear" in screen and "[s]start" not in screen, screen)
     t.keys("s")
-    t.shows("a key that the state does not take says so", "start is not taken in Aborted", 10)
+    t.shows("a key that the state does not take says so", "start is not taken in Aborted")
     t.keys("c")
     t.shows("c clears", big("Stopped"))
     t.keys("r")
     screen = t.shows("r resets", big("Idle"))
-    checks.check("the order stands there", re.search(r"order \S+: 0 of 1 good", screen), screen)
+    checks.check("the order stands there", re.search(r"order \S+: 0 of \d+ good", screen), screen)
     checks.check("the person at the keys too", "maria" in screen, screen)
     t.keys("s")
-    screen = t.shows("s starts: a unit at its station with its step", r"load.*\(o\) CW-0+1 \S+")
-    checks.check("in Execute", re.search(big("Execute"), screen), screen)
-    t.shows("the press is on its way", r"\(o\) CW-0+1 press-cannula")
-    t.keys("h")
-    screen = t.shows("h holds", big("Held"))
-    checks.check("Unhold is offered, Hold is not", "[u]unhold" in screen and "[h]hold" not in screen, screen)
-    t.tmux("resize-window", "-x", 80, "-y", 24)
-    t.shows("80 x 24 shows it as well", r"\[u\]unhold", 10)
-    t.keys("u")
-    t.shows("u goes on", big("Execute"))
-    t.tmux("resize-window", "-x", 100, "-y", 40)
-    t.shows("the force curve of the press", r"last press: CW-0+1")
-    screen = t.shows("the recipe's question", r"QUESTION \d+ \(CW-0+1\): No visible damage")
-    checks.check("its answers have their digits", "[1] ok" in screen and "[2] ng" in screen, screen)
-    time.sleep(0.5)
-    t.keys("1")
-    t.shows("the answer stands in the log, with who gave it", r"answer +ok by maria")
-    t.keys("x")
-    t.shows("x stops", r"(?s)" + big("Stopped") + "|" + big("Completed"))
-    t.keys("A")
-    screen = t.shows("A aborts", big("Aborted"))
-    t.keys("q")
-    checks.equal("q ends it in order", t.exit_status(), 0)
-    screen = t.shows("the summary on the shell's own screen", r"1 units: \d good, \d ng, \d interrupted", 10)
-    checks.check("the terminal has its own modes again", re.search(r"(?<!-)icanon", screen) and re.search(r"(?<!-)echo ", screen), screen)
-    t.close()
+    t.shows("s starts", big("Execute"))
 
 
-def an_alarm_by_its_first_cause():
-    """Stop in the middle, and a typed answer: what `signals.py` does without a screen."""
-    t = Terminal([PROGRAM, "run", "--operator", "maria", "--state", workdir("terminal-state") / "s"])
-    t.shows("a second run is up", big("Aborted"))
-    t.keys("c")
-    t.shows("cleared", big("Stopped"))
-    t.keys("m")
-    t.shows("m changes the mode", r"mode Maintenance +good")
-    t.keys("m")
-    t.shows("on to Manual", r"mode Manual +good")
-    t.keys("m")
-    t.shows("and on to Production", r"mode Production +good")
-    t.keys("r")
-    t.shows("reset", big("Idle"))
-    t.keys("s")
-    t.shows("at work", big("Execute"))
-    t.keys("x")
-    t.shows("stopped in the middle", big("Stopped"))
-    t.keys("C-c")
-    checks.equal("Ctrl-C ends it in order", t.exit_status(), 0)
-    t.close()
+def driven_by_keys(size):
+    with run(size, "--units", "2") as t:
+        to_execute(t)
+        t.shows("a unit at its station with its step", r"load.*\(o\) CW-0+1 \S+" if size == SMALL else r"\(o\) CW-0+1")
+        screen = t.shows("axes with where they are", r"press_z +-?\d+\.\d+")
+        checks.check("at work nothing is to be started", "[s]start" not in screen and "[h]hold" in screen, screen)
+        t.shows("the press is on its way", "press-cannula")
+        t.keys("h")
+        screen = t.shows("h holds", big("Held"))
+        checks.check("Unhold is offered, Hold is not", "[u]unhold" in screen and "[h]hold" not in screen, screen)
+        t.resize(LARGE if size == SMALL else SMALL)
+        t.shows("another size shows it as well", r"(?s)H E L D.*\[u\]unhold")
+        t.resize(size)
+        t.keys("u")
+        t.shows("u goes on", big("Execute"))
+        t.shows("the force curve of the press", r"last press: CW-0+1")
+        screen = t.shows("the recipe's question", r"QUESTION \d+ \(CW-0+1\): No visible damage")
+        checks.check("its answers have their digits", "[1] ok" in screen and "[2] ng" in screen, screen)
+        # A digit that comes before the question can have been read is not taken: then once more.
+        t.gone("1 answers it", r"QUESTION \d+ \(CW-0+1\)", keys=["1"])
+        if size == LARGE:
+            t.shows("the answer stands in the log, with who gave it", r"answer +ok by maria")
+        t.shows("the unit is good", r"good 1  ng 0")
+        t.shows("and the next one at work", big("Execute"))
+        t.keys("x")
+        t.shows("x stops", big("Stopped"))
+        t.keys("A")
+        t.shows("A aborts", big("Aborted"))
+        t.keys("q")
+        t.ends("q ends it in order")
+        t.shows("the summary stands on the shell's own screen", r"2 units: 1 good, 0 ng, 1 interrupted")
 
 
-def the_default_completes():
-    t = Terminal([PROGRAM, "run", "--units", "1", "--state", workdir("terminal-state") / "s"])
-    screen = t.shows("the default shows the view, and its automatic operator", "automatic operator")
-    t.shows("it works by itself", big("Execute"))
-    t.keys("h")
-    t.shows("a person may hold it", big("Held"))
-    time.sleep(1)
-    checks.check("and it waits for them", re.search(big("Held"), t.screen()), t.screen())
-    t.keys("u")
-    checks.equal("it completes by itself", t.exit_status(), 0)
-    t.shows("and says what it made", r"1 units: \d good", 10)
-    t.close()
+def modes_in_turn(size):
+    with run(size, "--units", "1") as t:
+        t.shows("a second run is up", big("Aborted"))
+        t.keys("c")
+        t.shows("cleared", big("Stopped"))
+        for mode in ("Maintenance", "Manual", "Production"):
+            t.keys("m")
+            t.shows(f"m changes the mode to {mode}", rf"mode {mode} +good")
+        t.keys("C-c")
+        t.ends("Ctrl-C ends it in order")
 
 
-def by_hand():
+def the_default_completes(size):
+    with run(size, "--units", "1", operator=None) as t:
+        t.shows("the default shows the view, and its automatic operator", "automatic operator")
+        t.shows("it works by itself", big("Execute"))
+        t.keys("h")
+        t.shows("a person may hold it", big("Held"))
+        # The operator looks at the cell once a cycle; that it leaves it alone shows in the seconds of the clock.
+        clock = r"\(stops\) +(\d\d:\d\d:\d\d)"
+        for second in ("a clock stands there", "it goes on"):
+            seen = re.search(clock, t.shows(second, clock))
+            t.gone("by a second", re.escape(seen[0]))
+        checks.check("and it waits for them", re.search(big("Held"), t.screen()), t.screen())
+        t.keys("u")
+        t.ends("it completes by itself")
+        t.shows("and says what it made", r"1 units: \d good")
+
+
+def plain_on_request(size):
+    with run(size, "--plain", "--units", "1", operator=None) as t:
+        screen = t.shows("--plain prints lines", r"Clearing +Clear by auto:twin")
+        checks.check("and no view", "[h]hold" not in screen, screen)
+        t.keys("C-c")
+        t.ends("it ends by Ctrl-C")
+
+
+class Hands:
+    """The forms of `cellwright manual` for scripts, and what the cell says of itself."""
+
+    def __init__(self, state):
+        self.state = state
+
+    def program(self, *words):
+        command = [PROGRAM, *words, "--state", str(self.state)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+    def manual(self, *words):
+        return self.program("manual", *words)
+
+    def done(self, what, *words):
+        ended = self.manual(*words)
+        if not checks.equal(what, (ended.returncode, ended.stderr), (0, "")):
+            raise Stuck
+        return ended.stdout
+
+    def refused(self, what, why, *words):
+        ended = self.manual(*words)
+        checks.check(what, ended.returncode == 1 and why in ended.stderr, f"{ended.returncode} {ended.stderr}")
+
+    def status(self):
+        return json.loads(self.program("status", "--json").stdout)
+
+    def axis(self, name):
+        return next(a for a in self.status()["axes"] if a["name"] == name)
+
+    def robot(self, name):
+        return next(r for r in self.status()["robots"] if r["name"] == name)
+
+    def comes(self, what, condition):
+        if not checks.check(what, until(condition, BOUND_S), self.status()):
+            raise Stuck
+
+
+def by_hand(size):
     """Mode Manual: the forms for scripts, then the screen, both over the socket of a cell that runs in a view."""
     state = workdir("terminal-state") / "s"
-    cell = Terminal([PROGRAM, "run", "--operator", "maria", "--state", state])
-    cell.shows("a cell to be moved by hand", big("Aborted"))
-
-    def program(*words):
-        return subprocess.run([PROGRAM, *words, "--state", state], capture_output=True, text=True, timeout=60)
-
-    def axis(name):
-        axes = json.loads(program("status", "--json").stdout)["axes"]
-        return next(a for a in axes if a["name"] == name)
-
-    cell.keys("c")
-    cell.shows("cleared", big("Stopped"))
-    refused = program("manual", "jog", "press_z", "+", "--for", "200ms")
-    checks.check("refused in mode Production, in words", refused.returncode == 1 and "change to Manual" in refused.stderr, refused.stderr)
-    checks.equal("ctl changes the mode", program("ctl", "mode", "manual").returncode, 0)
-    before = axis("press_z")["actual"]
-    moved = program("manual", "jog", "press_z", "+", "--for", "400ms")
-    after = axis("press_z")
-    checks.equal("a jog for 400 ms ends in order", (moved.returncode, moved.stderr), (0, ""))
-    way = after["actual"] - before
-    checks.check("it went its way at reduced speed", 2.0 < way < 4.9, f"{way} mm in 0.4 s at 20 mm/s at most, within the clear range")
-    checks.check("and its drive is off again", not after["enabled"], after)
-    table = program("manual", "jog", "table", "+", "--for", "300ms")
-    checks.check("the table does not turn before the cobots were brought home", table.returncode == 1 and "home" in table.stderr, table.stderr)
-    down = program("manual", "jog", "press_z", "+", "--for", "3s")
-    checks.check("and the press stays within its clear range", axis("press_z")["actual"] <= 5.01, down.stdout)
-    checks.equal("an output", program("manual", "set", "valve_fill", "on").returncode, 0)
-    lamp = program("manual", "set", "lamp_red", "off")
-    checks.check("not one of the panel's", lamp.returncode == 1 and "panel" in lamp.stderr, lamp.stderr)
-    checks.equal("a gripper", program("manual", "grip", "robot_l", "close").returncode, 0)
-    screen = Terminal([PROGRAM, "manual", "--state", state])
-    screen.shows("the screen of mode Manual", r"MANUAL cannula-cell +Stopped Manual")
-    at = axis("press_z")["actual"]
-    screen.keys("Down", "Left", "Left", "Left", "Left")
-    screen.shows("keys move the chosen axis", r"> axis +press_z")
-    time.sleep(1)
-    checks.check("towards the other end", axis("press_z")["actual"] < at - 0.5, axis("press_z"))
-    screen.keys("q")
-    checks.equal("q ends it", screen.exit_status(), 0)
-    screen.close()
-    checks.equal("back to Production", program("ctl", "mode", "production").returncode, 0)
-    time.sleep(0.5)
-    outputs = json.loads(program("status", "--json").stdout)["outputs_on"]
-    checks.check("what was set is in its off state again", "valve_fill" not in outputs, outputs)
-    cell.shows("who did it stands in the log", r"command +jog press_z \+ by \S+ \(ctl pid \d+\)", 10)
-    cell.keys("q")
-    checks.equal("the cell ends in order", cell.exit_status(), 0)
-    cell.close()
+    hands = Hands(state)
+    with run(LARGE, "--units", "1", state=state) as cell:
+        cell.shows("a cell to be moved by hand", big("Aborted"))
+        cell.keys("c")
+        cell.shows("cleared", big("Stopped"))
+        hands.refused("refused in mode Production, in words", "change to Manual", "jog", "press_z", "+", "--for", "200ms")
+        checks.equal("ctl changes the mode", hands.program("ctl", "mode", "manual").returncode, 0)
+        axes_by_hand(hands)
+        outputs_by_hand(hands)
+        screen_by_hand(hands, size)
+        checks.equal("back to Production", hands.program("ctl", "mode", "production").returncode, 0)
+        hands.comes("what was set is in its off state again", lambda: "valve_fill" not in hands.status()["outputs_on"])
+        cell.shows("who did it stands in the log", r"command +\S.* by \S+ \(ctl pid \d+\)")
+        home_by_hand(cell, hands, size)
+        cell.keys("q")
+        cell.ends("the cell ends in order")
 
 
-def plain_on_request():
-    t = Terminal([PROGRAM, "run", "--plain", "--units", "1", "--state", workdir("terminal-state") / "s"])
-    screen = t.shows("--plain prints lines", r"Clearing +Clear by auto:twin")
-    checks.check("and no view", "[h]hold" not in screen, screen)
-    t.keys("C-c")
-    checks.equal("it ends by Ctrl-C", t.exit_status(), 0)
-    t.close()
+def axes_by_hand(hands):
+    before = hands.axis("press_z")["actual"]
+    hands.done("a jog towards the end of the clear range ends in order", "jog", "press_z", "+", "--for", "2s")
+    rests = hands.axis("press_z")["actual"]
+    checks.check("within the range", before + 2 < rests <= 5.0, f"from {before} to {rests} mm; clear up to 5 mm")
+    hands.comes("its drive is off again", lambda: not hands.axis("press_z")["enabled"])
+    began, at = time.monotonic(), hands.axis("table")["actual"]
+    hands.done("with the press there the table turns", "jog", "table", "+", "--for", "300ms")
+    way, took = hands.axis("table")["actual"] - at, time.monotonic() - began
+    checks.check("at reduced speed", 1.0 < way < 48.0 * took, f"{way} deg in {took} s; 48 deg/s at the most")
+    hands.refused("over a table between two stations the press stays in its range", "between two stations",
+                  "jog", "press_z", "+", "--for", "200ms")
 
 
-if subprocess.run(["sh", "-c", "command -v tmux"], capture_output=True).returncode != 0:
-    print("  skip  tmux is not there")
-    sys.exit(SKIPPED)
-driven_by_keys()
-an_alarm_by_its_first_cause()
-the_default_completes()
-by_hand()
-plain_on_request()
-checks.end()
+def outputs_by_hand(hands):
+    hands.done("an output", "set", "valve_fill", "on")
+    hands.comes("is on", lambda: "valve_fill" in hands.status()["outputs_on"])
+    hands.refused("not one of the panel's", "panel", "set", "lamp_red", "off")
+    hands.done("a gripper closes", "grip", "robot_l", "close")
+    hands.done("and opens", "grip", "robot_l", "open")
+
+
+def screen_by_hand(hands, size):
+    with Terminal([PROGRAM, "manual", "--state", hands.state], size) as screen:
+        first = screen.shows("the screen of mode Manual", r"MANUAL cannula-cell +Stopped Manual")
+        last_line = "No enabling switch, no safety function"
+        checks.check("all of it fits", last_line in first and re.search(r"cobot +robot_r +at home", first), first)
+        screen.keys("Down")
+        screen.shows("a key chooses an axis", r"> axis +press_z")
+        at = hands.axis("press_z")["actual"]
+        screen.keys("Left", times=3)
+        hands.comes("a held key moves it towards the other end", lambda: hands.axis("press_z")["actual"] < at - 0.5)
+        screen.shows("and it rests when the key is let go", r"jog press_z - ended")
+        screen.keys("q")
+        screen.ends("q ends it")
+
+
+def home_by_hand(cell, hands, size):
+    """A cobot that was stopped on its way keeps the table where it is, until it is brought home."""
+    cell.keys("r")
+    cell.shows("reset", big("Idle"))
+    cell.keys("s")
+    hands.comes("the cobot is on its way", lambda: hands.robot("robot_l")["home"] is False)
+    cell.keys("x")
+    cell.shows("stopped there", big("Stopped"))
+    checks.equal("in Manual again", hands.program("ctl", "mode", "manual").returncode, 0)
+    checks.check("the cobot is not at home", not hands.robot("robot_l")["home"], hands.status()["robots"])
+    hands.refused("so the table does not turn", "robot_l is not at home", "jog", "table", "+", "--for", "300ms")
+    with Terminal([PROGRAM, "manual", "--state", hands.state], size) as screen:
+        screen.shows("the screen says so too", r"cobot +robot_l +not at home")
+        screen.shows("it is chosen", r"> cobot +robot_l", keys=["Down"])
+        screen.keys("h")
+        screen.shows("a tap moves it for a moment", r"bring robot_l home ended: not renewed for 250 ms")
+        screen.keys("q")
+        screen.ends("the screen is left")
+    said = hands.done("held, it comes home", "home", "robot_l")
+    checks.check("and says so", "at home" in said and hands.robot("robot_l")["home"], said)
+    hands.done("now the table turns", "jog", "table", "+", "--for", "300ms")
+    cell.shows("who did it stands in the log", r"command +bring robot_l home ended: at home by \S+ \(ctl pid \d+\)")
+
+
+SCENARIOS = [
+    (driven_by_keys, SMALL),
+    (driven_by_keys, LARGE),
+    (modes_in_turn, SMALL),
+    (the_default_completes, LARGE),
+    (by_hand, SMALL),
+    (plain_on_request, SMALL),
+]
+
+
+def main():
+    if subprocess.run(["sh", "-c", "command -v tmux"], capture_output=True).returncode != 0:
+        print("  skip  tmux is not there")
+        sys.exit(SKIPPED)
+    began = time.monotonic()
+    for scenario, size in SCENARIOS:
+        checks.note(f"{scenario.__name__} on {size[0]} x {size[1]}, at {time.monotonic() - began:.0f} s")
+        with contextlib.suppress(Stuck):
+            scenario(size)
+    checks.end()
+
+
+if __name__ == "__main__":
+    main()

@@ -39,10 +39,11 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  cellwright status\n  cellwright status --watch\n  \
                             cellwright status --json")]
     Status(StatusArgs),
-    /// Moves an axis, sets an output, opens or closes a gripper by hand; without a command: a screen for it.
+    /// Moves an axis, a gripper, a cobot home, or sets an output by hand; without a command: a screen for it.
     #[command(
         after_help = "Examples:\n  cellwright manual\n  cellwright manual jog press_z + --for 500ms\n  \
-                            cellwright manual set valve_fill on\n  cellwright manual grip robot_l close"
+                            cellwright manual set valve_fill on\n  cellwright manual grip robot_l close\n  \
+                            cellwright manual home robot_l"
     )]
     Manual(ManualArgs),
     /// Keeps the device history record of a cell that runs elsewhere.
@@ -317,6 +318,8 @@ pub(crate) enum ManualCommand {
         #[arg(value_enum)]
         grip: Grip,
     },
+    /// Brings a cobot to its pose `home`, at reduced speed; Ctrl-C ends it on its way.
+    Home { robot: String },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

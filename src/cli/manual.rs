@@ -1,10 +1,12 @@
-//! `cellwright manual`: an axis, an output, a gripper by hand, over the control socket of a running cell.
+//! `cellwright manual`: an axis, a cobot, an output, a gripper by hand, over the control socket of a running cell.
 //!
-//! *Renewing*: a jog lasts only while its person says so again and again; a client that is gone, or a person
+//! *Renewing*: a motion lasts only while its person says so again and again; a client that is gone, or a person
 //! who lets go, ends it within a quarter of a second.
 
 mod hands;
 mod picture;
+#[cfg(test)]
+mod tests;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -19,6 +21,8 @@ use super::{Failure, print_json};
 
 /// Between two renewals: several fit into the window of a jog.
 const RENEW_EVERY: Duration = Duration::from_millis(80);
+/// A whole turn of a joint at a tenth of 60 deg/s: a cobot is at home within this, or does not get there.
+const HOME_MAX: Duration = Duration::from_secs(60);
 /// An axis at reduced speed rests, and a gripper has answered, within this.
 const END_MAX: Duration = Duration::from_secs(15);
 
@@ -29,8 +33,9 @@ pub(crate) fn run(args: ManualArgs) -> Result<ExitCode, Failure> {
     let seen = match command {
         ManualCommand::Jog { axis, direction, lasting, speed } => {
             let positive = direction == Direction::Plus;
-            hand.jog(&ByHand::Jog { axis, positive, speed_percent: speed }, lasting)?
+            hand.hold(ByHand::Jog { axis, positive, speed_percent: speed }, lasting)?
         }
+        ManualCommand::Home { robot } => hand.hold(ByHand::Home { robot }, HOME_MAX)?,
         ManualCommand::Set { output, level } => hand.act(ByHand::Set { output, on: level.is_on() })?,
         ManualCommand::Grip { robot, grip } => hand.act(ByHand::Grip { robot, close: grip.closes() })?,
     };
@@ -74,9 +79,9 @@ impl Hand {
         }
     }
 
-    /// Holds the key for so long, and waits for rest.
-    fn jog(&mut self, jog: &ByHand, lasting: Duration) -> Result<Box<Snapshot>, Failure> {
-        self.request(Ask::Manual(jog.clone()))?;
+    /// Holds the key for so long, or until what it moves has arrived, and waits for rest.
+    fn hold(&mut self, key: ByHand, lasting: Duration) -> Result<Box<Snapshot>, Failure> {
+        self.request(Ask::Manual(key))?;
         let until = Instant::now() + lasting;
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -84,12 +89,12 @@ impl Hand {
                 break;
             }
             std::thread::sleep(left.min(RENEW_EVERY));
-            if self.look(Ask::Manual(ByHand::Renew))?.manual.jog.is_none() {
+            if !self.look(Ask::Manual(ByHand::Renew))?.manual.moves() {
                 break;
             }
         }
         self.request(Ask::Manual(ByHand::Release))?;
-        self.ended(|seen| seen.manual.jog.is_none())
+        self.ended(|seen| !seen.manual.moves())
     }
 
     fn act(&mut self, act: ByHand) -> Result<Box<Snapshot>, Failure> {

@@ -163,13 +163,14 @@ pub enum Input {
     Refused { what: String, why: String, by: Source },
 }
 
-/// What a person does by hand. A jog belongs to the one ([`Source`]) that began it: only they renew it.
+/// What a person does by hand. What moves belongs to the one ([`Source`]) that began it: only they
+/// renew it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum ManualRequest {
     /// Begins to move an axis towards an end of its travel, at `share` (above 0, up to 1) of the reduced
     /// speed of the cell file. It goes on for [`crate::JOG_WINDOW`], and as long as it is renewed.
     Jog { axis: AxisId, positive: bool, share: f64 },
-    /// The key is still held. Not answered; without a jog of this person nothing happens.
+    /// The key is still held. Not answered; where this person moves nothing, nothing happens.
     Renew,
     /// The key was let go: jerk-limited to rest. Not answered.
     Release,
@@ -179,6 +180,9 @@ pub enum ManualRequest {
     Output { output: OutputId, on: bool },
     /// Opens or closes a gripper.
     Grip { robot: RobotId, close: bool },
+    /// Begins to bring a cobot to its pose `home`, at the reduced speed of the cell file. It goes on for
+    /// [`crate::JOG_WINDOW`], and as long as it is renewed.
+    Home { robot: RobotId },
 }
 
 /// Answer of a camera or scanner.

@@ -1,25 +1,29 @@
-//! Mode Manual: a person moves an axis, sets an output, opens or closes a gripper; in Stopped only.
+//! Mode Manual: a person moves an axis, brings a cobot home, sets an output, opens or closes a gripper; in Stopped
+//! only.
 //!
 //! *Jog*: a move that lasts while somebody holds a key. Whoever holds it says so again and again
 //! ([`ManualRequest::Renew`]); once that stays out for [`JOG_WINDOW`], the axis comes to rest. *Way*: how far
-//! a jog may go; it is looked at again with every input. Cobots are moved by their own pendants, not here.
+//! a jog may go; it is looked at again with every input. Anywhere but home cobots are moved by their own pendants.
 
+mod acts;
+mod home;
 mod way;
 
 use cellwright_model::cell::Cell;
 use cellwright_model::event::AlarmClass;
 use cellwright_model::job::{Refusal, RtOp};
 use cellwright_model::packml::{CellMode, CellState};
-use cellwright_model::robot::{RobotCommand, RobotReply};
-use cellwright_model::{AxisId, DurationNs, JobId, OutputId, RequestId, RobotId, TimeNs};
+use cellwright_model::{AxisId, DurationNs, JobId, RobotId, TimeNs};
 
 use crate::acting::not_at_rest;
 use crate::alarms;
 use crate::api::{Answered, MachineFault, ManualRequest, Output, Source};
 use crate::core::Core;
-use crate::ledger::{Cx, JobEnded, Reply};
-use crate::messages::{refusal_word, robot_word};
+use crate::ledger::{Cx, JobEnded};
+use crate::messages::refusal_word;
 use crate::record::Record;
+use acts::{Act, act_ended};
+use home::Homing;
 use way::{actual, left_alone, place, table_blocked, way};
 
 /// A jog that nobody renews for so long comes to rest: a terminal repeats a held key about 30 times a
@@ -29,15 +33,12 @@ pub const JOG_WINDOW: DurationNs = DurationNs::from_millis(250);
 const IDLE_MAX: DurationNs = DurationNs::from_millis(5_000);
 /// At reduced speed every axis rests well within this; else it is not under control.
 const REST_WITHIN: DurationNs = DurationNs::from_millis(5_000);
-/// An output is written within its next valid cycle.
-const OUTPUT_WITHIN: DurationNs = DurationNs::from_millis(500);
-/// Outputs and grippers under way at once: the hands of a few people; full: refused.
-const ACTS_MAX: usize = 8;
 
 /// What is under way by hand, and what of it has to be taken back.
 #[derive(Debug, Default)]
 pub(crate) struct Manual {
     jog: Option<Jog>,
+    homing: Option<Homing>,
     acts: Vec<Act>,
     /// Axes whose drives were switched on for a jog, bit = axis index.
     enabled: u64,
@@ -57,6 +58,8 @@ pub(crate) struct Manual {
 pub struct ManualStatus {
     /// The axis that is moved, and by whom.
     pub jog: Option<(AxisId, String)>,
+    /// The cobot that is brought home, and by whom.
+    pub homing: Option<(RobotId, String)>,
     /// Axes whose drives are on for it, bit = axis index.
     pub enabled: u64,
     /// Outputs that it left out of their off state, bit = output index.
@@ -100,25 +103,11 @@ struct Ending {
     deadline: TimeNs,
 }
 
-/// An output or a gripper under way.
-#[derive(Debug)]
-struct Act {
-    what: String,
-    by: Source,
-    doing: Doing,
-    deadline: TimeNs,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Doing {
-    Output { output: OutputId, on: bool, job: JobId },
-    Grip(RequestId),
-}
-
 impl Manual {
     pub(crate) fn status(&self) -> ManualStatus {
         ManualStatus {
             jog: self.jog.as_ref().map(|j| (j.axis, j.by.who.clone())),
+            homing: self.homing.as_ref().map(|h| (h.robot, h.by.who.clone())),
             enabled: self.enabled,
             outputs: self.left,
             acts: self.acts.len(),
@@ -129,15 +118,29 @@ impl Manual {
 
     /// Something of it is still to be taken back.
     pub(crate) fn busy(&self) -> bool {
-        self.jog.is_some() || !self.acts.is_empty() || self.enabled != 0 || self.left != 0
+        self.moves() || !self.acts.is_empty() || self.enabled != 0 || self.left != 0
+    }
+
+    /// An axis or a cobot is moved.
+    fn moves(&self) -> bool {
+        self.jog.is_some() || self.homing.is_some()
+    }
+
+    /// Who moves it.
+    fn mover(&self) -> Option<&Source> {
+        self.jog.as_ref().map(|j| &j.by).or(self.homing.as_ref().map(|h| &h.by))
     }
 
     fn say(&mut self, (told, done): (String, bool)) {
         (self.last, self.last_done) = (Some(told), done);
     }
 
-    /// Brings a jog to rest. `false`: there is none.
+    /// Brings what is moved to rest. `false`: nothing is.
     pub(crate) fn end(&mut self, cx: &mut Cx<'_>, why: Result<String, String>) -> bool {
+        if let Some(homing) = &mut self.homing {
+            homing.end(cx, why);
+            return true;
+        }
         let Some(jog) = &mut self.jog else { return false };
         if jog.ending.is_none() {
             let deadline = cx.now + REST_WITHIN;
@@ -157,19 +160,23 @@ impl Core {
                     jog.renewed = cx.now;
                     cx.wake_at(cx.now + JOG_WINDOW);
                 }
+                if let Some(homing) = self.manual.homing.as_mut().filter(|h| h.by == by) {
+                    homing.renew(cx);
+                }
             }
             ManualRequest::Release | ManualRequest::Leave => {
                 let leaves = request == ManualRequest::Leave;
-                let own = self.manual.jog.as_ref().is_some_and(|j| j.by == by);
+                let own = self.manual.mover() == Some(&by);
                 if own {
                     let why = if leaves { "its client went away" } else { "let go" };
                     self.manual.end(cx, Ok(why.into()));
                 }
-                self.manual.deserted |= leaves && (own || self.manual.jog.is_none());
+                self.manual.deserted |= leaves && (own || !self.manual.moves());
             }
             ManualRequest::Jog { axis, positive, share } => self.begin_jog(cx, axis, positive, share, by),
             ManualRequest::Output { output, on } => self.begin_output(cx, output, on, by),
             ManualRequest::Grip { robot, close } => self.begin_grip(cx, robot, close, by),
+            ManualRequest::Home { robot } => self.begin_home(cx, robot, by),
         }
     }
 
@@ -190,6 +197,17 @@ impl Core {
         }
         match &self.store_fault {
             Some(cause) => Err(format!("the store cannot be written: {cause}")),
+            None => Ok(()),
+        }
+    }
+
+    /// One thing is moved at a time. Errors: what is.
+    fn nothing_moves(&self) -> Result<(), String> {
+        if let Some(jog) = &self.manual.jog {
+            return Err(format!("one axis at a time: `{}` by {} has not ended", jog.what, jog.by.who));
+        }
+        match &self.manual.homing {
+            Some(h) => Err(format!("one thing at a time: `{}` by {} has not ended", h.what, h.by.who)),
             None => Ok(()),
         }
     }
@@ -219,9 +237,7 @@ impl Core {
         what: String,
     ) -> Result<Jog, String> {
         self.by_hand(cx)?;
-        if let Some(jog) = &self.manual.jog {
-            return Err(format!("one axis at a time: `{}` by {} has not ended", jog.what, jog.by.who));
-        }
+        self.nothing_moves()?;
         let described = cx.cell.axes.get(axis.index()).ok_or("there is no such axis")?;
         if !(share > 0.0 && share <= 1.0) {
             return Err(format!("a share of {share} of the reduced speed: above 0 and up to 1"));
@@ -243,50 +259,6 @@ impl Core {
         })
     }
 
-    fn begin_output(&mut self, cx: &mut Cx<'_>, output: OutputId, on: bool, by: Source) {
-        let described = cx.cell.digital_outputs.get(output.index());
-        let name = described.map_or_else(|| format!("output {}", output.0), |o| o.name.clone());
-        let what = format!("set {name} {}", if on { "on" } else { "off" });
-        let panel = &cx.cell.panel;
-        let of_panel = [panel.green, panel.amber, panel.red, panel.buzzer].contains(&Some(output));
-        let may = self.by_hand(cx).and_then(|()| match described {
-            None => Err("there is no such output".into()),
-            Some(_) if of_panel => Err("the panel's lamps and buzzer show what the cell does".into()),
-            Some(_) if self.manual.acts.len() >= ACTS_MAX => Err("too much is under way".into()),
-            Some(_) => Ok(()),
-        });
-        if let Err(why) = may {
-            return answered(cx, what, by, Err(why));
-        }
-        let deadline = cx.now + OUTPUT_WITHIN;
-        cx.wake_at(deadline);
-        let doing = Doing::Output { output, on, job: cx.job(set(output, on)) };
-        answered(cx, what.clone(), by.clone(), Ok(()));
-        self.manual.acts.push(Act { what, by, doing, deadline });
-    }
-
-    fn begin_grip(&mut self, cx: &mut Cx<'_>, robot: RobotId, close: bool, by: Source) {
-        let described = cx.cell.robots.get(robot.index());
-        let name = described.map_or_else(|| format!("cobot {}", robot.0), |r| r.name.clone());
-        let what = format!("{} the gripper of {name}", if close { "close" } else { "open" });
-        let may = self.by_hand(cx).and_then(|()| match described {
-            None => Err("there is no such cobot".into()),
-            Some(_) if cx.ledger.robots_busy() => Err("a cobot has not answered yet".into()),
-            Some(_) if self.manual.acts.len() >= ACTS_MAX => Err("too much is under way".into()),
-            Some(r) => Ok(r.answer_timeout),
-        });
-        match may {
-            Err(why) => answered(cx, what, by, Err(why)),
-            Ok(timeout) => {
-                let deadline = cx.now + timeout;
-                cx.wake_at(deadline);
-                let doing = Doing::Grip(cx.robot(robot, RobotCommand::Grip { close }));
-                answered(cx, what.clone(), by.clone(), Ok(()));
-                self.manual.acts.push(Act { what, by, doing, deadline });
-            }
-        }
-    }
-
     /// Looks at what is under way, after every input.
     pub(crate) fn poll_manual(&mut self, cx: &mut Cx<'_>) {
         if !self.manual.busy() {
@@ -295,7 +267,7 @@ impl Core {
         if matches!(self.state(), CellState::Aborting | CellState::Aborted) {
             return self.drop_manual(cx);
         }
-        if let Some(fault) = self.poll_jog(cx) {
+        if let Some(fault) = self.poll_jog(cx).or_else(|| self.poll_home(cx)) {
             return self.react(cx, &fault);
         }
         self.poll_acts(cx);
@@ -310,6 +282,11 @@ impl Core {
         if let Some(jog) = manual.jog {
             let why = jog.ending.map_or(Err(state.to_string()), |e| e.why);
             let said = record_end(cx, jog.axis, jog.what, jog.by, jog.from_au, why);
+            self.manual.say(said);
+        }
+        if let Some(homing) = manual.homing {
+            let (what, by) = (homing.what.clone(), homing.by.clone());
+            let said = home::record_end(cx, what, by, homing.why_or(Err(state.to_string())));
             self.manual.say(said);
         }
         for act in manual.acts {
@@ -345,34 +322,12 @@ impl Core {
     fn why_end(&self, cx: &Cx<'_>) -> Option<Result<String, String>> {
         let jog = self.manual.jog.as_ref().filter(|j| j.ending.is_none())?;
         if cx.now >= jog.renewed + JOG_WINDOW {
-            return Some(Ok(format!("not renewed for {} ms", JOG_WINDOW.0 / 1_000_000)));
+            return Some(Ok(not_renewed()));
         }
         if self.mode != CellMode::Manual || self.state() != CellState::Stopped {
             return Some(Ok(format!("mode {}, {}", self.mode.name(), self.state().name())));
         }
         table_blocked(cx, jog.axis).or_else(|| left_alone(cx, jog)).map(Err)
-    }
-
-    fn poll_acts(&mut self, cx: &mut Cx<'_>) {
-        let acts = core::mem::take(&mut self.manual.acts);
-        for mut act in acts {
-            match act.look(cx) {
-                None => self.manual.acts.push(act),
-                Some(result) => {
-                    if let (Doing::Output { output, on, .. }, Ok(())) = (act.doing, &result) {
-                        self.note_output(cx.cell, output, on);
-                    }
-                    let said = act_ended(cx, act, result);
-                    self.manual.say(said);
-                }
-            }
-        }
-    }
-
-    fn note_output(&mut self, cell: &Cell, output: OutputId, on: bool) {
-        let bit = 1u64.checked_shl(u32::from(output.0)).unwrap_or(0);
-        let off = cell.digital_outputs.get(output.index()).is_some_and(|o| o.off_state);
-        self.manual.left = if on == off { self.manual.left & !bit } else { self.manual.left | bit };
     }
 
     /// Drives that rest long enough go off; when the mode has ended, at once, and the outputs too.
@@ -471,39 +426,8 @@ impl Jog {
     }
 }
 
-impl Act {
-    /// How it ended, if it has.
-    fn look(&mut self, cx: &mut Cx<'_>) -> Option<Result<(), String>> {
-        let late = cx.now >= self.deadline;
-        match &mut self.doing {
-            Doing::Output { output, on, job } => match cx.ledger.take_job(*job) {
-                Some(JobEnded::Done(_)) => Some(Ok(())),
-                Some(ended) if again(&ended) && !late => {
-                    *job = cx.job(set(*output, *on));
-                    None
-                }
-                Some(JobEnded::Refused(why)) => Some(Err(refusal_word(why))),
-                Some(_) => Some(Err("the cycle did not do it".into())),
-                None if late => {
-                    cx.ledger.forget_jobs([*job]);
-                    Some(Err("the cycle did not do it in time".into()))
-                }
-                None => None,
-            },
-            Doing::Grip(id) => match cx.ledger.take_reply(*id) {
-                Some(Reply::Robot(RobotReply::Done { .. })) => Some(Ok(())),
-                Some(Reply::Robot(RobotReply::Rejected(why) | RobotReply::Faulted(why))) => {
-                    Some(Err(robot_word(why).into()))
-                }
-                Some(_) => Some(Err("stopped".into())),
-                None if late => {
-                    cx.ledger.forget_request(*id);
-                    Some(Err("the cobot did not answer in time".into()))
-                }
-                None => None,
-            },
-        }
-    }
+fn not_renewed() -> String {
+    format!("not renewed for {} ms", JOG_WINDOW.0 / 1_000_000)
 }
 
 /// A job that did not begin and may be sent again: a full ring, inputs that are stale for a moment, an
@@ -512,26 +436,9 @@ fn again(ended: &JobEnded) -> bool {
     matches!(ended, JobEnded::Refused(Refusal::Busy | Refusal::StaleInput | Refusal::AxisBusy))
 }
 
-fn set(output: OutputId, on: bool) -> RtOp {
-    let mask = 1u64.checked_shl(u32::from(output.0)).unwrap_or(0);
-    RtOp::SetOutputs { mask, value: if on { mask } else { 0 } }
-}
-
 fn off_states(cell: &Cell) -> u64 {
     let on = cell.digital_outputs.iter().enumerate().filter(|(_, o)| o.off_state);
     on.fold(0, |m, (i, _)| m | 1u64.checked_shl(i as u32).unwrap_or(0))
-}
-
-/// How an output or a gripper came out, for the record; in words, and whether it did.
-fn act_ended(cx: &mut Cx<'_>, act: Act, result: Result<(), String>) -> (String, bool) {
-    let what = format!("{} ended", act.what);
-    let told = match &result {
-        Ok(()) => format!("{}: done", act.what),
-        Err(why) => format!("{}: {why}", act.what),
-    };
-    let done = result.is_ok();
-    cx.record(Record::Request { what, by: act.by, result });
-    (told, done)
 }
 
 fn record_end(

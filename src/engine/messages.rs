@@ -16,7 +16,7 @@ use crate::step::StepRun;
 use crate::unit::Env;
 
 /// The drivers answer at their own deadline; this much later the engine stops waiting for them.
-const ANSWER_GRACE: DurationNs = DurationNs::from_millis(1_000);
+pub(crate) const ANSWER_GRACE: DurationNs = DurationNs::from_millis(1_000);
 
 pub(crate) fn begin(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive) -> Begun {
     match primitive {

@@ -5,11 +5,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
 use crate::packml::{CellCommand, CellMode, CellState};
-use crate::robot::Joints;
+use crate::robot::{Joints, RobotState};
 use crate::{
     AnalogId, AxisId, CameraId, Dimension, DurationNs, InputId, LeakTesterId, OutputId, RobotId, ScannerId,
-    StationId, TrayId,
+    StationId, TimeNs, TrayId,
 };
+
+/// The in-position window of an axis as a share of its highest following error ...
+const IN_POSITION_SHARE: f64 = 0.01;
+/// ... and at the least, in counts of its encoder.
+const IN_POSITION_COUNTS_MIN: f64 = 2.0;
+/// A cobot is at home within this of each joint's value (degrees).
+const AT_HOME_DEG: f64 = 2.0;
 
 /// A cell: everything a recipe and the controller may name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -349,7 +356,7 @@ pub struct ZeroSensor {
 /// What may be done by hand in mode Manual.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ManualLimits {
-    /// Reduced speed, as a share of each axis's maximum; at most [`crate::limits::MANUAL_SPEED_MAX`].
+    /// Reduced speed, as a share of the maximum of each axis and of each joint of a cobot; at most [`crate::limits::MANUAL_SPEED_MAX`].
     pub speed: f64,
 }
 
@@ -459,12 +466,25 @@ impl Axis {
             AxisKind::Rotary => "deg",
         }
     }
+
+    /// Nearer than this to its setpoint (au) an axis that is at rest is in position: the end of a move.
+    pub fn in_position_au(&self) -> f64 {
+        (IN_POSITION_SHARE * self.following_error_max_au).max(IN_POSITION_COUNTS_MIN / self.counts_per_au)
+    }
 }
 
 impl Robot {
     /// Joints of a taught pose.
     pub fn pose(&self, name: &str) -> Option<Joints> {
         self.poses.iter().find(|p| p.name == name).map(|p| p.joints)
+    }
+
+    /// It is known to rest at its pose `home`; a cobot without one is nowhere in the way. A state that is too
+    /// old ([`crate::limits::ROBOT_STATE_AGE_MAX`]) does not say so.
+    pub fn rests_at_home(&self, state: &RobotState, now: TimeNs) -> bool {
+        let Some(home) = self.pose("home") else { return true };
+        let there = home.iter().zip(&state.joints).all(|(a, b)| (a - b).abs() <= AT_HOME_DEG);
+        there && !state.moving && state.is_known(now)
     }
 }
 

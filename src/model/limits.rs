@@ -1,5 +1,7 @@
 //! The bounds of the controller, each with its reason (house rule 3).
 
+use crate::DurationNs;
+
 /// SubDevices in a segment: one ethercrab group, one thread.
 pub const SUBDEVICES_MAX: usize = 64;
 /// Process image in bytes: what one LRW of a standard Ethernet frame carries, with room to spare.
@@ -25,6 +27,9 @@ pub const CURVE_BUFFERS: usize = 16;
 pub const STEPS_MAX: usize = 10_000;
 /// Joints of a cobot.
 pub const JOINTS: usize = 6;
+/// Older than this the last known state of a cobot says nothing of where it stands: it reports at least once a
+/// second, and two reports may be lost.
+pub const ROBOT_STATE_AGE_MAX: DurationNs = DurationNs::from_millis(3_000);
 /// Serials of parts that are remembered, so that one is not used twice: a week of production around the
 /// clock at a takt of 6 s; older ones are forgotten.
 pub const IDENTITIES_MAX: usize = 100_000;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::JOINTS;
+use crate::limits::{JOINTS, ROBOT_STATE_AGE_MAX};
 use crate::{RequestId, TimeNs};
 
 /// Joint positions in degrees.
@@ -61,6 +61,13 @@ pub struct RobotState {
     pub speeds: Joints,
     pub holding: bool,
     pub moving: bool,
+}
+
+impl RobotState {
+    /// It is young enough to say where the cobot is.
+    pub fn is_known(&self, now: TimeNs) -> bool {
+        now.since(self.stamp) <= ROBOT_STATE_AGE_MAX
+    }
 }
 
 /// What travels to a cobot.

@@ -17,8 +17,6 @@ use crate::motion::{Limits, Motion, State};
 
 /// Slower than this share of its highest velocity an axis counts as at rest.
 const REST_SHARE: f64 = 0.01;
-/// In position: within this share of the highest following error, and at least two counts.
-const WINDOW_SHARE: f64 = 0.01;
 /// In an abort, an axis that has no torque is waited for this long to come to rest ...
 const COAST_MAX: DurationNs = DurationNs::from_millis(2_000);
 /// ... and one whose actual values are not known this long after its setpoint has.
@@ -91,7 +89,7 @@ impl Servo {
             limits,
             own,
             rest_au_s: REST_SHARE * axis.velocity_max,
-            window_au: (WINDOW_SHARE * axis.following_error_max_au).max(2.0 / axis.counts_per_au),
+            window_au: axis.in_position_au(),
             input: AxisInput::default(),
             output: AxisOutput::default(),
             power: Power::Off,

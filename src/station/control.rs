@@ -455,6 +455,9 @@ fn by_hand(act: &ByHand, cell: &Cell) -> Result<ManualRequest, String> {
             robot: cell.robot(robot).ok_or_else(|| none("cobot", robot))?,
             close: *close,
         },
+        ByHand::Home { robot } => {
+            ManualRequest::Home { robot: cell.robot(robot).ok_or_else(|| none("cobot", robot))? }
+        }
     })
 }
 
@@ -467,6 +470,7 @@ fn hand_words(act: &ByHand) -> String {
         ByHand::Grip { robot, close } => {
             format!("{} the gripper of {robot}", if *close { "close" } else { "open" })
         }
+        ByHand::Home { robot } => format!("bring {robot} home"),
     }
 }
 

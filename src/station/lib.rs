@@ -18,8 +18,8 @@ pub use control::{Control, ControlError, ControlServer, SOCKET, input};
 pub use recovery::interrupted;
 pub use serve::serve_twin;
 pub use snapshot::{
-    AlarmSeen, AxisSeen, BranchSeen, Counts, JogSeen, ManualSeen, OrderSeen, Publisher, QuestionSeen,
-    RobotSeen, Snapshot, Snapshots, TraySeen, UnitSeen,
+    AlarmSeen, AxisSeen, BranchSeen, Counts, HomingSeen, JogSeen, ManualSeen, OrderSeen, Publisher,
+    QuestionSeen, RobotSeen, Snapshot, Snapshots, TraySeen, UnitSeen,
 };
 
 use std::collections::{BTreeMap, VecDeque};

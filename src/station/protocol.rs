@@ -94,6 +94,11 @@ pub enum ByHand {
         robot: String,
         close: bool,
     },
+    /// Begins to bring a cobot to its pose `home`, at the reduced speed. It goes on for 250 ms, and as long as
+    /// it is renewed.
+    Home {
+        robot: String,
+    },
 }
 
 /// What was loaded.
@@ -189,7 +194,7 @@ impl Request {
             }
             Ask::Manual(ByHand::Jog { axis, .. }) => vec![("axis", axis)],
             Ask::Manual(ByHand::Set { output, .. }) => vec![("output", output)],
-            Ask::Manual(ByHand::Grip { robot, .. }) => vec![("robot", robot)],
+            Ask::Manual(ByHand::Grip { robot, .. } | ByHand::Home { robot }) => vec![("robot", robot)],
             Ask::Manual(ByHand::Renew | ByHand::Release) => Vec::new(),
             Ask::Command(_) | Ask::Mode(_) | Ask::Acknowledge(_) | Ask::Status => Vec::new(),
         };
@@ -335,7 +340,8 @@ mod tests {
         let jog = ByHand::Jog { axis: "press_z".into(), positive: true, speed_percent: 50 };
         let set = ByHand::Set { output: "valve_fill".into(), on: true };
         let grip = ByHand::Grip { robot: "robot_l".into(), close: false };
-        asks.extend([jog, ByHand::Renew, ByHand::Release, set, grip].map(Ask::Manual));
+        let home = ByHand::Home { robot: "robot_r".into() };
+        asks.extend([jog, ByHand::Renew, ByHand::Release, set, grip, home].map(Ask::Manual));
         asks.extend([load(typed), load(label), load(Material::Empty)]);
         asks.extend([Ask::Acknowledge(Which::One(3)), Ask::Acknowledge(Which::All)]);
         asks.extend(CellCommand::ALL.iter().map(|c| Ask::Command(*c)));

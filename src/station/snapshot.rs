@@ -6,12 +6,14 @@ use std::sync::Arc;
 use cellwright_controller::{
     Alarm, BranchStatus, Controller, ManualStatus, Question, QuestionKind, UnitStatus,
 };
-use cellwright_model::cell::Cell;
+use cellwright_model::cell::{Cell, Robot};
 use cellwright_model::event::{AlarmClass, Event, EventData, Stamp};
 use cellwright_model::job::{AxisStatus, BusStatus, RtStatus};
 use cellwright_model::order::OrderProgress;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
+use cellwright_model::robot::RobotState;
+use cellwright_model::{AxisId, RobotId, TimeNs};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -56,6 +58,9 @@ pub struct Snapshot {
 pub struct ManualSeen {
     /// The axis that is moved.
     pub jog: Option<JogSeen>,
+    /// The cobot that is brought home.
+    #[serde(default)]
+    pub homing: Option<HomingSeen>,
     /// Outputs and grippers that have not answered.
     pub acts: usize,
     /// Outputs that may be set by hand: all but the panel's.
@@ -70,6 +75,20 @@ pub struct ManualSeen {
 pub struct JogSeen {
     pub axis: String,
     pub who: String,
+}
+
+/// A cobot that is brought home by hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HomingSeen {
+    pub robot: String,
+    pub who: String,
+}
+
+impl ManualSeen {
+    /// An axis or a cobot is moved.
+    pub fn moves(&self) -> bool {
+        self.jog.is_some() || self.homing.is_some()
+    }
 }
 
 /// How far an order is.
@@ -188,6 +207,9 @@ pub struct RobotSeen {
     pub name: String,
     pub moving: bool,
     pub holding: bool,
+    /// It is known to rest at its pose `home`.
+    #[serde(default)]
+    pub home: bool,
 }
 
 /// The newest snapshot, for whoever draws it: at most one every [`EVERY_NS`], none while nobody looks.
@@ -265,7 +287,7 @@ pub(crate) fn take(controller: &Controller, tally: &Tally, now: Stamp) -> Snapsh
         questions: status.questions.into_iter().map(|q| question(cell, q)).collect(),
         trays: cell.trays.iter().zip(status.trays).map(|(t, s)| tray(t, s)).collect(),
         axes: cell.axes.iter().zip(&rt.axes).map(|(a, s)| axis(a, s)).collect(),
-        robots: robots(controller),
+        robots: robots(controller, TimeNs(now.monotonic_ns)),
         inputs_on: names(rt.inputs, &mut cell.digital_inputs.iter().map(|i| &i.name)),
         outputs_on: names(rt.outputs, &mut cell.digital_outputs.iter().map(|o| &o.name)),
         safety_ok: rt.safety_ok,
@@ -281,9 +303,11 @@ fn manual(cell: &Cell, status: ManualStatus) -> ManualSeen {
     let panel = [panel.green, panel.amber, panel.red, panel.buzzer];
     let free = |i: &usize| !panel.iter().flatten().any(|p| p.index() == *i);
     let outputs = cell.digital_outputs.iter().enumerate().filter(|(i, _)| free(i));
-    let axis = |id: cellwright_model::AxisId| cell.axes.get(id.index()).map(|a| a.name.clone());
+    let axis = |id: AxisId| cell.axes.get(id.index()).map(|a| a.name.clone());
+    let robot = |id: RobotId| cell.robots.get(id.index()).map(|r| r.name.clone());
     ManualSeen {
         jog: status.jog.and_then(|(id, who)| Some(JogSeen { axis: axis(id)?, who })),
+        homing: status.homing.and_then(|(id, who)| Some(HomingSeen { robot: robot(id)?, who })),
         acts: status.acts,
         outputs: outputs.map(|(_, o)| o.name.clone()).collect(),
         last: status.last,
@@ -377,9 +401,14 @@ fn axis(axis: &cellwright_model::cell::Axis, s: &AxisStatus) -> AxisSeen {
     }
 }
 
-fn robots(controller: &Controller) -> Vec<RobotSeen> {
-    let robots = controller.cell().robots.iter().zip(controller.robots());
-    robots.map(|(r, s)| RobotSeen { name: r.name.clone(), moving: s.moving, holding: s.holding }).collect()
+fn robots(controller: &Controller, now: TimeNs) -> Vec<RobotSeen> {
+    let seen = |(r, s): (&Robot, &RobotState)| RobotSeen {
+        name: r.name.clone(),
+        moving: s.moving,
+        holding: s.holding,
+        home: r.rests_at_home(s, now),
+    };
+    controller.cell().robots.iter().zip(controller.robots()).map(seen).collect()
 }
 
 #[cfg(test)]

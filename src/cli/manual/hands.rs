@@ -15,7 +15,7 @@ use crate::cli::view::screen::Screen;
 
 /// Between two pictures.
 const PICTURE: Duration = Duration::from_millis(50);
-/// Keys of one direction nearer together than this are one held key: the window of a jog, and some way.
+/// Keys of one motion nearer together than this are one held key: the window of a jog, and some way.
 const HELD: Duration = Duration::from_millis(230);
 /// Shares of the reduced speed, in percent.
 const SPEEDS: [u8; 3] = [10, 30, 100];
@@ -55,8 +55,8 @@ impl Board {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Wish {
     Ask(Ask),
-    /// The key of a jog: begun, or renewed if it was held.
-    Jog(ByHand),
+    /// The key of a motion: begun, or renewed if it was held.
+    Hold(ByHand),
     Quit,
 }
 
@@ -88,7 +88,7 @@ pub(crate) fn press(board: &mut Board, key: KeyEvent) -> Option<Wish> {
         (KeyCode::Left | KeyCode::Right, Some(Thing::Axis(i))) => {
             let axis = board.seen.axes.get(i)?.name.clone();
             let positive = key.code == KeyCode::Right;
-            Some(Wish::Jog(ByHand::Jog { axis, positive, speed_percent: board.speed_percent() }))
+            Some(Wish::Hold(ByHand::Jog { axis, positive, speed_percent: board.speed_percent() }))
         }
         (KeyCode::Enter | KeyCode::Char(' '), Some(Thing::Output(i))) => {
             let output = board.seen.manual.outputs.get(i)?.clone();
@@ -99,7 +99,11 @@ pub(crate) fn press(board: &mut Board, key: KeyEvent) -> Option<Wish> {
             let robot = board.seen.robots.get(i)?.name.clone();
             Some(Wish::Ask(Ask::Manual(ByHand::Grip { robot, close: key.code == KeyCode::Right })))
         }
-        // Anything else ends a jog.
+        (KeyCode::Char('h'), Some(Thing::Robot(i))) => {
+            let robot = board.seen.robots.get(i)?.name.clone();
+            Some(Wish::Hold(ByHand::Home { robot }))
+        }
+        // Anything else ends a motion.
         _ => Some(Wish::Ask(Ask::Manual(ByHand::Release))),
     }
 }
@@ -149,15 +153,15 @@ fn keys(hand: &mut Hand, board: &mut Board, screen: &mut Screen) -> Result<(), F
                     held = None;
                     tell(board, hand.request(ask))?;
                 }
-                Some(Wish::Jog(jog)) => {
+                Some(Wish::Hold(key)) => {
                     let renews = held
                         .as_ref()
-                        .is_some_and(|(same, at)| *same == jog && now.duration_since(*at) < HELD);
+                        .is_some_and(|(same, at)| *same == key && now.duration_since(*at) < HELD);
                     match renews {
                         true => drop(hand.look(Ask::Manual(ByHand::Renew))?),
-                        false => tell(board, hand.request(Ask::Manual(jog.clone())))?,
+                        false => tell(board, hand.request(Ask::Manual(key.clone())))?,
                     }
-                    held = Some((jog, now));
+                    held = Some((key, now));
                 }
             }
             wait = due.saturating_duration_since(Instant::now());

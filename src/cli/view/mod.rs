@@ -9,7 +9,7 @@ mod panes;
 mod scene;
 pub(crate) mod screen;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::io::IsTerminal;
 use std::sync::Arc;

@@ -16,7 +16,8 @@ use super::scene::{Press, Scene};
 use super::{draw, thinned};
 use cellwright_sim::files::{EMBEDDED_CELL, Files};
 
-fn snapshot(change: impl FnOnce(&mut Value)) -> Arc<Snapshot> {
+/// A cell at work; `change` makes it another.
+pub(crate) fn snapshot(change: impl FnOnce(&mut Value)) -> Arc<Snapshot> {
     let axis = |name: &str, actual: f64| {
         json!({"name": name, "unit": "mm", "setpoint": actual, "actual": actual, "velocity": 0.0, "torque_nm": 0.0,
                "following_error": 0.012, "travel": [-1.0, 62.0], "enabled": true, "moving": false, "fault": false,

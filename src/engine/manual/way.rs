@@ -1,23 +1,24 @@
 //! How far a hand may move an axis: within its travel, and out of the table's, the stations' and the cobots' way.
 
-use cellwright_model::AxisId;
-use cellwright_model::cell::{Axis, AxisClear, Cell};
+use cellwright_model::cell::{Axis, AxisClear, Cell, Robot};
+use cellwright_model::robot::RobotState;
+use cellwright_model::{AxisId, TimeNs};
 
 use super::Jog;
 use crate::ledger::Cx;
 use crate::table::AT_STATION_AU;
 
-/// A cobot is at home within this of each joint's value (degrees).
-const AT_HOME_DEG: f64 = 2.0;
-/// Nearer to the end of its way than this many encoder counts an axis is there.
-const AT_END_COUNTS: f64 = 2.0;
+/// A jog ends so far inside its way, in in-position windows of its axis: a move may end one of them beyond its
+/// target, and a drive that is switched off then lets its axis coast a little further. What has reached the end
+/// of its way is still within its range, as measured.
+const END_WINDOWS: f64 = 3.0;
 
 pub(super) fn actual(cx: &Cx<'_>, axis: AxisId) -> f64 {
     cx.machine.rt.axes.get(axis.index()).map_or(f64::NAN, |a| a.actual_au)
 }
 
-/// How far an axis may go by hand in this direction: to the end of its travel, or of the range in which it
-/// is out of the table's way. Errors: why it may not go at all.
+/// How far an axis may go by hand in this direction: just not to the end of its travel, or of the range in which
+/// it is out of the table's way. Errors: why it may not go at all.
 pub(super) fn way(cx: &Cx<'_>, axis: AxisId, positive: bool) -> Result<f64, String> {
     let described = cx.cell.axes.get(axis.index()).ok_or("there is no such axis")?;
     if let Some(why) = table_blocked(cx, axis) {
@@ -30,8 +31,11 @@ pub(super) fn way(cx: &Cx<'_>, axis: AxisId, positive: bool) -> Result<f64, Stri
         (lo, hi) = (lo.max(range.lo_au), hi.min(range.hi_au));
         narrowed = Some(why);
     }
-    let (end, left) = if positive { (hi, hi - at) } else { (lo, at - lo) };
-    if left > AT_END_COUNTS / described.counts_per_au {
+    let window = described.in_position_au();
+    let room = END_WINDOWS * window;
+    let (limit, end) = if positive { (hi, hi - room) } else { (lo, lo + room) };
+    let left = if positive { end - at } else { at - end };
+    if left > window {
         return Ok(end);
     }
     Err(match narrowed {
@@ -39,7 +43,7 @@ pub(super) fn way(cx: &Cx<'_>, axis: AxisId, positive: bool) -> Result<f64, Stri
             let (name, at) = (&described.name, place(described, at));
             format!("{name} at {at} may move only into {} while {why}", span(described, lo, hi))
         }
-        None => format!("{} is at the end of its travel ({})", described.name, place(described, end)),
+        None => format!("{} is at the end of its travel ({})", described.name, place(described, limit)),
     })
 }
 
@@ -81,13 +85,24 @@ pub(super) fn stations_free(cx: &Cx<'_>) -> Result<(), String> {
 /// No cobot is where an axis or the table would meet it.
 pub(super) fn robots_home(cx: &Cx<'_>) -> Result<(), String> {
     for (robot, state) in cx.cell.robots.iter().zip(cx.machine.robots) {
-        let Some(home) = robot.pose("home") else { continue };
-        let there = home.iter().zip(&state.joints).all(|(a, b)| (a - b).abs() <= AT_HOME_DEG);
-        if state.moving || !there {
-            return Err(format!("{} is not at home: bring it there by its pendant", robot.name));
+        if robot.rests_at_home(state, cx.now) {
+            continue;
         }
+        known(robot, state, cx.now)?;
+        return Err(format!("{} is not at home: bring it there first", robot.name));
     }
     Ok(())
+}
+
+/// Where the cobot is, is known. Errors: that it is not.
+pub(super) fn known(robot: &Robot, state: &RobotState, now: TimeNs) -> Result<(), String> {
+    match state.is_known(now) {
+        true => Ok(()),
+        false => {
+            let ms = now.since(state.stamp).0 / 1_000_000;
+            Err(format!("{} has not reported for {ms} ms: look at it and its connection", robot.name))
+        }
+    }
 }
 
 pub(super) fn place(axis: &Axis, at: f64) -> String {

@@ -67,6 +67,8 @@ pub(crate) struct Bench {
     pub(crate) stuck: bool,
     /// The robot never answers.
     pub(crate) robot_dead: bool,
+    /// The robot reports no state any more.
+    pub(crate) robot_mute: bool,
     pub(crate) bring_ups: u32,
     /// No valid inputs are received.
     pub(crate) stale: bool,
@@ -127,6 +129,7 @@ impl Bench {
             robot_commands: vec![],
             stuck: false,
             robot_dead: false,
+            robot_mute: false,
             bring_ups: 0,
             stale: false,
             nests: [false; 4],
@@ -557,6 +560,9 @@ impl Bench {
     }
 
     fn work_robot(&mut self) {
+        if !self.robot_mute {
+            self.robots[0].stamp = TimeNs(self.now * 1_000_000);
+        }
         let Some((id, command, at)) = self.robot_move else { return };
         if self.now < at || self.robot_dead {
             return;
