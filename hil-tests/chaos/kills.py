@@ -130,6 +130,11 @@ def units_are_decided(checks, events):
     counts = collections.Counter(r for rs in results.values() for r in rs)
     checks.note(f"results {dict(counts)}")
     checks.check("the kills did interrupt units", counts["interrupted"] > 0, str(counts))
+    # A life that begins says of each unit of the one before it what became of it.
+    at_once = collections.Counter(e["data"]["clock"]["boot_id"] for e in common.of_type(events, common.UNIT_RESULT)
+                                  if e["data"]["cause"] == "controller-restart")
+    checks.check("some kill met several units in flight, and each of them was decided", max(at_once.values(), default=0) > 1,
+                 f"units interrupted by each kill: {sorted(at_once.values())}")
 
 
 def main():

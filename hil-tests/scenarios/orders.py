@@ -121,6 +121,9 @@ def adds_up(checks, scene, printed, order):
                  {"started": len(opened), **{w: results[w] for w in ("good", "ng", "interrupted")}, "open": 0})
     checks.equal("its serials too", [(u["serial"], u["result"] is not None) for u in report["serials"]],
                  [(serial, True) for serial in opened])
+    for flag, value, serials in (("--lot", LOT, opened), ("--order", "HIL-PO-7", opened), ("--lot", "OTHER", [])):
+        rows = cellwright("dhr", "list", flag, value, "--json", "--state", scene.state, cwd=scene.folder, timeout=60)
+        checks.equal(f"dhr list {flag} {value}", [r["serial"] for r in rows.json()] if rows.code == 0 else rows.text, serials)
     checks.equal("ng by cause adds up", sum(report["ng_by_cause"].values()), results["ng"])
     checks.equal("order, origin, purpose", (report["orders"], report["origin"], report["purposes"]),
                  (["HIL-PO-7"], "twin", ["trial"]))
