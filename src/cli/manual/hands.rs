@@ -11,7 +11,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 
 use super::{Hand, picture};
 use crate::cli::Failure;
-use crate::cli::view::screen::Screen;
+use crate::cli::view::screen::{Screen, key_within};
 
 /// Between two pictures.
 const PICTURE: Duration = Duration::from_millis(50);
@@ -140,7 +140,7 @@ fn keys(hand: &mut Hand, board: &mut Board, screen: &mut Screen) -> Result<(), F
         screen.terminal.draw(|frame| picture::draw(frame, shown))?;
         let due = Instant::now() + PICTURE;
         let mut wait = PICTURE;
-        while event::poll(wait)? {
+        while key_within(wait)? {
             let now = Instant::now();
             let wish = match event::read()? {
                 Event::Key(key) => press(board, key),

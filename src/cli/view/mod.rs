@@ -24,17 +24,20 @@ use cellwright_rt::Statistics;
 use cellwright_station::{Asked, Desk};
 use ratatui::crossterm::event::{self, Event};
 use rustix::process::Signal;
+use tokio::sync::mpsc::Sender;
 
 use keys::{Action, Keys};
 pub(crate) use scene::Press;
 use scene::Scene;
 pub(crate) use scene::thinned;
-use screen::{Caught, Screen};
+use screen::{Caught, Screen, key_within};
 
 /// Between two pictures, and the longest that a key waits: 20 a second.
 const PICTURE: Duration = Duration::from_millis(50);
 /// How often the wake-up latency is read: its quantiles look at every bucket.
 const WAKE_EVERY: Duration = Duration::from_millis(500);
+/// How often it is looked whether the terminal is gone.
+const GONE_EVERY: Duration = Duration::from_millis(100);
 /// News that wait for the next picture. Full: dropped; the record has them.
 const NEWS_MAX: usize = 256;
 /// The end waits so long for the last picture; a terminal that blocks is left as it is then.
@@ -85,7 +88,7 @@ impl View {
         let end = Arc::new(AtomicBool::new(false));
         let screen = Screen::enter()?;
         let caught = Caught::start(news.clone())?;
-        let signals = Signals::listen()?;
+        let signals = Signals::listen(end.clone(), of.desk.ask.clone())?;
         let wanted = end.clone();
         std::thread::Builder::new().name("view".into()).spawn(move || {
             // Dropped with the thread, which is what the end waits for.
@@ -127,12 +130,12 @@ struct Signals {
     /// Asked to stop (SIGTSTP), and going on after a stop.
     stop: Arc<AtomicBool>,
     go_on: Arc<AtomicBool>,
-    /// The terminal is gone, or somebody wants the program gone.
+    /// The terminal is gone, or somebody wants the program gone: see [`watch`].
     gone: Arc<AtomicBool>,
 }
 
 impl Signals {
-    fn listen() -> std::io::Result<Signals> {
+    fn listen(end: Arc<AtomicBool>, ask: Sender<Asked>) -> std::io::Result<Signals> {
         let flag = |signals: &[i32]| {
             let flag = Arc::new(AtomicBool::new(false));
             for signal in signals {
@@ -141,8 +144,25 @@ impl Signals {
             Ok::<_, std::io::Error>(flag)
         };
         use signal_hook::consts::{SIGCONT, SIGHUP, SIGQUIT, SIGTSTP};
-        Ok(Signals { stop: flag(&[SIGTSTP])?, go_on: flag(&[SIGCONT])?, gone: flag(&[SIGHUP, SIGQUIT])? })
+        let gone = flag(&[SIGHUP, SIGQUIT])?;
+        watch(gone.clone(), end, ask)?;
+        Ok(Signals { stop: flag(&[SIGTSTP])?, go_on: flag(&[SIGCONT])?, gone })
     }
+}
+
+/// Asks for the end as by Ctrl-C when the terminal is gone (SIGHUP), or somebody wants the program gone: in a
+/// thread of its own, whatever the view is doing with that terminal just then.
+fn watch(gone: Arc<AtomicBool>, end: Arc<AtomicBool>, ask: Sender<Asked>) -> std::io::Result<()> {
+    std::thread::Builder::new().name("hangup".into()).spawn(move || {
+        while !end.load(Ordering::Acquire) {
+            // Not taken: once more. Taken: never again, since asking twice means Abort.
+            if gone.load(Ordering::Acquire) && ask.try_send(Asked::Interrupt).is_ok() {
+                return;
+            }
+            std::thread::sleep(GONE_EVERY);
+        }
+    })?;
+    Ok(())
 }
 
 /// What draws and reads keys.
@@ -174,13 +194,11 @@ impl Hand {
                 newest.into_iter().for_each(|s| self.scene.see(s));
             }
             let scene = &self.scene;
-            if self.screen.terminal.draw(|frame| draw::draw(frame, scene)).is_err() {
-                return;
-            }
+            let drawn = self.screen.terminal.draw(|frame| draw::draw(frame, scene)).map(drop);
             self.keys.shown(scene, Instant::now());
-            if self.signals().is_err() || self.keys_until(began + PICTURE).is_err() {
+            if drawn.and_then(|()| self.signals()).and_then(|()| self.keys_until(began + PICTURE)).is_err() {
                 // The terminal is gone; the cell is brought to rest as by Ctrl-C.
-                self.ask(Asked::Interrupt);
+                self.signals.gone.store(true, Ordering::Release);
                 return;
             }
         }
@@ -200,9 +218,6 @@ impl Hand {
     }
 
     fn signals(&mut self) -> std::io::Result<()> {
-        if self.signals.gone.swap(false, Ordering::AcqRel) {
-            self.ask(Asked::Interrupt);
-        }
         if self.signals.stop.swap(false, Ordering::AcqRel) {
             self.screen.leave();
             // The handler took SIGTSTP's place; this one nobody takes.
@@ -218,7 +233,7 @@ impl Hand {
     /// Takes keys until the next picture is due; at least a look.
     fn keys_until(&mut self, due: Instant) -> std::io::Result<()> {
         let mut wait = due.saturating_duration_since(Instant::now());
-        while event::poll(wait)? {
+        while key_within(wait)? {
             if let Event::Key(key) = event::read()? {
                 match self.keys.press(&mut self.scene, key, Instant::now()) {
                     Some(Action::Redraw) => self.screen.terminal.clear()?,

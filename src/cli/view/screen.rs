@@ -10,14 +10,17 @@ use std::os::fd::OwnedFd;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use ratatui::crossterm::cursor::{Hide, Show};
+use ratatui::crossterm::event;
 use ratatui::crossterm::execute;
 use ratatui::crossterm::terminal::{
     EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::News;
 
@@ -74,6 +77,36 @@ impl Drop for Screen {
 pub(crate) fn modes_back() {
     // Not a terminal any more: nothing to give back.
     let _ = disable_raw_mode();
+}
+
+/// Whether a key, or a change of size, came within so long. It is waited for here: crossterm reads a terminal
+/// that is gone for ever.
+///
+/// # Errors
+/// The terminal is gone.
+pub(crate) fn key_within(wait: Duration) -> io::Result<bool> {
+    still_there(Duration::ZERO)?;
+    // What it has read already, and changes of size, are its own knowledge.
+    if event::poll(Duration::ZERO)? {
+        return Ok(true);
+    }
+    Ok(still_there(wait)? && event::poll(Duration::ZERO)?)
+}
+
+/// Whether the terminal has bytes within so long. Errors: it is gone.
+fn still_there(wait: Duration) -> io::Result<bool> {
+    let input = rustix::stdio::stdin();
+    let mut looked_at = [PollFd::new(&input, PollFlags::IN)];
+    let wait = Timespec { tv_sec: wait.as_secs().cast_signed(), tv_nsec: wait.subsec_nanos().into() };
+    match poll(&mut looked_at, Some(&wait)) {
+        Ok(_) | Err(rustix::io::Errno::INTR) => {}
+        Err(e) => return Err(e.into()),
+    }
+    let said = looked_at[0].revents();
+    if said.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+        return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the terminal is gone"));
+    }
+    Ok(said.contains(PollFlags::IN))
 }
 
 /// Standard error while the view is up: its lines go to the log pane instead of across the picture.
