@@ -285,6 +285,8 @@ def by_hand(size):
         checks.equal("back to Production", hands.program("ctl", "mode", "production").returncode, 0)
         hands.comes("what was set is in its off state again", lambda: "valve_fill" not in hands.status()["outputs_on"])
         cell.shows("who did it stands in the log", r"command +\S.* by \S+ \(ctl pid \d+\)")
+        hands.comes("and no drive is on", lambda: not any(a["enabled"] for a in hands.status()["axes"]))
+        cell.shows("Reset is offered again", r"\[r\]reset")
         home_by_hand(cell, hands, size)
         cell.keys("q")
         cell.ends("the cell ends in order")
