@@ -14,6 +14,7 @@
 //! | file | subject |
 //! | --- | --- |
 //! | `link`, `raw_socket` | what carries frames |
+//! | `ethtool` | what a network card does to frames: coalescing, offloads, EEE |
 //! | `capture`, `pcapng` | a tap on any link, and the file it fills |
 //! | `frame` | the bytes of a frame: sequence mark, datagram skeleton |
 //! | `pump` | frames in flight, their admission, deadlines |
@@ -25,6 +26,7 @@
 mod bring_up;
 pub mod capture;
 mod coe;
+pub mod ethtool;
 mod frame;
 mod group;
 pub mod link;

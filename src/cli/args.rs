@@ -63,6 +63,12 @@ pub(crate) enum Command {
     /// Measures the cycle over whole units: wake-up, execution, allocations, missed cycles.
     #[command(after_help = "Example:\n  cellwright bench --units 1 --json")]
     Bench(BenchArgs),
+    /// Whether a cell can be run on this machine: kernel, CPUs, memory, network card, measured wake-up.
+    #[command(
+        after_help = "Examples:\n  cellwright doctor\n  cellwright doctor --iface eth1 --seconds 60\n\n\
+                            Exit status: 0 nothing fails, 1 something does, 2 wrong use."
+    )]
+    Doctor(DoctorArgs),
 }
 
 /// What the cell is and what it makes.
@@ -472,6 +478,24 @@ pub(crate) struct BenchArgs {
     pub(crate) units: u32,
     #[arg(long, default_value_t = DEFAULT_SEED)]
     pub(crate) seed: u64,
+    #[arg(long, value_name = "CORE")]
+    pub(crate) rt_core: Option<usize>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// Folder with cell.yaml, for its period; the embedded cannula-cell if left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cell: Option<PathBuf>,
+    /// Network interface with the segment.
+    #[arg(long, value_name = "IFACE")]
+    pub(crate) iface: Option<String>,
+    /// How long wake-ups are measured; 0: not at all.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub(crate) seconds: u32,
+    /// Core of the real-time thread; the last one if left out.
     #[arg(long, value_name = "CORE")]
     pub(crate) rt_core: Option<usize>,
     #[arg(long)]

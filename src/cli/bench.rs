@@ -100,7 +100,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn quantiles(q: &Quantiles) -> Value {
+pub(crate) fn quantiles(q: &Quantiles) -> Value {
     json!({ "p50": q.p50, "p99": q.p99, "p999": q.p999, "max": q.max })
 }
 

@@ -9,6 +9,7 @@ mod bench;
 mod check;
 mod ctl;
 mod dhr;
+mod doctor;
 mod manual;
 mod order;
 mod out;
@@ -76,6 +77,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Dhr(args) => dhr::run(args.command),
         Command::Alarms(args) => alarms::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Doctor(args) => doctor::run(args),
     };
     result.unwrap_or_else(|failure| match failure {
         Failure::Shown => ExitCode::FAILURE,

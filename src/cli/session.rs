@@ -425,7 +425,7 @@ impl RunningCycle {
 }
 
 /// The machine's last core: the first one serves most interrupts. With one core there is no choice.
-fn last_core() -> Option<usize> {
+pub(crate) fn last_core() -> Option<usize> {
     std::thread::available_parallelism().ok().map(|n| n.get() - 1).filter(|&core| core > 0)
 }
 

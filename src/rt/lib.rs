@@ -28,6 +28,7 @@ pub mod platform;
 mod power;
 mod runner;
 mod tighten;
+pub mod wake;
 
 pub use config::CycleError;
 pub use cycle::Cycle;

@@ -97,6 +97,38 @@ pub fn prepare(wanted: &RealTime) -> Vec<PlatformWarning> {
     warnings
 }
 
+/// What the kernel says that a thread has, whatever was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Granted {
+    /// Its SCHED_FIFO priority; `None` with any other policy.
+    pub fifo_priority: Option<i32>,
+    /// Memory of the process that is locked.
+    pub locked_bytes: u64,
+    /// Memory of the process that is there.
+    pub resident_bytes: u64,
+}
+
+/// Reads back what the calling thread was given.
+pub fn granted() -> Granted {
+    let mut parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: 0 is the calling thread; `parameters` is valid to write to.
+    let policy = unsafe {
+        libc::sched_getparam(0, &mut parameters);
+        libc::sched_getscheduler(0)
+    };
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kib = |key: &str| {
+        let line = status.lines().find_map(|l| l.strip_prefix(key));
+        line.and_then(|l| l.split_whitespace().next()).and_then(|n| n.parse::<u64>().ok()).unwrap_or(0)
+    };
+    Granted {
+        fifo_priority: (policy & !libc::SCHED_RESET_ON_FORK == libc::SCHED_FIFO)
+            .then_some(parameters.sched_priority),
+        locked_bytes: kib("VmLck:") * 1024,
+        resident_bytes: kib("VmRSS:") * 1024,
+    }
+}
+
 /// Runs `f` on a new thread with a stack of [`STACK_BYTES`], prepared as `wanted`; `f` gets the warnings.
 ///
 /// Errors: the system has no room for a thread.
