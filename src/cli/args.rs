@@ -207,9 +207,9 @@ pub(crate) struct CtlArgs {
 pub(crate) enum CtlCommand {
     /// Begins or goes on with the order (Idle).
     Start,
-    /// Ends what is under way with bounded motion; open units are interrupted.
+    /// Ends what is under way with bounded motion; open units are interrupted. The run goes on: it waits.
     Stop,
-    /// Holds each step by its policy, for a cause inside the cell.
+    /// Holds each step by its policy, for a cause inside the cell. Waits for `unhold`, however long.
     Hold,
     /// Goes on from the actual position (Held).
     Unhold,

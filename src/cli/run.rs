@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cellwright_model::curve::Curve;
 use cellwright_model::event::{Event, EventData};
+use cellwright_model::packml::CellCommand;
 use cellwright_station::{End, Told};
 use serde_json::json;
 
@@ -98,6 +99,16 @@ impl Watcher for Screen {
             Told::TrayAtEnd(_) => return,
             Told::Ask(q) => format!("question {}: {} ({})", q.id.0, q.prompt, q.answers.join(" | ")),
             Told::Refused { what, why } => format!("refused: {what}: {why}"),
+            Told::InHand { command, by } => {
+                // In the view the person sees the state, and has the keys.
+                let Some(back) = way_on(*command).filter(|_| self.view.is_none()) else { return };
+                format!(
+                    "{} by {} ({}): this run waits for {back}; Ctrl-C ends it",
+                    command.name(),
+                    by.who,
+                    by.from
+                )
+            }
             Told::Store(Some(cause)) => format!("ALARM: the record cannot be written: {cause}"),
             Told::Store(None) => "the record can be written again".to_owned(),
         };
@@ -136,6 +147,17 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     }
     said.finish();
     status
+}
+
+/// What a run waits for that somebody has brought to rest with this command.
+fn way_on(command: CellCommand) -> Option<&'static str> {
+    match command {
+        CellCommand::Hold => Some("`cellwright ctl unhold`"),
+        CellCommand::Suspend => Some("`cellwright ctl unsuspend`"),
+        CellCommand::Stop => Some("`cellwright ctl reset`, `start`"),
+        CellCommand::Abort => Some("`cellwright ctl clear`, `reset`, `start`"),
+        _ => None,
+    }
 }
 
 /// The person whose keys these are, and whether an automatic operator works besides.

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use cellwright_engine::api::{Machine, Output};
 use cellwright_model::cell::Cell;
 use cellwright_model::event::Transaction;
-use cellwright_model::job::{Refusal, RtCommand, RtEvent, RtEventKind, RtStatus};
+use cellwright_model::job::{Refusal, RtCommand, RtEvent, RtEventKind, RtStatus, UrgentWord};
 use cellwright_model::robot::RobotState;
 use cellwright_model::{Date, TimeNs, TrayId};
 use cellwright_rt::ControllerEnds;
@@ -90,6 +90,8 @@ pub struct Controller {
     engine: Engine,
     ends: ControllerEnds,
     status: RtStatus,
+    /// The last urgent word, and the newest cycle when it was given.
+    word: (UrgentWord, u64),
     devices: Devices,
     timers: timers::Timers,
     ledger: Ledger,
@@ -119,6 +121,7 @@ impl Controller {
             engine,
             ends,
             status: RtStatus::default(),
+            word: (UrgentWord::None, 0),
             devices,
             timers: timers::Timers::default(),
             ledger: Ledger::new(cell, settings),
@@ -152,6 +155,11 @@ impl Controller {
     /// The last known state of each cobot, by its id.
     pub fn robots(&self) -> &[RobotState] {
         self.devices.robot_states()
+    }
+
+    /// The last urgent word, and the newest cycle when it was given to the next ones.
+    pub fn urgent_word(&self) -> (UrgentWord, u64) {
+        self.word
     }
 
     /// How many stops were handed to the driver of each cobot, by its id.
@@ -257,6 +265,10 @@ impl Controller {
         match output {
             Output::Rt(command) => self.command(command),
             Output::Urgent(urgent) => {
+                if urgent.word != self.word.0 {
+                    // The newest cycle there is, not the one that the step began with.
+                    self.word = (urgent.word, self.ends.status().cycle);
+                }
                 let epoch = self.ends.set_urgent_but(urgent.word, urgent.except);
                 debug_assert_eq!(epoch, urgent.epoch, "the engine is the only one that sets the urgent word");
             }

@@ -1,6 +1,7 @@
 //! The automatic operator of the twin: brings the cell from Aborted into Execute once, loads material, confirms
 //! what the recipe asks, and rejects the part where the machine could not. A cell that falls out of Execute is
-//! left to a person: the one at the keys, if it is attended. Never used for production.
+//! left to a person: the one at the keys, if it is attended, or the one who has commanded it from elsewhere.
+//! Never used for production.
 
 use cellwright_engine::api::{Input, Order, Question, QuestionKind, Source};
 use cellwright_model::TrayId;
@@ -26,6 +27,8 @@ pub struct AutoOperator {
     given: Vec<CellCommand>,
     was_executing: bool,
     attended: bool,
+    /// A person has commanded the cell, and it has not come to Execute since: it is theirs.
+    in_hand: bool,
 }
 
 /// How the run stands, as the automatic operator sees it.
@@ -50,12 +53,19 @@ impl AutoOperator {
             given: Vec::new(),
             was_executing: false,
             attended: false,
+            in_hand: false,
         }
     }
 
     /// With a person at the keys: what needs one waits for them.
     pub fn attended(self) -> AutoOperator {
         AutoOperator { attended: true, ..self }
+    }
+
+    /// A person's command was taken. Until the cell executes again nothing is commanded besides theirs, and
+    /// however long it rests, the run does not end by itself.
+    pub fn commanded(&mut self) {
+        self.in_hand = true;
     }
 
     /// What it does in this state of the cell, appended to `inputs`.
@@ -66,9 +76,11 @@ impl AutoOperator {
         match state {
             CellState::Execute => {
                 self.was_executing = true;
+                self.in_hand = false;
                 Progress::Running
             }
             CellState::Completed => Progress::Completed,
+            _ if self.in_hand => Progress::Running,
             CellState::Held | CellState::Stopped | CellState::Aborted | CellState::Idle
                 if self.was_executing =>
             {
@@ -125,7 +137,59 @@ impl AutoOperator {
         Input::MaterialLoaded { tray, label, next, left: None, by: self.source() }
     }
 
+    /// Whether this is its own name.
+    pub fn is(&self, by: &Source) -> bool {
+        *by == self.source()
+    }
+
     fn source(&self) -> Source {
         Source::new(self.who.clone(), "auto")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operator() -> AutoOperator {
+        AutoOperator {
+            who: "auto:test".into(),
+            order: None,
+            loads: Vec::new(),
+            loaded: true,
+            given: Vec::new(),
+            was_executing: false,
+            attended: false,
+            in_hand: false,
+        }
+    }
+
+    fn react(o: &mut AutoOperator, state: CellState) -> (Progress, usize) {
+        let mut inputs = Vec::new();
+        let progress = o.react(state, &mut inputs);
+        (progress, inputs.len())
+    }
+
+    #[test]
+    fn what_a_person_has_stopped_waits_for_them() {
+        for state in [CellState::Held, CellState::Stopped, CellState::Aborted, CellState::Idle] {
+            let mut o = operator();
+            react(&mut o, CellState::Execute);
+            o.commanded();
+            for _ in 0..10_000 {
+                assert_eq!(react(&mut o, state), (Progress::Running, 0), "{state:?}");
+            }
+            // Back in Execute it is the program's again: what then stops by itself needs a person.
+            react(&mut o, CellState::Execute);
+            assert_eq!(react(&mut o, state), (Progress::NeedsPerson(state), 0));
+        }
+    }
+
+    #[test]
+    fn on_its_way_to_execute_it_gives_way_too() {
+        let mut o = operator();
+        assert_eq!(react(&mut o, CellState::Aborted), (Progress::Running, 1));
+        o.commanded();
+        assert_eq!(react(&mut o, CellState::Stopped), (Progress::Running, 0));
     }
 }

@@ -158,6 +158,9 @@ impl Core {
             ManualRequest::Renew => {
                 if let Some(jog) = self.manual.jog.as_mut().filter(|j| j.by == by) {
                     jog.renewed = cx.now;
+                    if matches!(jog.phase, Phase::Moving(_)) {
+                        cx.job_unwatched(RtOp::Renew { axis: jog.axis });
+                    }
                     cx.wake_at(cx.now + JOG_WINDOW);
                 }
                 if let Some(homing) = self.manual.homing.as_mut().filter(|h| h.by == by) {
@@ -377,7 +380,9 @@ impl Jog {
             Ok(target_au) => {
                 let (axis, velocity_au_s) = (self.axis, self.velocity_au_s);
                 self.target_au = target_au;
-                self.phase = Phase::Moving(cx.job(RtOp::MoveTo { axis, target_au, velocity_au_s }));
+                // The cycle ends it too, when nobody tells it anything any more.
+                let op = RtOp::MoveWhile { axis, target_au, velocity_au_s, window: JOG_WINDOW };
+                self.phase = Phase::Moving(cx.job(op));
                 false
             }
             Err(why) => {
@@ -407,7 +412,7 @@ impl Jog {
                 let why = match ended {
                     JobEnded::Refused(why) => refusal_word(why),
                     JobEnded::Fault(fault) => alarms::code(fault.kind).word().into(),
-                    _ => "stopped".into(),
+                    _ => "stopped: not renewed in time".into(),
                 };
                 let deadline = cx.now + REST_WITHIN;
                 self.ending.get_or_insert(Ending { why: Err(why), cancel: None, deadline });

@@ -24,6 +24,11 @@ pub enum RtOp {
     Disable { axes: u64 },
     /// Jerk-limited move to rest at `target_au` (CSP). Done(Target).
     MoveTo { axis: AxisId, target_au: f64, velocity_au_s: f64 },
+    /// As `MoveTo`, for as long as somebody goes on wanting it: not renewed for `window` it ends in Stopped, after
+    /// a jerk-limited stop, whatever the controller does meanwhile.
+    MoveWhile { axis: AxisId, target_au: f64, velocity_au_s: f64, window: DurationNs },
+    /// The `MoveWhile` of the axis is still wanted. Done at once; Unknown if there is none.
+    Renew { axis: AxisId },
     /// Moves until a condition; see [`Approach`].
     ApproachUntil { axis: AxisId, approach: Approach },
     /// Turns under torque control; see [`Tighten`].
@@ -250,6 +255,17 @@ pub struct AxisStatus {
     pub moving: bool,
 }
 
+/// What the last urgent word that ends motion (Hold, Stop, Abort) has done. Numbers are those of cycles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reaction {
+    /// The cycle that acted on it; 0: there was none.
+    pub seen: u64,
+    /// Axes (bit = AxisId) that were moving, or turning under torque, and that it does not leave alone.
+    pub moving: u64,
+    /// The first cycle by which each of them was commanded slower, or with less torque; 0: not yet.
+    pub slower: u64,
+}
+
 /// Latest-value buffer from cycle to controller.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RtStatus {
@@ -269,6 +285,7 @@ pub struct RtStatus {
     /// Last urgent epoch acted on, and whether everything has come to rest since.
     pub urgent_epoch: u32,
     pub at_rest: bool,
+    pub reaction: Reaction,
     /// The cycle has aborted, by the urgent word or by itself, and takes nothing until the word `None`.
     pub aborted: bool,
     pub bus: BusStatus,
@@ -300,6 +317,7 @@ impl Default for RtStatus {
             safety_ok: false,
             urgent_epoch: 0,
             at_rest: true,
+            reaction: Reaction::default(),
             aborted: false,
             bus: BusStatus::default(),
         }

@@ -3,7 +3,7 @@
 //! taken, what is beyond a limit.
 
 use cellwright_model::job::{Approach, Refusal, RtCommand, RtEventKind, RtOp, Tighten, Until, UrgentWord};
-use cellwright_model::{AnalogId, AxisId, DurationNs, JobId};
+use cellwright_model::{AnalogId, AxisId, DurationNs, JobId, TimeNs};
 
 use crate::axis::{Axis, Moment, Power, at};
 use crate::cycle::Cycle;
@@ -14,15 +14,15 @@ const ROUNDING: f64 = 1e-9;
 
 impl Cycle {
     /// Takes every command that waits: at most a ring of them.
-    pub(crate) fn take_commands(&mut self, fresh: bool) {
+    pub(crate) fn take_commands(&mut self, now: TimeNs, fresh: bool) {
         while let Ok(command) = self.commands.pop() {
-            if let Err(refusal) = self.take(command, fresh) {
+            if let Err(refusal) = self.take(command, now, fresh) {
                 self.events.emit(command.job, RtEventKind::Refused(refusal));
             }
         }
     }
 
-    fn take(&mut self, RtCommand { job, op }: RtCommand, fresh: bool) -> Result<(), Refusal> {
+    fn take(&mut self, RtCommand { job, op }: RtCommand, now: TimeNs, fresh: bool) -> Result<(), Refusal> {
         match op {
             RtOp::Enable { axes } => self.enable(job, axes, fresh),
             RtOp::Disable { axes } => self.disable(job, axes),
@@ -31,6 +31,18 @@ impl Cycle {
                 in_travel(a, target_au)?;
                 positive_to(velocity_au_s, a.servo.limits.velocity)?;
                 self.begin(axis, AxisJob::move_to(job, target_au, velocity_au_s))
+            }
+            RtOp::MoveWhile { axis, target_au, velocity_au_s, window } => {
+                let a = self.free_axis(axis, fresh)?;
+                in_travel(a, target_au)?;
+                positive_to(velocity_au_s, a.servo.limits.velocity)?;
+                self.begin(axis, AxisJob::move_to(job, target_au, velocity_au_s).renewed_within(window, now))
+            }
+            RtOp::Renew { axis } => {
+                let job_of = self.axes.get_mut(axis.index()).and_then(|a| a.job.as_mut());
+                job_of.is_some_and(|j| j.renew(now)).then_some(()).ok_or(Refusal::Unknown)?;
+                self.done_at_once(job, 0.0);
+                Ok(())
             }
             RtOp::ApproachUntil { axis, approach } => self.approach(job, axis, &approach, fresh),
             RtOp::Tighten { axis, tighten } => self.tighten(job, axis, tighten, fresh),
@@ -238,6 +250,12 @@ impl Cycle {
 
     /// Acts on a word.
     pub(crate) fn apply(&mut self, word: UrgentWord) {
+        let ends_motion = matches!(word, UrgentWord::Hold | UrgentWord::Stop | UrgentWord::Abort);
+        // The same word again only extends it to what has finished since.
+        if ends_motion && self.word != word {
+            let except = if word == UrgentWord::Hold { self.hold_except } else { 0 };
+            self.reacting.begin(self.number, &self.axes, except);
+        }
         self.word = word;
         self.clear_wanted = false;
         match word {

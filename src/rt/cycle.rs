@@ -26,6 +26,7 @@ use crate::guard::abort_fault;
 use crate::io::Signals;
 use crate::link::{BringUpEnds, RtEnds};
 use crate::power::PowerJobs;
+use crate::reaction::Reacting;
 
 /// A reply later than this share of the period is not used: the rest of the cycle needs its time.
 const DEADLINE_SHARE: (u64, u64) = (3, 4);
@@ -58,6 +59,7 @@ pub struct Cycle {
     pub(crate) word: UrgentWord,
     /// Axes that the word `Hold` leaves alone.
     pub(crate) hold_except: u64,
+    pub(crate) reacting: Reacting,
     pub(crate) epoch: u32,
     acknowledged: u32,
     pub(crate) aborted: bool,
@@ -106,6 +108,7 @@ impl Cycle {
             winding_down: false,
             word: UrgentWord::None,
             hold_except: 0,
+            reacting: Reacting::default(),
             epoch: 0,
             acknowledged: 0,
             aborted: false,
@@ -169,9 +172,10 @@ impl Cycle {
         if fresh {
             self.power.step(&mut self.axes, &mut self.events);
         }
-        self.take_commands(fresh);
+        self.take_commands(now, fresh);
         self.abort_progress(&m);
         self.advance(&m);
+        self.reacting.look(self.number, &self.axes);
         self.sample(now, fresh);
         if self.events.tell_lost() && !self.aborted {
             self.latch_abort();
@@ -361,6 +365,7 @@ impl Cycle {
         status.safety_ok = self.safety_ok;
         status.urgent_epoch = self.acknowledged;
         status.at_rest = at_rest;
+        status.reaction = self.reacting.told;
         status.aborted = self.aborted;
         status.bus = BusStatus {
             cycles: counters.cycles,

@@ -105,6 +105,14 @@ pub(crate) struct AxisJob {
     resume: bool,
     /// The axis has no torque and does not come to rest in time.
     gave_up: bool,
+    /// It is wanted for so long after it was renewed last.
+    lease: Option<Lease>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Lease {
+    window: DurationNs,
+    renewed: TimeNs,
 }
 
 /// An approach whose position lies behind its start (au): from, to.
@@ -121,11 +129,22 @@ impl AxisJob {
             end: None,
             resume: false,
             gave_up: false,
+            lease: None,
         }
     }
 
     pub(crate) fn move_to(id: JobId, target_au: f64, velocity_au_s: f64) -> AxisJob {
         AxisJob::new(id, Task::Profile(profile(target_au, velocity_au_s, JobEnd::Target)))
+    }
+
+    /// The same, ended in Stopped once it is not renewed for `window`.
+    pub(crate) fn renewed_within(self, window: DurationNs, now: TimeNs) -> AxisJob {
+        AxisJob { lease: Some(Lease { window, renewed: now }), ..self }
+    }
+
+    /// It is still wanted. `false`: it asks nobody.
+    pub(crate) fn renew(&mut self, now: TimeNs) -> bool {
+        self.lease.as_mut().map(|l| l.renewed = now).is_some()
     }
 
     /// `start_au`: the present setpoint. Refuses a position to go to that lies behind it.
@@ -224,6 +243,9 @@ impl AxisJob {
     pub(crate) fn step(&mut self, servo: &mut Servo, m: &Moment) -> Step {
         if m.fresh {
             self.watch(servo, m);
+        }
+        if self.lease.is_some_and(|l| m.now.since(l.renewed) >= l.window) {
+            self.end_by(servo, End::Stopped);
         }
         match self.phase {
             Phase::Held => self.go_on(servo, m),

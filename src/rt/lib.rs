@@ -26,6 +26,7 @@ mod link;
 mod motion;
 pub mod platform;
 mod power;
+mod reaction;
 mod runner;
 mod tighten;
 pub mod wake;

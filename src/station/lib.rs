@@ -19,7 +19,7 @@ pub use recovery::interrupted;
 pub use serve::serve_twin;
 pub use snapshot::{
     AlarmSeen, AxisSeen, BranchSeen, Counts, HomingSeen, JogSeen, ManualSeen, OrderSeen, Publisher,
-    QuestionSeen, RobotSeen, Snapshot, Snapshots, TraySeen, UnitSeen,
+    QuestionSeen, ReactionSeen, RobotSeen, Snapshot, Snapshots, TraySeen, UnitSeen,
 };
 
 use std::collections::{BTreeMap, VecDeque};
@@ -28,8 +28,8 @@ use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use cellwright_controller::{
-    Alarm, AlarmCode, AutoOperator, Controller, DeviceId, Input, Inputs, Notice, Outputs, Progress, Question,
-    Source, Ticket,
+    Alarm, AlarmCode, Answered, AutoOperator, Controller, DeviceId, Input, Inputs, Notice, Outputs, Progress,
+    Question, Source, Ticket,
 };
 use cellwright_model::curve::Curve;
 use cellwright_model::event::{Event, EventData, Stamp, Transaction};
@@ -53,6 +53,10 @@ const STOP_MAX: DurationNs = DurationNs::from_millis(15_000);
 const ABORT_MAX: DurationNs = DurationNs::from_millis(2_000);
 /// For the last commits, when all is over.
 const FLUSH_MAX: DurationNs = DurationNs::from_millis(5_000);
+
+/// Where commands come from that no person has given: a signal, the station itself.
+const PROCESS: &str = "process";
+const PROGRAM: &str = "program";
 
 /// See [`Station::quarantine`].
 pub type ReadQuarantine = Box<dyn FnMut() -> Result<Vec<Quarantined>, String> + Send>;
@@ -124,6 +128,12 @@ pub enum Told<'a> {
     Refused {
         what: String,
         why: &'a str,
+    },
+    /// A person commands the cell besides the automatic operator, who leaves it to them from now on, until it
+    /// executes again.
+    InHand {
+        command: CellCommand,
+        by: &'a Source,
     },
     /// The store refuses, or works again.
     Store(Option<String>),
@@ -252,11 +262,8 @@ impl Pump<'_> {
 
     /// Who asks is not known of a signal; what the station decides is its own.
     fn command(&mut self, command: CellCommand) {
-        let by = if self.interrupted {
-            Source::new("signal", "process")
-        } else {
-            Source::new("station", "program")
-        };
+        let by =
+            if self.interrupted { Source::new("signal", PROCESS) } else { Source::new("station", PROGRAM) };
         self.inputs.operator.push(Input::Command { command, by });
     }
 
@@ -435,13 +442,26 @@ impl Pump<'_> {
                 let exchanged = self.station.operator.as_ref().map(|o| o.exchange(tray));
                 self.inputs.operator.extend(exchanged);
             }
-            Notice::Answered { ask: Some(id), request, result, ticket, .. } => {
-                self.requests.answered(id, &request, &result, ticket.0);
+            Notice::Answered { ask, request, by, result, ticket } => {
+                if let (Answered::Command(command), Ok(())) = (&request, &result) {
+                    self.taken(*command, &by, told);
+                }
+                match (ask, result) {
+                    (Some(id), result) => self.requests.answered(id, &request, &result, ticket.0),
+                    (None, Err(why)) => told(Told::Refused { what: request.to_string(), why: &why }),
+                    (None, Ok(())) => {}
+                }
             }
-            Notice::Answered { request, result: Err(why), .. } => {
-                told(Told::Refused { what: request.to_string(), why: &why });
-            }
-            Notice::Answered { .. } | Notice::Withdrawn(_) => {}
+            Notice::Withdrawn(_) => {}
+        }
+    }
+
+    /// A command was taken. What a person has brought to rest is left to them by the automatic operator.
+    fn taken(&mut self, command: CellCommand, by: &Source, told: &mut (dyn FnMut(Told<'_>) + Send)) {
+        let Some(operator) = &mut self.station.operator else { return };
+        if !operator.is(by) && by.from != PROGRAM && by.from != PROCESS && self.ending.is_none() {
+            operator.commanded();
+            told(Told::InHand { command, by });
         }
     }
 

@@ -8,7 +8,7 @@ use cellwright_controller::{
 };
 use cellwright_model::cell::{Cell, Robot};
 use cellwright_model::event::{AlarmClass, Event, EventData, Stamp};
-use cellwright_model::job::{AxisStatus, BusStatus, RtStatus};
+use cellwright_model::job::{AxisStatus, BusStatus, Reaction, RtStatus, UrgentWord};
 use cellwright_model::order::OrderProgress;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
@@ -46,11 +46,29 @@ pub struct Snapshot {
     /// Every axis and cobot is at rest.
     pub at_rest: bool,
     pub bus: BusStatus,
+    /// How soon what moved reacted to the last hold, stop or abort; null if there was none.
+    #[serde(default)]
+    pub reaction: Option<ReactionSeen>,
     /// Why the record cannot be written, while it cannot.
     pub store_fault: Option<String>,
     /// What is under way by hand.
     #[serde(default)]
     pub manual: ManualSeen,
+}
+
+/// What became of the last urgent word. Numbers are those of cycles.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReactionSeen {
+    /// `hold`, `stop` or `abort`.
+    pub word: String,
+    /// The newest cycle when the controller gave it.
+    pub given: u64,
+    /// The cycle that acted on it.
+    pub seen: u64,
+    /// Axes that moved and were not left to finish first.
+    pub axes: Vec<String>,
+    /// The cycle by which each of them was commanded slower; null if none moved.
+    pub slower: Option<u64>,
 }
 
 /// Mode Manual: who moves what, and what may be set.
@@ -293,9 +311,35 @@ pub(crate) fn take(controller: &Controller, tally: &Tally, now: Stamp) -> Snapsh
         safety_ok: rt.safety_ok,
         at_rest: at_rest(controller, rt),
         bus: rt.bus,
+        reaction: reaction(controller, cell, rt),
         store_fault: tally.store_fault.clone(),
         manual: manual(cell, status.manual),
     }
+}
+
+fn reaction(controller: &Controller, cell: &Cell, rt: &RtStatus) -> Option<ReactionSeen> {
+    let (word, given) = controller.urgent_word();
+    let word = match word {
+        UrgentWord::Hold => "hold",
+        UrgentWord::Stop => "stop",
+        UrgentWord::Abort => "abort",
+        UrgentWord::None | UrgentWord::Resume => return None,
+    };
+    let Reaction { seen, moving, slower } = rt.reaction;
+    // What is told of an earlier word is not this one's.
+    (seen > given).then(|| ReactionSeen {
+        word: word.to_owned(),
+        given,
+        seen,
+        axes: cell
+            .axes
+            .iter()
+            .enumerate()
+            .filter(|(i, _)| on(moving, *i))
+            .map(|(_, a)| a.name.clone())
+            .collect(),
+        slower: (slower > 0).then_some(slower),
+    })
 }
 
 fn manual(cell: &Cell, status: ManualStatus) -> ManualSeen {
@@ -436,6 +480,7 @@ mod tests {
             safety_ok: true,
             at_rest: true,
             bus: BusStatus::default(),
+            reaction: None,
             store_fault: None,
             manual: ManualSeen::default(),
         }

@@ -97,10 +97,14 @@ fn a_held_key_moves_at_reduced_speed_and_letting_go_ends_it() {
     assert_eq!(status(&b).jog, Some((c::PRESS, "anna".into())));
     held(&mut b, 200);
     let fast = b.commands.iter().find_map(|op| match op {
-        RtOp::MoveTo { velocity_au_s, .. } => Some(*velocity_au_s),
+        RtOp::MoveWhile { velocity_au_s, window: JOG_WINDOW, .. } => Some(*velocity_au_s),
         _ => None,
     });
     assert_eq!(fast, Some(REDUCED_AU_S));
+    assert!(
+        b.commands.contains(&RtOp::Renew { axis: c::PRESS }),
+        "the cycle is told that it is still wanted"
+    );
     assert!(b.commands.contains(&RtOp::Enable { axes: 1 }), "its drive only");
     let reached = at(&b, c::PRESS);
     assert!((1.8..=2.0).contains(&reached), "{reached}");
@@ -265,7 +269,11 @@ fn only_in_manual_in_stopped_with_fresh_inputs_and_a_store() {
     b.put(Input::Store { writable: false, cause: "full".into() });
     jog(&mut b, c::PRESS, true);
     assert_eq!(refusal(&b), "the store cannot be written: full");
-    assert!(!b.commands.iter().any(|op| matches!(op, RtOp::Enable { .. } | RtOp::MoveTo { .. })));
+    assert!(
+        !b.commands
+            .iter()
+            .any(|op| matches!(op, RtOp::Enable { .. } | RtOp::MoveTo { .. } | RtOp::MoveWhile { .. }))
+    );
 }
 
 #[test]

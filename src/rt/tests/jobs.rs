@@ -441,3 +441,46 @@ fn captures_keep_every_fresh_cycle_and_count_lost_ones() {
     assert_eq!(samples.last().unwrap().position_au, 10.0);
     b.ends.give_back(finished.curve);
 }
+
+/// Whoever wants it may be gone: the bound is the cycle's own.
+#[test]
+fn a_move_that_nobody_renews_comes_to_rest() {
+    let window = DurationNs::from_millis(250);
+    let jog = RtOp::MoveWhile { axis: Z, target_au: 50.0, velocity_au_s: 20.0, window };
+    let mut b = Bench::enabled();
+    let job = b.send(jog);
+    for _ in 0..5 {
+        b.cycles(200);
+        let renewal = b.send(RtOp::Renew { axis: Z });
+        b.cycle();
+        assert!(matches!(b.of(renewal)[..], [RtEventKind::Accepted, RtEventKind::Done(_)]));
+    }
+    assert!(b.ended(job).is_none(), "renewed, it goes on");
+    b.cycles(240);
+    assert!(b.status().axes[1].moving);
+    let at = b.status().axes[1].setpoint_au;
+    let ended = b.until_end(job);
+    assert!(matches!(ended, RtEventKind::Stopped { .. }), "{ended:?}");
+    let way = b.status().axes[1].setpoint_au - at;
+    // 10 ms more of 20 mm/s, and the stop.
+    assert!(way > 0.0 && way < 1.0, "{way} mm");
+    assert_eq!(refused(&mut b, RtOp::Renew { axis: Z }), Refusal::Unknown);
+}
+
+#[test]
+fn the_reaction_to_a_word_is_counted_in_cycles() {
+    for (word, cycles_before) in [(UrgentWord::Hold, 10), (UrgentWord::Hold, 200), (UrgentWord::Stop, 200)] {
+        let mut b = Bench::enabled();
+        b.send(move_to(40.0, 50.0));
+        b.cycles(cycles_before);
+        b.urgent(word);
+        let given = b.status().cycle;
+        b.cycles(3);
+        let reaction = b.status().reaction;
+        assert_eq!(
+            (reaction.seen, reaction.moving, reaction.slower),
+            (given + 1, 1 << 1, given + 1),
+            "{word:?}"
+        );
+    }
+}

@@ -418,9 +418,10 @@ impl Bench {
     fn job(&mut self, command: RtCommand) {
         let job = command.job;
         let moving = match command.op {
-            RtOp::MoveTo { axis, .. } | RtOp::ApproachUntil { axis, .. } | RtOp::Tighten { axis, .. } => {
-                1u64 << axis.index()
-            }
+            RtOp::MoveTo { axis, .. }
+            | RtOp::MoveWhile { axis, .. }
+            | RtOp::ApproachUntil { axis, .. }
+            | RtOp::Tighten { axis, .. } => 1u64 << axis.index(),
             RtOp::Enable { axes } => axes,
             _ => 0,
         };
@@ -446,7 +447,9 @@ impl Bench {
                 }
                 self.event(job, plain);
             }
-            RtOp::MoveTo { axis, target_au, velocity_au_s } => {
+            RtOp::Renew { .. } => self.event(job, plain),
+            RtOp::MoveTo { axis, target_au, velocity_au_s }
+            | RtOp::MoveWhile { axis, target_au, velocity_au_s, .. } => {
                 self.begin(job, axis, target_au, result(JobEnd::Target, target_au));
                 if let Some(last) = self.moves.last_mut().filter(|_| self.gliding) {
                     last.glide = Some(velocity_au_s / 1_000.0);
