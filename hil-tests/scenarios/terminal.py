@@ -177,6 +177,12 @@ def modes_in_turn(size):
         for mode in ("Maintenance", "Manual", "Production"):
             t.keys("m")
             t.shows(f"m changes the mode to {mode}", rf"mode {mode} +good")
+        # Both reach the program at the same moment: neither may hide the other.
+        for n in range(10):
+            t.resize((LARGE, SMALL)[n % 2])
+            key, word = (("s", "start"), ("u", "unhold"))[n % 2]
+            t.keys(key)
+            t.shows(f"a key that comes with a change of size is heard ({n + 1})", f"{word} is not taken in Stopped")
         t.keys("C-c")
         t.ends("Ctrl-C ends it in order")
 

@@ -26,6 +26,8 @@ use super::News;
 
 /// A whole picture in one write: the largest screens with their colours.
 const PICTURE_BYTES: usize = 1 << 16;
+/// The shortest wait for a key: within no time at all crossterm does not look.
+const LOOK: Duration = Duration::from_millis(1);
 /// Lines of standard error that are shown once more after the view: what a person has to see last.
 const SAID_MAX: usize = 60;
 
@@ -79,26 +81,20 @@ pub(crate) fn modes_back() {
     let _ = disable_raw_mode();
 }
 
-/// Whether a key, or a change of size, came within so long. It is waited for here: crossterm reads a terminal
-/// that is gone for ever.
+/// Whether a key, or a change of size, came within so long.
 ///
 /// # Errors
 /// The terminal is gone.
 pub(crate) fn key_within(wait: Duration) -> io::Result<bool> {
-    still_there(Duration::ZERO)?;
-    // What it has read already, and changes of size, are its own knowledge.
-    if event::poll(Duration::ZERO)? {
-        return Ok(true);
-    }
-    Ok(still_there(wait)? && event::poll(Duration::ZERO)?)
+    still_there()?;
+    event::poll(wait.max(LOOK))
 }
 
-/// Whether the terminal has bytes within so long. Errors: it is gone.
-fn still_there(wait: Duration) -> io::Result<bool> {
+/// crossterm takes the end of a terminal for one at which nobody types. Errors: it is gone.
+fn still_there() -> io::Result<()> {
     let input = rustix::stdio::stdin();
-    let mut looked_at = [PollFd::new(&input, PollFlags::IN)];
-    let wait = Timespec { tv_sec: wait.as_secs().cast_signed(), tv_nsec: wait.subsec_nanos().into() };
-    match poll(&mut looked_at, Some(&wait)) {
+    let mut looked_at = [PollFd::new(&input, PollFlags::empty())];
+    match poll(&mut looked_at, Some(&Timespec::default())) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(e) => return Err(e.into()),
     }
@@ -106,7 +102,7 @@ fn still_there(wait: Duration) -> io::Result<bool> {
     if said.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
         return Err(io::Error::new(io::ErrorKind::BrokenPipe, "the terminal is gone"));
     }
-    Ok(said.contains(PollFlags::IN))
+    Ok(())
 }
 
 /// Standard error while the view is up: its lines go to the log pane instead of across the picture.
