@@ -6,8 +6,8 @@
 //! saturates at ±32767.
 
 use cellwright_driver_api::twin::{
-    DataType, Description, Identity, MailboxSizes, Pdo, PdoEntry, PlantIx, PlantPort, SdoAbort,
-    SubDeviceModel, TWIN_VENDOR, UnresolvedQuantity, require,
+    DataType, Description, EntryInfo, Identity, MailboxSizes, ObjectInfo, Pdo, PdoEntry, PlantIx, PlantPort,
+    SdoAbort, SubDeviceModel, TWIN_VENDOR, UnresolvedQuantity, require,
 };
 
 /// Channels of the terminal.
@@ -194,7 +194,23 @@ impl SubDeviceModel for AnalogInTwin {
     fn object_write(&mut self, index: u16, sub: u8, _data: &[u8]) -> Result<(), SdoAbort> {
         self.object_read(index, sub, &mut [0; 4]).and(Err(SdoAbort::READ_ONLY))
     }
+
+    fn objects(&self) -> &[ObjectInfo] {
+        &OBJECTS
+    }
 }
+
+const fn channel_object(channel: u16) -> ObjectInfo {
+    const ENTRIES: &[EntryInfo] = &[
+        EntryInfo::read(0x00, DataType::U8, "Largest subindex"),
+        EntryInfo::read(0x01, DataType::U16, "Status"),
+        EntryInfo::read(0x11, DataType::I16, "Value"),
+    ];
+    ObjectInfo { index: 0x6000 + 0x10 * channel, name: "Channel", entries: ENTRIES }
+}
+
+static OBJECTS: [ObjectInfo; CHANNELS] =
+    [channel_object(0), channel_object(1), channel_object(2), channel_object(3)];
 
 #[cfg(test)]
 mod tests {

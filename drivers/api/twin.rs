@@ -213,11 +213,41 @@ impl Description {
     }
 }
 
+/// An object of a device's own, as the SDO information service describes it (ETG.1000.6, clause 5.6.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectInfo {
+    pub index: u16,
+    pub name: &'static str,
+    /// By subindex; the first one is subindex 0, which holds the largest one if there are more.
+    pub entries: &'static [EntryInfo],
+}
+
+/// One subindex of an [`ObjectInfo`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EntryInfo {
+    pub sub: u8,
+    pub data_type: DataType,
+    pub name: &'static str,
+    pub writable: bool,
+}
+
+impl EntryInfo {
+    /// An entry that is only read.
+    pub const fn read(sub: u8, data_type: DataType, name: &'static str) -> EntryInfo {
+        EntryInfo { sub, data_type, name, writable: false }
+    }
+    /// An entry that the MainDevice may write.
+    pub const fn write(sub: u8, data_type: DataType, name: &'static str) -> EntryInfo {
+        EntryInfo { sub, data_type, name, writable: true }
+    }
+}
+
 /// SDO abort codes (ETG.1000.6, table of abort codes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SdoAbort(pub u32);
 
 impl SdoAbort {
+    pub const TOGGLE: SdoAbort = SdoAbort(0x0503_0000);
     pub const BAD_COMMAND: SdoAbort = SdoAbort(0x0504_0001);
     pub const UNSUPPORTED_ACCESS: SdoAbort = SdoAbort(0x0601_0000);
     pub const READ_ONLY: SdoAbort = SdoAbort(0x0601_0002);
@@ -270,6 +300,11 @@ pub trait SubDeviceModel: Send {
     /// Writes an object of the device's own.
     fn object_write(&mut self, _index: u16, _sub: u8, _data: &[u8]) -> Result<(), SdoAbort> {
         Err(SdoAbort::NO_OBJECT)
+    }
+
+    /// Every object that [`object_read`](SubDeviceModel::object_read) knows, by rising index.
+    fn objects(&self) -> &[ObjectInfo] {
+        &[]
     }
 
     /// The next emergency to send, oldest first; taken when the send mailbox is free.

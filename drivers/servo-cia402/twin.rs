@@ -24,8 +24,8 @@ mod pds;
 mod tests;
 
 use cellwright_driver_api::twin::{
-    DataType, Description, Emergency, Identity, MailboxSizes, Pdo, PdoEntry, PlantIx, PlantPort, SdoAbort,
-    SubDeviceModel, TWIN_VENDOR, UnresolvedQuantity, require,
+    DataType, Description, Emergency, Identity, MailboxSizes, ObjectInfo, Pdo, PdoEntry, PlantIx, PlantPort,
+    SdoAbort, SubDeviceModel, TWIN_VENDOR, UnresolvedQuantity, require,
 };
 
 pub use motion::LoopGains;
@@ -455,6 +455,10 @@ impl SubDeviceModel for ServoTwin {
 
     fn object_write(&mut self, index: u16, sub: u8, data: &[u8]) -> Result<(), SdoAbort> {
         self.write_object(index, sub, data)
+    }
+
+    fn objects(&self) -> &[ObjectInfo] {
+        objects::OBJECTS
     }
 
     fn emergency(&mut self) -> Option<Emergency> {

@@ -11,7 +11,10 @@ use cellwright_hil_tests::{metadata, root};
 /// nobody uses any more is taken out.
 const ARROWS: &[(&str, &[&str])] = &[
     // The composition root: with `sim`, it alone sees both sides of the wire and joins them.
-    ("cellwright", &["bus", "controller", "model", "recipe", "rt", "sim", "station", "trace", "twin"]),
+    (
+        "cellwright",
+        &["bus", "controller", "driver-api", "model", "recipe", "rt", "sim", "station", "trace", "twin"],
+    ),
     ("model", &[]),
     ("recipe", &["model"]),
     ("steps", &["model", "recipe"]),

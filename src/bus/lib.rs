@@ -21,8 +21,10 @@
 //! | `time` | the time below ethercrab |
 //! | `bring_up`, `group` | from power-on to OP; the cyclic exchange |
 //! | `owned` | a bus that owns its storage |
+//! | `ask`, `survey`, `sii` | what stands on a segment, without a main device |
 //! | `coe`, `mailbox` | SDOs and emergencies while armed |
 
+pub mod ask;
 mod bring_up;
 pub mod capture;
 mod coe;
@@ -35,6 +37,8 @@ mod owned;
 mod pcapng;
 mod pump;
 pub mod raw_socket;
+pub mod sii;
+pub mod survey;
 mod time;
 
 pub use group::{BusConfig, EthercrabBus, ExpectedSubDevice, StartUpSdo, with_bus};

@@ -14,6 +14,8 @@ use crate::link::Link;
 const ETHERTYPE_ETHERCAT: u16 = 0x88a4;
 /// `PACKET_IGNORE_OUTGOING`, Linux 4.20 and later: our own frames are not received.
 const PACKET_IGNORE_OUTGOING: libc::c_int = 23;
+/// Foreign frames that are passed over at once, so that a flood of them holds nobody beyond his deadline.
+const SKIPPED_MAX: usize = 64;
 /// An EtherCAT frame with a full datagram needs the whole standard payload.
 const MTU_MIN: libc::c_int = 1500;
 
@@ -52,7 +54,7 @@ impl RawSocketLink {
 
     /// One frame if there is one, without waiting.
     fn take(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
-        loop {
+        for _ in 0..SKIPPED_MAX {
             // SAFETY: all-zero bytes are a valid sockaddr_ll.
             let mut from: libc::sockaddr_ll = unsafe { core::mem::zeroed() };
             let mut from_len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
@@ -68,7 +70,9 @@ impl RawSocketLink {
                 )
             };
             if n >= 0 {
-                if from.sll_pkttype == libc::PACKET_OUTGOING {
+                // Our own, and what is not for us: EtherCAT frames are broadcasts. The kernel takes a VLAN tag off and
+                // marks a frame that had one of somebody else's network as meant for another host.
+                if matches!(from.sll_pkttype, libc::PACKET_OUTGOING | libc::PACKET_OTHERHOST) {
                     continue;
                 }
                 return Ok(Some(n as usize));
@@ -80,6 +84,7 @@ impl RawSocketLink {
                 _ => return Err(error),
             }
         }
+        Ok(None)
     }
 
     /// Sleeps until a frame is there or `wait` is over.

@@ -28,7 +28,7 @@ pub(crate) enum Command {
     /// Runs the cell. Without arguments: the embedded cell on its twin, 3 units, all said on screen.
     #[command(after_help = "Examples:\n  cellwright run\n  cellwright run --units 2 --capture f.pcapng\n  \
                             cellwright run --order recipes/cannula-hub/demo.order.yaml\n  \
-                            cellwright run --bus eth1 --units 10")]
+                            cellwright run --bus eth1 --twin 127.0.0.1:7460 --units 10")]
     Run(RunArgs),
     /// Commands a running cell; answered once the record has it.
     #[command(after_help = "Examples:\n  cellwright ctl hold\n  cellwright ctl answer 12 ok\n  \
@@ -69,6 +69,17 @@ pub(crate) enum Command {
                             Exit status: 0 nothing fails, 1 something does, 2 wrong use."
     )]
     Doctor(DoctorArgs),
+    /// Lists what stands on a segment: identity, state, ports, clocks, SyncManagers, PDOs, error counters.
+    #[command(after_help = "Example:\n  cellwright scan --iface eth1\n\n\
+                            It reads registers and EEPROM only, beside a controller too: no state, address or mailbox is \
+                            touched. The one thing it writes is the read command of the EEPROM interface.")]
+    Scan(ScanArgs),
+    /// Puts a cell's twin on a network interface: real frames for any main device at the other end.
+    #[command(after_help = "Example, on a pair of virtual interfaces:\n  \
+                            ip link add cw0 type veth peer name cw1; ip link set cw0 up; ip link set cw1 up\n  \
+                            cellwright twin --iface cw1 --listen 127.0.0.1:7460\n  \
+                            cellwright run --bus cw0 --twin 127.0.0.1:7460")]
+    Twin(TwinArgs),
 }
 
 /// What the cell is and what it makes.
@@ -150,9 +161,12 @@ pub(crate) struct RunArgs {
     /// Seed of every draw of the twin's plant.
     #[arg(long, default_value_t = DEFAULT_SEED)]
     pub(crate) seed: u64,
-    /// `twin`, or a network interface with the real segment.
+    /// `twin` in this process, or a network interface with a segment.
     #[arg(long, default_value = "twin", value_name = "twin|IFACE")]
     pub(crate) bus: String,
+    /// The segment on the interface is that of `cellwright twin`, which serves its cobots, cameras and scanners here.
+    #[arg(long, value_name = "HOST:PORT", value_parser = twin_address)]
+    pub(crate) twin: Option<String>,
     /// Cobots: the twin's.
     #[arg(long, value_enum, default_value_t = Robots::Twin)]
     pub(crate) robots: Robots,
@@ -180,6 +194,20 @@ pub(crate) struct RunArgs {
     /// Plain lines in a terminal too, instead of the live view.
     #[arg(long)]
     pub(crate) plain: bool,
+}
+
+impl RunArgs {
+    /// Whether a twin is driven, in this process or at the other end of a wire.
+    pub(crate) fn on_twin(&self) -> bool {
+        self.bus == "twin" || self.twin.is_some()
+    }
+}
+
+fn twin_address(text: &str) -> Result<String, String> {
+    match text.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(text.to_owned()),
+        _ => Err("write HOST:PORT, as `cellwright twin` shows it".to_owned()),
+    }
 }
 
 /// Which cobots.
@@ -498,6 +526,43 @@ pub(crate) struct DoctorArgs {
     /// Core of the real-time thread; the last one if left out.
     #[arg(long, value_name = "CORE")]
     pub(crate) rt_core: Option<usize>,
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Needs CAP_NET_RAW.
+#[derive(Debug, Args)]
+pub(crate) struct ScanArgs {
+    /// Network interface with the segment.
+    #[arg(long, value_name = "IFACE")]
+    pub(crate) iface: String,
+    /// Asks for the PDOs by CoE too, where a mailbox is set up (PRE-OP, SAFE-OP): only while nobody drives the segment.
+    #[arg(long)]
+    pub(crate) coe: bool,
+    /// One JSON array of SubDevices.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A segment and the machine behind it; needs CAP_NET_RAW.
+#[derive(Debug, Args)]
+pub(crate) struct TwinArgs {
+    /// Folder with cell.yaml and plant.yaml; the embedded cannula-cell if left out.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cell: Option<PathBuf>,
+    /// Network interface that answers as the segment.
+    #[arg(long, value_name = "IFACE")]
+    pub(crate) iface: String,
+    /// Seed of every draw of the plant.
+    #[arg(long, default_value_t = DEFAULT_SEED)]
+    pub(crate) seed: u64,
+    /// Where a controller reaches its cobots, cameras and scanners; a free port of loopback if left out.
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
+    pub(crate) listen: std::net::SocketAddr,
+    /// Real-time priority (SCHED_FIFO) of the segment's thread; an ordinary one if left out.
+    #[arg(long, value_name = "1..99", value_parser = clap::value_parser!(i32).range(1..=99))]
+    pub(crate) priority: Option<i32>,
+    /// One JSON object when it answers, one with its counters at the end.
     #[arg(long)]
     pub(crate) json: bool,
 }

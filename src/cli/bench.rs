@@ -57,6 +57,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         units: args.units + 1,
         seed: args.seed,
         bus: "twin".to_owned(),
+        twin: None,
         robots: Robots::Twin,
         operator: None,
         capture: None,

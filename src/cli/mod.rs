@@ -18,17 +18,20 @@ mod pulse;
 mod quarantine;
 mod record;
 mod run;
+mod scan;
 mod session;
 mod simulate;
 mod status_text;
 mod terminal;
+mod twin;
+mod twin_bench;
 mod view;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cellwright_recipe::render;
-use cellwright_sim::{Prepared, What};
+use cellwright_sim::{Prepared, Reading, What};
 use clap::Parser;
 
 use args::{CellArgs, Cli, Command};
@@ -78,6 +81,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Alarms(args) => alarms::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Scan(args) => scan::run(args),
+        Command::Twin(args) => twin::run(args),
     };
     result.unwrap_or_else(|failure| match failure {
         Failure::Shown => ExitCode::FAILURE,
@@ -105,7 +110,11 @@ impl From<&CellArgs> for What {
 
 /// Reads and checks for a command that goes on: diagnostics to standard error, errors end it.
 pub(crate) fn prepare(what: &What, with_plant: bool) -> Result<Prepared, Failure> {
-    let reading = cellwright_sim::read(what, with_plant);
+    shown(cellwright_sim::read(what, with_plant))
+}
+
+/// What was read, its diagnostics said on standard error.
+pub(crate) fn shown<T>(reading: Reading<T>) -> Result<T, Failure> {
     if !reading.diagnostics.is_empty() {
         errln!("{}", render(&reading.diagnostics, &reading.sources).trim_end_matches('\n'));
     }

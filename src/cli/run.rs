@@ -25,7 +25,8 @@ struct Screen {
     /// Alarms and questions: shown at once, so that they reach a person even when the store does not work.
     said: Lines,
     summary: Summary,
-    twin: bool,
+    /// Where the twin is, if it is one.
+    twin: Option<String>,
     /// The person at the keys, if a view is wanted, and whether an automatic operator works besides.
     keys: Option<(String, bool)>,
     view: Option<View>,
@@ -81,8 +82,8 @@ impl Watcher for Screen {
                 Err(e) => self.said.line(format!("warning: no live view: {e}; plain lines instead")),
             }
         }
-        if self.twin {
-            self.say("twin: wire-level segment, plant and cobots in this process; no hardware moves.");
+        if let Some(twin) = self.twin.take() {
+            self.say(&format!("twin: {twin}; no hardware moves."));
             self.say("Not a safety function, not a production record.");
         }
         for warning in started.warnings {
@@ -121,7 +122,10 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         printer: Printer { json: args.json, out: Lines::start(std::io::stdout())? },
         said: Lines::start(std::io::stderr())?,
         summary: Summary::default(),
-        twin: args.bus == "twin",
+        twin: args.on_twin().then(|| match &args.twin {
+            None => "wire-level segment, plant and cobots in this process".to_owned(),
+            Some(at) => format!("wire-level segment at {}, plant and cobots at {at}", args.bus),
+        }),
         keys: (!args.json && !args.plain && view::possible()).then(|| at_the_keys(&args)),
         view: None,
     };

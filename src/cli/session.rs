@@ -8,21 +8,21 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cellwright_bus::capture::{self, Capture};
 use cellwright_bus::{InProcessLink, Link, RawSocketLink, Wait, with_bus};
-use cellwright_controller::{
-    AutoOperator, Controller, DeviceId, Input, LedgerSettings, Load, Order, Question, Source,
-};
+use cellwright_controller::{AutoOperator, Controller, Input, LedgerSettings, Load, Order, Source, TrayUse};
+use cellwright_driver_api::message::RobotDriver;
+use cellwright_model::TimeNs;
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Stamp};
 use cellwright_model::outcome::Origin;
-use cellwright_model::{CameraId, ScannerId, TimeNs};
+use cellwright_model::plant::PlantDescription;
 use cellwright_rt::bus::Bus;
 use cellwright_rt::clock::{Clock, MonotonicClock};
 use cellwright_rt::platform::{self, PlatformWarning, RealTime};
 use cellwright_rt::{Cycle, LoopReport, RtEnds, Runner, Statistics, StopRequest};
-use cellwright_sim::twin::{TwinDevices, TwinSegment, TwinSide};
+use cellwright_sim::twin::{TwinSegment, TwinSide};
 use cellwright_sim::{Prepared, What, hands, twin, wiring};
 use cellwright_station::{
-    Asked, Control, Desk, End, Publisher, ReadQuarantine, Station, Told, interrupted, serve_twin,
+    Asked, Control, Desk, End, FarTwin, Publisher, ReadQuarantine, Station, Told, interrupted,
 };
 use cellwright_trace::delivery::Delivery;
 use cellwright_trace::live::LivePublisher;
@@ -30,15 +30,13 @@ use cellwright_trace::network::{Network, NetworkOptions};
 use cellwright_trace::recorder::Recorder;
 use cellwright_trace::store::{SqliteStore, StoreOptions};
 use cellwright_trace::{Ack, CellAddress, Outbox, OutboxOptions, OutboxWriter, Recovery};
-use cellwright_twin::plant::Injection;
-use cellwright_twin::ports::Hand;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use super::args::RunArgs;
 use super::order::{self, Made, Work};
-use super::out::errln;
 use super::pulse::Pulse;
+use super::twin_bench::{self as bench, Bench, FarBench};
 use super::{Failure, default_state, prepare, terminal};
 
 /// How long the end of a run waits for the recorder; what waits longer stays in the outbox.
@@ -103,26 +101,32 @@ impl Operator {
 /// Runs the cell as the arguments say.
 pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<Report, Failure> {
     let operator = operator(args)?;
-    let twin = args.bus == "twin";
+    let twin = args.on_twin();
     let what = What {
         order: args.order.order.clone(),
         no_production: order::no_production(twin),
         ..What::from(&args.cell)
     };
-    let prepared = prepare(&what, twin)?;
+    let here = args.bus == "twin";
+    let prepared = prepare(&what, here)?;
     if !twin && (!prepared.cell.robots.is_empty() || !prepared.cell.trays.is_empty()) {
         return Err(Failure::Usage(format!(
-            "cell {} has cobots, and this build has a driver only for those of the twin: run it with --bus twin",
-            prepared.cell.id
+            "cell {} has cobots, and this build has a driver only for those of a twin: run it with --bus twin, or \
+             name the twin behind {} with --twin HOST:PORT",
+            prepared.cell.id, args.bus
         )));
     }
-    let socket = if twin { None } else { Some(open_socket(&args.bus)?) };
+    let socket = if here { None } else { Some(open_socket(&args.bus)?) };
+    let far = args.twin.as_deref().map(|at| FarTwin::connect(at, &prepared.cell, now)).transpose()?;
+    if let (Some(far), Some(at)) = (&far, &args.twin) {
+        bench::is_its_segment(&args.bus, at, far.hello.mark)?;
+    }
     let record = Record::open(args, &prepared)?;
-    Session::new(args, prepared, operator, record, socket)?.run(watcher)
+    Session::new(args, prepared, operator, record, socket, far)?.run(watcher)
 }
 
 fn operator(args: &RunArgs) -> Result<Operator, Failure> {
-    let twin = args.bus == "twin";
+    let twin = args.on_twin();
     match (args.operator.as_deref(), twin) {
         (None, true) => Ok(Operator::Automatic("auto:twin".to_owned())),
         (None, false) => Err(Failure::Usage(format!(
@@ -141,7 +145,7 @@ fn operator(args: &RunArgs) -> Result<Operator, Failure> {
     }
 }
 
-fn open_socket(interface: &str) -> Result<Box<dyn Link + Send>, Failure> {
+pub(crate) fn open_socket(interface: &str) -> Result<Box<dyn Link + Send>, Failure> {
     let socket = RawSocketLink::open(interface, Wait::Sleep);
     socket
         .map(|s| Box::new(s) as Box<dyn Link + Send>)
@@ -202,7 +206,7 @@ fn network_options(args: &RunArgs, state: &Path) -> NetworkOptions {
     options
 }
 
-fn now() -> TimeNs {
+pub(crate) fn now() -> TimeNs {
     MonotonicClock.now()
 }
 
@@ -222,7 +226,7 @@ struct Session {
     link: Box<dyn Link + Send>,
     link_name: String,
     pulse: Pulse,
-    devices: Option<TwinDevices>,
+    bench: Option<Bench>,
     capture: Option<Capture>,
     rt_core: Option<usize>,
 }
@@ -233,37 +237,32 @@ impl Session {
         prepared: Prepared,
         operator: Operator,
         record: Record,
-        socket: Option<Box<dyn Link + Send>>,
+        socket: Option<BoxLink>,
+        far: Option<FarTwin>,
     ) -> Result<Session, Failure> {
         let Prepared { cell, plan, plant, .. } = prepared;
         let pulse = Pulse::default();
         let trays = wiring::tray_use(&cell, Some(&record.recovery));
-        let (link, mut devices, drivers) = match (socket, plant) {
-            (Some(socket), _) => (socket, None, twin::drivers(&cell, Vec::new())),
-            (None, Some(plant)) => {
-                let side = TwinSide::new(&cell, plant, args.seed, &trays)?;
-                let segment = TwinSegment::new(side.world, pulse.beats());
-                let link = InProcessLink::new(segment, MonotonicClock);
-                (Box::new(link) as Box<dyn Link + Send>, Some(side.devices), side.drivers)
-            }
-            (None, None) => return Err(Failure::Failed("the twin has no plant".to_owned())),
-        };
+        let beyond = beyond(args, &cell, &trays, &pulse, plant, socket, far)?;
+        let Beyond { link, mut bench, robots } = beyond;
+        if let Some(bench) = &mut bench {
+            bench.go_on_after(&trays);
+            bench.bring(&plan);
+        }
+        let drivers = twin::drivers(&cell, robots);
         let (link, capture) = tap(args.capture.as_deref(), link, &args.bus)?;
         let (rt, ends) = cellwright_rt::link();
         let engine = wiring::engine(&cell, &trays, Some(&record.recovery))?;
         let settings = LedgerSettings {
-            origin: if devices.is_some() { Origin::Twin } else { Origin::Real },
+            origin: if bench.is_some() { Origin::Twin } else { Origin::Real },
             purpose: record.work.purpose(),
             program: wiring::program(),
             operator: Some(operator.name().to_owned()),
             clock_state: ClockState::Unsynchronised,
             trays,
         };
-        if let Some(devices) = &mut devices {
-            twin::bring(devices, &plan).into_iter().for_each(|act| do_by_hand(&mut devices.hand, act));
-        }
         let order = record.work.order(plan);
-        let loads = devices.as_ref().map(|d| wiring::loads(&cell, &d.materials)).unwrap_or_default();
+        let loads = bench.as_mut().map(|b| wiring::loads(&cell, b.materials())).unwrap_or_default();
         let (operator, person) = match operator {
             Operator::Automatic(id) => (Some(AutoOperator::new(id, order, loads)), None),
             Operator::Person(id) => {
@@ -283,7 +282,7 @@ impl Session {
             link,
             link_name,
             pulse,
-            devices,
+            bench,
             capture,
             rt_core,
         })
@@ -319,7 +318,7 @@ impl Session {
             operator: self.operator.map(|o| if attended { o.attended() } else { o }),
             attended,
             person: self.person,
-            devices: self.devices,
+            bench: self.bench,
             writer,
             acks,
             ask,
@@ -350,6 +349,41 @@ impl Session {
         let capture = self.capture.map(|c| c.finish().map_err(|e| e.to_string()));
         let (end, made) = (outcome.end, work.made());
         Ok(Report { end, cycle, wkc_errors, unwritten, delivered, store, state, capture, made })
+    }
+}
+
+/// What is at the other end: a link to the segment, and the drivers of its cobots.
+struct Beyond {
+    link: BoxLink,
+    /// `None`: a real machine.
+    bench: Option<Bench>,
+    robots: Vec<Box<dyn RobotDriver + Send>>,
+}
+
+fn beyond(
+    args: &RunArgs,
+    cell: &Cell,
+    trays: &[TrayUse],
+    pulse: &Pulse,
+    plant: Option<PlantDescription>,
+    socket: Option<BoxLink>,
+    far: Option<FarTwin>,
+) -> Result<Beyond, Failure> {
+    match (socket, far, plant) {
+        (Some(link), None, _) => Ok(Beyond { link, bench: None, robots: Vec::new() }),
+        (Some(link), Some(mut far), _) => {
+            let robots = core::mem::take(&mut far.robots).into_iter();
+            let robots = robots.map(|r| Box::new(r) as Box<dyn RobotDriver + Send>).collect();
+            let far = FarBench::new(far, args.twin.as_deref().unwrap_or_default());
+            Ok(Beyond { link, bench: Some(Bench::Far(far)), robots })
+        }
+        (None, _, Some(plant)) => {
+            let side = TwinSide::new(cell, plant, args.seed, trays)?;
+            let segment = TwinSegment::new(side.world, pulse.beats());
+            let link = Box::new(InProcessLink::new(segment, MonotonicClock));
+            Ok(Beyond { link, bench: Some(Bench::Here(Box::new(side.devices))), robots: side.robots })
+        }
+        (None, _, None) => Err(Failure::Failed("the twin has no plant".to_owned())),
     }
 }
 
@@ -429,14 +463,14 @@ pub(crate) fn last_core() -> Option<usize> {
     std::thread::available_parallelism().ok().map(|n| n.get() - 1).filter(|&core| core > 0)
 }
 
-/// What the station pumps, and the devices of the twin that it reaches over TCP.
+/// What the station pumps, and the devices of the twin.
 struct Pumped {
     controller: Controller,
     operator: Option<AutoOperator>,
     /// Someone else reads the keys of this terminal.
     attended: bool,
     person: Option<(String, Vec<Input>)>,
-    devices: Option<TwinDevices>,
+    bench: Option<Bench>,
     writer: OutboxWriter,
     acks: Receiver<Ack>,
     ask: mpsc::Sender<Asked>,
@@ -470,12 +504,12 @@ impl Pumped {
             // Gone with its tasks and its name when the station has ended, before the state directory is
             // given up.
             let _served = self.control.map(|c| c.serve(cell.clone(), self.ask)).transpose()?;
-            let (addresses, mut hand) = match self.devices {
-                Some(devices) => {
-                    let (addresses, hand) = serve(devices).await?;
+            let (addresses, mut hand) = match self.bench {
+                Some(bench) => {
+                    let (addresses, hand) = bench.begin().await?;
                     (addresses, Some(hand))
                 }
-                None => (addresses(cell), None),
+                None => (bench::addresses(cell), None),
             };
             let automatic = self.operator.is_some();
             let station = Station {
@@ -499,13 +533,14 @@ impl Pumped {
                         live.publish(event);
                     }
                     Told::Ask(question) if automatic => {
-                        if let Some(hand) = &mut hand {
-                            act(hand, question);
+                        // He reaches into the twin before he answers.
+                        if let (Some(hand), Some(act)) = (&mut hand, wiring::act(question)) {
+                            hand.act(act);
                         }
                     }
                     Told::TrayAtEnd(tray) => {
                         if let Some(hand) = &mut hand {
-                            do_by_hand(hand, hands::exchange(tray));
+                            hand.act(hands::exchange(tray));
                         }
                     }
                     _ => {}
@@ -517,44 +552,4 @@ impl Pumped {
         runtime.shutdown_background();
         Ok(outcome?)
     }
-}
-
-/// The automatic operator reaches into the twin before he answers.
-fn act(hand: &mut Hand, question: &Question) {
-    if let Some(act) = wiring::act(question) {
-        do_by_hand(hand, act);
-    }
-}
-
-/// Reaches into the twin; says so when it has not taken the acts before.
-fn do_by_hand(hand: &mut Hand, act: Injection) {
-    if let Err(act) = hand.act(act) {
-        errln!("warning: the twin is busy, {act:?} was not done: do it again");
-    }
-}
-
-/// Serves the twin's cameras and scanners on loopback; the hand that reaches into it comes back.
-async fn serve(devices: TwinDevices) -> std::io::Result<(Vec<(DeviceId, String)>, Hand)> {
-    let mut addresses = Vec::new();
-    for (i, camera) in devices.cameras.into_iter().enumerate() {
-        let scene = devices.scene.clone();
-        let address = serve_twin(camera, move |see: &mut dyn FnMut(&_)| scene.camera(see), now).await?;
-        addresses.push((DeviceId::Camera(CameraId(i as u16)), address.to_string()));
-    }
-    for (i, scanner) in devices.scanners.into_iter().enumerate() {
-        let scene = devices.scene.clone();
-        let address = serve_twin(scanner, move |see: &mut dyn FnMut(&_)| scene.scanner(see), now).await?;
-        addresses.push((DeviceId::Scanner(ScannerId(i as u16)), address.to_string()));
-    }
-    Ok((addresses, devices.hand))
-}
-
-/// Cameras and scanners as the cell file has them.
-fn addresses(cell: &Cell) -> Vec<(DeviceId, String)> {
-    let cameras = cell.cameras.iter().enumerate();
-    let scanners = cell.scanners.iter().enumerate();
-    cameras
-        .map(|(i, c)| (DeviceId::Camera(CameraId(i as u16)), c.address.clone()))
-        .chain(scanners.map(|(i, s)| (DeviceId::Scanner(ScannerId(i as u16)), s.address.clone())))
-        .collect()
 }

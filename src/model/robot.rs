@@ -51,7 +51,8 @@ pub enum RobotRefusal {
 }
 
 /// Last known state, stamped.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct RobotState {
     /// When it was measured.
     pub stamp: TimeNs,

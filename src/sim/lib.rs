@@ -11,6 +11,7 @@
 //! | `wiring` | drivers, bus and engine as cell and journal describe them |
 //! | `twin` | the world, and the devices that look at it |
 //! | `hands` | what the twin's operator brings and exchanges |
+//! | `wire` | the world as the segment at the far end of a wire |
 //! | `wires` | cameras and scanners at wires that are always connected |
 //! | `journal` | a disk in virtual time: instant, or an outbox with its latency |
 //! | `virtual_cell` | all of it, cycle by cycle; killed and restarted |
@@ -24,10 +25,11 @@ mod journal;
 pub mod load;
 pub mod twin;
 mod virtual_cell;
+pub mod wire;
 mod wires;
 pub mod wiring;
 
 pub use error::SimError;
 pub use journal::{Latency, Storage};
-pub use load::{Prepared, Reading, What, read};
+pub use load::{Machine, Prepared, Reading, What, read, read_machine};
 pub use virtual_cell::{Options, Told, VirtualCell};

@@ -37,12 +37,18 @@ pub struct Prepared {
     pub terms: Option<Arc<OrderTerms>>,
 }
 
+/// A cell and its twin's plant, without anything that it makes.
+pub struct Machine {
+    pub cell: Arc<Cell>,
+    pub plant: PlantDescription,
+}
+
 /// Everything that reading said, with the files it speaks of.
-pub struct Reading {
+pub struct Reading<T = Prepared> {
     pub sources: Sources,
     pub diagnostics: Vec<Diagnostic>,
     /// What came of it; `None` if there was an error.
-    pub prepared: Option<Prepared>,
+    pub prepared: Option<T>,
 }
 
 /// Reads and checks what a way of running needs; `with_plant`: the twin's plant too. Every diagnostic of one
@@ -54,39 +60,58 @@ pub fn read(what: &What, with_plant: bool) -> Reading {
     Reading { sources, diagnostics, prepared }
 }
 
+/// Reads and checks a cell and its plant; `None` is the embedded one.
+pub fn read_machine(folder: Option<&Path>) -> Reading<Machine> {
+    let mut sources = Sources::default();
+    let mut diagnostics = Vec::new();
+    let prepared = machine(folder, true, &mut sources, &mut diagnostics)
+        .and_then(|(cell, plant)| Some(Machine { cell: Arc::new(cell), plant: plant? }));
+    Reading { sources, diagnostics, prepared }
+}
+
+/// Keeps what a stage said; `None` if it was an error.
+fn keep(result: Result<Vec<Diagnostic>, Vec<Diagnostic>>, diagnostics: &mut Vec<Diagnostic>) -> Option<()> {
+    let (all, holds) = match result {
+        Ok(warnings) => (warnings, true),
+        Err(all) => (all, false),
+    };
+    diagnostics.extend(all);
+    holds.then_some(())
+}
+
+fn machine(
+    folder: Option<&Path>,
+    with_plant: bool,
+    sources: &mut Sources,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<(Cell, Option<PlantDescription>)> {
+    let folder = folder.map_or_else(|| EMBEDDED_CELL.to_owned(), text);
+    let taught = format!("{folder}/taught.yaml");
+    let taught = Files.exists(&taught).then_some(taught.as_str());
+    let (result, cell) = split(load_cell(&Files, &format!("{folder}/cell.yaml"), taught, sources));
+    keep(result, diagnostics)?;
+    let cell = cell?;
+    let mut plant = None;
+    if with_plant {
+        let (result, description) =
+            split(load_plant(&Files, &format!("{folder}/plant.yaml"), &cell, sources));
+        keep(result, diagnostics)?;
+        plant = description;
+    }
+    Some((cell, plant))
+}
+
 fn read_into(
     what: &What,
     with_plant: bool,
     sources: &mut Sources,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Prepared> {
-    let mut keep = |result: Result<Vec<Diagnostic>, Vec<Diagnostic>>| match result {
-        Ok(warnings) => {
-            diagnostics.extend(warnings);
-            Some(())
-        }
-        Err(all) => {
-            diagnostics.extend(all);
-            None
-        }
-    };
-    let folder = what.cell.as_deref().map_or_else(|| EMBEDDED_CELL.to_owned(), text);
-    let taught = format!("{folder}/taught.yaml");
-    let taught = Files.exists(&taught).then_some(taught.as_str());
-    let (result, cell) = split(load_cell(&Files, &format!("{folder}/cell.yaml"), taught, sources));
-    keep(result)?;
-    let cell = cell?;
-    let mut plant = None;
-    if with_plant {
-        let (result, description) =
-            split(load_plant(&Files, &format!("{folder}/plant.yaml"), &cell, sources));
-        keep(result)?;
-        plant = description;
-    }
+    let (cell, plant) = machine(what.cell.as_deref(), with_plant, sources, diagnostics)?;
     let mut order = None;
     if let Some(path) = &what.order {
         let (result, text) = split(load_order(&Files, &text(path), &cell, what.no_production, sources));
-        keep(result)?;
+        keep(result, diagnostics)?;
         order = text;
     }
     let (recipe, variant) = match &order {
@@ -97,10 +122,11 @@ fn read_into(
         }
     };
     let (result, plan) = split(compile(&Files, &recipe, &cell, variant, cellwright_steps::TABLE, sources));
-    keep(match &order {
+    let result = match &order {
         Some(order) => result.map_err(|list| order.at_its_words(list, sources)),
         None => result,
-    })?;
+    };
+    keep(result, diagnostics)?;
     let plan = Arc::new(plan?);
     let terms = order.map(|o| Arc::new(o.terms(&plan)));
     Some(Prepared { cell: Arc::new(cell), plan, plant, terms })

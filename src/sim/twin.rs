@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use cellwright_bus::InProcessSegment;
 use cellwright_camera::driver::LineCamera;
-use cellwright_camera::twin::{CameraScene, CameraTwin};
+use cellwright_camera::twin::CameraScene;
+pub use cellwright_camera::twin::CameraTwin as Camera;
 use cellwright_controller::{Devices, TrayUse};
 use cellwright_driver_api::message::{CameraDriver, RobotDriver, ScannerDriver};
 use cellwright_model::cell::Cell;
@@ -13,7 +14,8 @@ use cellwright_model::plan::Plan;
 use cellwright_model::plant::{Material, PlantDescription};
 use cellwright_model::{CameraId, DurationNs, ScannerId, TimeNs};
 use cellwright_scanner::driver::LineScanner;
-use cellwright_scanner::twin::{ScannerScene, ScannerTwin};
+use cellwright_scanner::twin::ScannerScene;
+pub use cellwright_scanner::twin::ScannerTwin as Scanner;
 use cellwright_twin::plant::{Cursors, Injection};
 use cellwright_twin::ports::{Hand, PlantScene};
 use cellwright_twin::world::{World, WorldError};
@@ -51,8 +53,8 @@ impl InProcessSegment for TwinSegment {
 
 /// Devices that look at the plant, and what lies in it.
 pub struct TwinDevices {
-    pub cameras: Vec<CameraTwin>,
-    pub scanners: Vec<ScannerTwin>,
+    pub cameras: Vec<Camera>,
+    pub scanners: Vec<Scanner>,
     pub scene: Scene,
     pub materials: Vec<Material>,
     /// Reaches into the machine while it runs, as a person does who takes parts out.
@@ -83,7 +85,8 @@ impl Scene {
 /// All of it.
 pub struct TwinSide {
     pub world: World,
-    pub drivers: Devices,
+    /// Drivers of the cobots, in the order of the cell.
+    pub robots: Vec<Box<dyn RobotDriver + Send>>,
     pub devices: TwinDevices,
 }
 
@@ -106,21 +109,21 @@ impl TwinSide {
         let cameras = cell.cameras.iter().enumerate();
         let scanners = 0..cell.scanners.len();
         let devices = TwinDevices {
-            cameras: cameras.map(|(i, c)| CameraTwin::new(CameraId(i as u16), c, camera_time)).collect(),
-            scanners: scanners.map(|i| ScannerTwin::new(ScannerId(i as u16), scanner_time)).collect(),
+            cameras: cameras.map(|(i, c)| Camera::new(CameraId(i as u16), c, camera_time)).collect(),
+            scanners: scanners.map(|i| Scanner::new(ScannerId(i as u16), scanner_time)).collect(),
             scene: Scene(Arc::new(Mutex::new(ports.scene))),
             materials,
             hand: ports.hand,
         };
-        Ok(TwinSide { world, drivers: drivers(cell, robots), devices })
+        Ok(TwinSide { world, robots, devices })
     }
 }
 
-/// What hands have to bring because the recipe asks for other parts than lie at a source; of the material in
-/// `devices` only what is there then is left.
-pub fn bring(devices: &mut TwinDevices, plan: &Plan) -> Vec<Injection> {
-    let brought = hands::brought(plan, &devices.materials);
-    devices.materials = hands::wanted(plan, &devices.materials);
+/// What hands have to bring because the recipe asks for other parts than lie at a source; of `materials` only
+/// what is there then is left.
+pub fn bring(materials: &mut Vec<Material>, plan: &Plan) -> Vec<Injection> {
+    let brought = hands::brought(plan, materials);
+    *materials = hands::wanted(plan, materials);
     brought
 }
 

@@ -107,8 +107,8 @@ impl VirtualCell {
         let truth = Arc::new(Truth { description: plant.clone(), seed: options.seed });
         let (journal, recovery) = Journal::open(&cell, options.seed, &options.storage)?;
         let trays = wiring::tray_use(&cell, recovery.as_ref());
-        let TwinSide { mut world, drivers, mut devices } = TwinSide::new(&cell, plant, options.seed, &trays)?;
-        twin::bring(&mut devices, &plan).into_iter().for_each(|act| world.inject(act));
+        let TwinSide { mut world, robots, mut devices } = TwinSide::new(&cell, plant, options.seed, &trays)?;
+        twin::bring(&mut devices.materials, &plan).into_iter().for_each(|act| world.inject(act));
         let mut this = VirtualCell {
             cell,
             plan,
@@ -121,6 +121,7 @@ impl VirtualCell {
             life: None,
             first: Vec::new(),
         };
+        let drivers = twin::drivers(&this.cell, robots);
         this.begin(drivers, journal, recovery)?;
         Ok(this)
     }

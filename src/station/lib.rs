@@ -5,6 +5,7 @@
 
 mod client;
 mod control;
+mod far;
 pub mod protocol;
 mod recovery;
 mod requests;
@@ -15,6 +16,7 @@ mod users;
 
 pub use client::{Client, ClientError};
 pub use control::{Control, ControlError, ControlServer, SOCKET, input};
+pub use far::{Acted, FarError, FarHands, FarLine, FarServer, FarTwin, Hello};
 pub use recovery::interrupted;
 pub use serve::serve_twin;
 pub use snapshot::{

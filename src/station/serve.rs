@@ -1,7 +1,7 @@
-//! Serves a twin of a message device on loopback TCP, so that `run` goes the same way to it as to a real
+//! Serves a twin of a message device over TCP, so that `run` goes the same way to it as to a real
 //! one. One connection at a time, as such devices have.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use cellwright_driver_api::message::MessageTwin;
@@ -13,16 +13,21 @@ use tokio::time::sleep;
 /// How often an answer that takes its time is looked for.
 const POLL: Duration = Duration::from_millis(2);
 
-/// Listens on a free loopback port and serves until the runtime ends. `look` shows the twin what it sees now.
+/// Listens on a free port of `host` and serves until the runtime ends. `look` shows the twin what it sees now.
 ///
 /// # Errors
-/// No loopback port can be bound.
-pub async fn serve_twin<T, L>(mut twin: T, mut look: L, now: fn() -> TimeNs) -> std::io::Result<SocketAddr>
+/// No port can be bound there.
+pub async fn serve_twin<T, L>(
+    host: IpAddr,
+    mut twin: T,
+    mut look: L,
+    now: fn() -> TimeNs,
+) -> std::io::Result<SocketAddr>
 where
     T: MessageTwin + Send + 'static,
     L: FnMut(&mut dyn FnMut(&T::Scene)) + Send + 'static,
 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let listener = TcpListener::bind((host, 0)).await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         loop {

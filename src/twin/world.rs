@@ -214,6 +214,16 @@ impl World {
         self.segment.set_power(position, on);
     }
 
+    /// How the local clock of a SubDevice runs, see [`Segment::set_clock`].
+    pub fn set_clock(&mut self, position: usize, phase_ns: u64, drift_ppb: i32) {
+        self.segment.set_clock(position, phase_ns, drift_ppb);
+    }
+
+    /// Marks the segment, see [`Segment::set_mark`].
+    pub fn set_mark(&mut self, mark: u64) {
+        self.segment.set_mark(mark);
+    }
+
     pub fn segment(&self) -> &Segment {
         &self.segment
     }

@@ -1,8 +1,62 @@
 //! Object dictionary of the drive: CiA 402 objects that are not only process data.
 
-use cellwright_driver_api::twin::SdoAbort;
+use cellwright_driver_api::twin::{DataType, EntryInfo, ObjectInfo, SdoAbort};
 
 use super::{MODE_CSP, MODE_CST, ServoTwin};
+
+const fn object(index: u16, name: &'static str, entry: &'static [EntryInfo]) -> ObjectInfo {
+    ObjectInfo { index, name, entries: entry }
+}
+
+use DataType::{I8, I16, I32, U8, U16, U32};
+use EntryInfo as E;
+
+/// Names as in IEC 61800-7-201.
+pub(super) const OBJECTS: &[ObjectInfo] = &[
+    object(0x1001, "Error register", &[E::read(0, U8, "Error register")]),
+    object(0x6007, "Abort connection option code", &[E::write(0, I16, "Abort connection option code")]),
+    object(0x603F, "Error code", &[E::read(0, U16, "Error code")]),
+    object(0x6040, "Controlword", &[E::write(0, U16, "Controlword")]),
+    object(0x6041, "Statusword", &[E::read(0, U16, "Statusword")]),
+    object(0x605A, "Quick stop option code", &[E::write(0, I16, "Quick stop option code")]),
+    object(0x605B, "Shutdown option code", &[E::write(0, I16, "Shutdown option code")]),
+    object(0x605C, "Disable operation option code", &[E::write(0, I16, "Disable operation option code")]),
+    object(0x605E, "Fault reaction option code", &[E::write(0, I16, "Fault reaction option code")]),
+    object(0x6060, "Modes of operation", &[E::write(0, I8, "Modes of operation")]),
+    object(0x6061, "Modes of operation display", &[E::read(0, I8, "Modes of operation display")]),
+    object(0x6062, "Position demand value", &[E::read(0, I32, "Position demand value")]),
+    object(0x6064, "Position actual value", &[E::read(0, I32, "Position actual value")]),
+    object(0x6065, "Following error window", &[E::write(0, U32, "Following error window")]),
+    object(0x6066, "Following error time out", &[E::write(0, U16, "Following error time out")]),
+    object(0x606C, "Velocity actual value", &[E::read(0, I32, "Velocity actual value")]),
+    object(0x6071, "Target torque", &[E::write(0, I16, "Target torque")]),
+    object(0x6072, "Max torque", &[E::write(0, U16, "Max torque")]),
+    object(0x6076, "Motor rated torque", &[E::read(0, U32, "Motor rated torque")]),
+    object(0x6077, "Torque actual value", &[E::read(0, I16, "Torque actual value")]),
+    object(0x607A, "Target position", &[E::write(0, I32, "Target position")]),
+    object(
+        0x607D,
+        "Software position limit",
+        &[
+            E::read(0, U8, "Highest sub-index supported"),
+            E::write(1, I32, "Min position limit"),
+            E::write(2, I32, "Max position limit"),
+        ],
+    ),
+    object(0x607F, "Max profile velocity", &[E::write(0, U32, "Max profile velocity")]),
+    object(0x6085, "Quick stop deceleration", &[E::write(0, U32, "Quick stop deceleration")]),
+    object(
+        0x60C2,
+        "Interpolation time period",
+        &[
+            E::read(0, U8, "Highest sub-index supported"),
+            E::write(1, U8, "Interpolation time period value"),
+            E::write(2, I8, "Interpolation time index"),
+        ],
+    ),
+    object(0x60F4, "Following error actual value", &[E::read(0, I32, "Following error actual value")]),
+    object(0x6502, "Supported drive modes", &[E::read(0, U32, "Supported drive modes")]),
+];
 
 /// Parameters that the MainDevice may change; counts, counts/s, counts/s².
 #[derive(Debug, Clone, Copy)]
@@ -136,12 +190,8 @@ impl ServoTwin {
 
 /// Why an object and subindex cannot be found.
 fn missing(index: u16) -> SdoAbort {
-    const INDICES: &[u16] = &[
-        0x1001, 0x6007, 0x603F, 0x6040, 0x6041, 0x605A, 0x605B, 0x605C, 0x605E, 0x6060, 0x6061, 0x6062,
-        0x6064, 0x6065, 0x6066, 0x606C, 0x6071, 0x6072, 0x6076, 0x6077, 0x607A, 0x607D, 0x607F, 0x6085,
-        0x60C2, 0x60F4, 0x6502,
-    ];
-    if INDICES.contains(&index) { SdoAbort::NO_SUBINDEX } else { SdoAbort::NO_OBJECT }
+    let known = OBJECTS.iter().any(|o| o.index == index);
+    if known { SdoAbort::NO_SUBINDEX } else { SdoAbort::NO_OBJECT }
 }
 
 fn int8(data: &[u8]) -> Result<u8, SdoAbort> {

@@ -97,6 +97,15 @@ impl Places {
         self.brought.add(part, brought);
     }
 
+    /// Parts of a source begin to count behind those that were given before.
+    pub(crate) fn given_before(&mut self, tray: TrayId, parts: u32) {
+        let source = self.kinds.get(tray.index()).is_some_and(Option::is_some);
+        if let Some(state) = self.trays.get_mut(tray.index()).filter(|_| source) {
+            state.moved = state.moved.max(parts);
+            self.changes += 1;
+        }
+    }
+
     /// A person opens a bin, or closes and locks it.
     pub(crate) fn open_bin(&mut self, bin: TrayId, open: bool) {
         if let Some(state) = self.trays.get_mut(bin.index()) {

@@ -27,6 +27,8 @@ pub(super) mod code {
     pub(crate) const PROCESS_DATA_WATCHDOG: u16 = 0x001B;
     pub(crate) const INVALID_OUTPUTS: u16 = 0x001D;
     pub(crate) const INVALID_INPUTS: u16 = 0x001E;
+    pub(crate) const NO_SYNC: u16 = 0x002D;
+    pub(crate) const INVALID_SYNC_CONFIGURATION: u16 = 0x0030;
 }
 
 const ERROR: u8 = 0x10;
@@ -84,7 +86,7 @@ impl SubDevice {
             (from, to) if to <= from => Ok(()),
             (AlState::Init, AlState::PreOp) => self.check_mailbox(),
             (AlState::PreOp, AlState::SafeOp) => self.check_process_data(),
-            (AlState::SafeOp, AlState::Op) => self.check_process_data(),
+            (AlState::SafeOp, AlState::Op) => self.check_process_data().and_then(|()| self.check_sync()),
             _ => Err(code::INVALID_STATE_CHANGE),
         };
         match checked {

@@ -1,4 +1,5 @@
-//! Memory of a SubDevice controller: registers, process RAM, and the decoded SyncManagers and FMMUs.
+//! Memory of a SubDevice controller (ETG.1000.4, clause 6): registers, process RAM, and the decoded SyncManagers and
+//! FMMUs.
 
 use super::fmmu::Fmmu;
 use super::registers::{

@@ -41,19 +41,24 @@ impl SubDevice {
     /// Empties both directions (INIT is left or entered).
     pub(super) fn reset_mailbox(&mut self) {
         self.mailbox = Mailbox::default();
+        self.transfer.reset();
+        self.listing = None;
         if self.layout.mailbox {
             self.esc.set_full(SM_RECEIVE, false);
             self.esc.set_full(SM_SEND, false);
         }
     }
 
-    /// Answers a waiting request, or sends an emergency, if the send mailbox is free.
+    /// Goes on with a list, answers a waiting request, or sends an emergency, if the send mailbox is free.
     pub(super) fn serve_mailbox(&mut self) {
         if !self.layout.mailbox || self.al.state < AlState::PreOp || self.esc.is_full(SM_SEND) {
             return;
         }
         let mut reply = [0u8; MAX_BYTES];
-        let len = if self.esc.is_full(SM_RECEIVE) {
+        let capacity = self.esc.sync_managers[SM_SEND].len().min(MAX_BYTES);
+        let len = if let Some(len) = self.next_of_list(&mut reply[..capacity]) {
+            Some(Message::coe(len))
+        } else if self.esc.is_full(SM_RECEIVE) {
             let mut request = [0u8; MAX_BYTES];
             let len = self.take_request(&mut request);
             self.answer(&request[..len], &mut reply)
@@ -94,10 +99,10 @@ impl SubDevice {
         };
         let capacity = self.esc.sync_managers[SM_SEND].len().min(MAX_BYTES);
         match request[5] & 0x0F {
-            TYPE_COE => Some(match self.coe(data, &mut reply[..capacity]) {
-                Ok(len) => Message { kind: TYPE_COE, len },
-                Err(detail) => error(detail, reply),
-            }),
+            TYPE_COE => match self.coe(data, &mut reply[..capacity]) {
+                Ok(len) => len.map(Message::coe),
+                Err(detail) => Some(error(detail, reply)),
+            },
             // The MainDevice reports an error of ours: nothing to say.
             TYPE_ERROR => None,
             _ => Some(error(MailboxError::UnsupportedProtocol, reply)),

@@ -139,6 +139,9 @@ impl Segment {
     pub fn process(&mut self, frame: &mut [u8], now: TimeNs) -> Processed {
         if let Err(why) = frame::check(frame) {
             self.counters.malformed += 1;
+            if !matches!(why, Malformed::TooShort | Malformed::NotEtherCat) {
+                self.devices[..self.reachable].iter_mut().for_each(SubDevice::count_processing_error);
+            }
             return Processed::Dropped(Dropped::Malformed(why));
         }
         self.tick(now);
@@ -180,6 +183,22 @@ impl Segment {
         if let Some(device) = self.devices.get_mut(position).filter(|d| d.powered != on) {
             device.set_power(on);
             self.rewire();
+        }
+    }
+
+    /// Sets what the local clock of a SubDevice shows at segment time zero, and how much faster than that it runs, in
+    /// parts per billion; both are zero if nothing is said.
+    pub fn set_clock(&mut self, position: usize, phase_ns: u64, drift_ppb: i32) {
+        if let Some(device) = self.devices.get_mut(position) {
+            device.set_clock(phase_ns, drift_ppb);
+        }
+    }
+
+    /// Sets what register 0x0E00 (8 bytes, specific to the ESC) of every SubDevice shows, so that whoever drives
+    /// this segment knows which one it is.
+    pub fn set_mark(&mut self, mark: u64) {
+        for device in &mut self.devices {
+            device.set_mark(mark);
         }
     }
 

@@ -12,6 +12,10 @@ pub(super) const PDI_CONTROL: usize = 0x0140;
 pub(super) const EVENT_MASK: usize = 0x0200;
 pub(super) const EVENT_REQUEST: usize = 0x0210;
 pub(super) const ERROR_COUNTERS: usize = 0x0300;
+/// Invalid frames and receive errors by port, forwarded errors; errors of the processing unit and the application;
+/// lost links by port.
+pub(super) const PROCESSING_ERRORS: usize = 0x030C;
+pub(super) const LOST_LINKS: usize = 0x0310;
 pub(super) const WATCHDOG_DIVIDER: usize = 0x0400;
 pub(super) const WATCHDOG_PDI: usize = 0x0410;
 pub(super) const WATCHDOG_PROCESS_DATA: usize = 0x0420;
@@ -32,6 +36,14 @@ pub(super) const DC_SYSTEM_TIME: usize = 0x0910;
 pub(super) const DC_RECEIVE_TIME: usize = 0x0918;
 pub(super) const DC_TIME_OFFSET: usize = 0x0920;
 pub(super) const DC_TIME_DIFFERENCE: usize = 0x092C;
+pub(super) const DC_SPEED_START: usize = 0x0930;
+pub(super) const DC_SYNC: usize = 0x0980;
+pub(super) const DC_ACTIVATION: usize = 0x0981;
+pub(super) const DC_ACTIVATION_STATUS: usize = 0x0984;
+pub(super) const DC_SYNC_START: usize = 0x0990;
+pub(super) const DC_SYNC0_CYCLE: usize = 0x09A0;
+/// Specific to the ESC (0x0E00–0x0EFF): here which start of a twin it is.
+pub(super) const MARK: usize = 0x0E00;
 
 /// Registers end and process RAM begins.
 pub(super) const RAM: usize = 0x1000;
@@ -71,11 +83,11 @@ const WRITABLE: &[(usize, usize, Access)] = &[
     (DC_PORT_TIMES, 0x0903, Access::Write),
     (DC_SYSTEM_TIME, 0x0917, Access::Write),
     (DC_TIME_OFFSET, 0x092B, Access::Write),
-    (0x0930, 0x0931, Access::Write),
+    (DC_SPEED_START, 0x0931, Access::Write),
     (0x0934, 0x0935, Access::Write),
-    (0x0980, 0x0981, Access::Write),
-    (0x0990, 0x0997, Access::Write),
-    (0x09A0, 0x09A9, Access::Write),
+    (DC_SYNC, DC_ACTIVATION, Access::Write),
+    (DC_SYNC_START, 0x0997, Access::Write),
+    (DC_SYNC0_CYCLE, 0x09A9, Access::Write),
     (0x0F80, 0x0FFF, Access::Write),
 ];
 

@@ -198,11 +198,16 @@ impl Strings {
     }
 }
 
-/// Category 30: names, CoE details (SDO), ports 0 and 1 MII.
+/// CoE details: SDO, SDO information, complete access.
+const COE_SDO: u8 = 1 << 0;
+const COE_INFORMATION: u8 = 1 << 1;
+const COE_COMPLETE_ACCESS: u8 = 1 << 5;
+
+/// Category 30: names, CoE details, ports 0 and 1 MII.
 fn general(name: u8, mailbox: bool) -> Vec<u8> {
     let mut data = vec![0u8; 32];
     (data[2], data[3]) = (name, name);
-    data[5] = u8::from(mailbox);
+    data[5] = if mailbox { COE_SDO | COE_INFORMATION | COE_COMPLETE_ACCESS } else { 0 };
     data[16] = 0x11;
     data
 }

@@ -1,4 +1,4 @@
-//! One SubDevice: an ESC, and the application behind it.
+//! One SubDevice: an ESC (ETG.1000.4), and the application behind it (ETG.1000.6).
 
 use std::ops::Range;
 
@@ -6,6 +6,8 @@ use cellwright_driver_api::twin::{PlantPort, SubDeviceModel};
 
 use super::SegmentError;
 use super::al::{Al, AlState};
+use super::coe::{Listing, Transfer};
+use super::dc::{LocalClock, Sync0};
 use super::dictionary::Dictionary;
 use super::esc::Esc;
 use super::mailbox::Mailbox;
@@ -48,6 +50,8 @@ pub(super) struct SubDevice {
     pub(super) al: Al,
     pub(super) sii: Sii,
     pub(super) mailbox: Mailbox,
+    pub(super) transfer: Transfer,
+    pub(super) listing: Option<Listing>,
     pub(super) dictionary: Dictionary,
     pub(super) powered: bool,
     /// Segment time of the frame or step at hand.
@@ -59,6 +63,9 @@ pub(super) struct SubDevice {
     pub(super) last_outputs_ns: Option<u64>,
     /// Zero: not watched.
     pub(super) watchdog_limit_ns: u64,
+    mark: u64,
+    pub(super) clock: LocalClock,
+    pub(super) sync0: Option<Sync0>,
 }
 
 impl SubDevice {
@@ -85,13 +92,18 @@ impl SubDevice {
             al: Al::new(),
             sii: Sii::new(d, &layout),
             mailbox: Mailbox::default(),
-            dictionary: Dictionary::new(d),
+            transfer: Transfer::new(),
+            listing: None,
+            dictionary: Dictionary::new(d, model.objects()),
             powered: true,
             now_ns: 0,
             delay_out_ns: 0,
             delay_back_ns: 0,
             last_outputs_ns: None,
             watchdog_limit_ns: 0,
+            mark: 0,
+            clock: LocalClock::default(),
+            sync0: None,
             model,
         };
         device.power_on();
@@ -102,10 +114,33 @@ impl SubDevice {
         self.esc.reset();
         self.al = Al::new();
         self.mailbox = Mailbox::default();
+        self.transfer.reset();
+        self.listing = None;
+        self.dictionary.power_on();
+        self.clock.power_on();
+        self.sync0 = None;
         self.last_outputs_ns = None;
         self.watchdog_limit_ns = 0;
+        self.esc.put_u64(reg::MARK, self.mark);
         self.load_sii();
         self.publish_al();
+    }
+
+    /// See [`super::Segment::set_mark`].
+    pub(super) fn set_mark(&mut self, mark: u64) {
+        self.mark = mark;
+        self.esc.put_u64(reg::MARK, mark);
+    }
+
+    /// See [`super::Segment::set_clock`].
+    pub(super) fn set_clock(&mut self, phase_ns: u64, drift_ppb: i32) {
+        self.clock = LocalClock::new(phase_ns, drift_ppb);
+    }
+
+    /// The processing unit met a frame that it cannot process (register 0x030C).
+    pub(super) fn count_processing_error(&mut self) {
+        let counter = &mut self.esc.memory[reg::PROCESSING_ERRORS];
+        *counter = counter.saturating_add(1);
     }
 
     /// Switches the supply; either way everything volatile is lost. The model is stepped on while
@@ -125,7 +160,14 @@ impl SubDevice {
             // Link: physical link and communication; else the loop is closed.
             status |= if link { 1 << (4 + port) | 1 << (9 + 2 * port) } else { 1 << (8 + 2 * port) };
         }
-        if status != self.esc.u16(reg::DL_STATUS) {
+        let before = self.esc.u16(reg::DL_STATUS);
+        for port in 0..2 {
+            if before & !status & 1 << (4 + port) != 0 {
+                let counter = &mut self.esc.memory[reg::LOST_LINKS + port];
+                *counter = counter.saturating_add(1);
+            }
+        }
+        if status != before {
             self.esc.put_u16(reg::DL_STATUS, status);
             self.esc.raise_event(EVENT_DL_STATUS);
         }
@@ -282,6 +324,9 @@ impl SubDevice {
         if hit(reg::DC_SYSTEM_TIME, reg::DC_SYSTEM_TIME + 7) {
             self.refresh_system_time();
         }
+        if hit(reg::DC_SYNC, reg::DC_SYNC0_CYCLE - 1) {
+            self.refresh_sync();
+        }
     }
 
     fn write_registers(&mut self, at: usize, data: &[u8]) -> bool {
@@ -296,6 +341,13 @@ impl SubDevice {
             self.decode_watchdog();
             self.repeat_mailbox(repeats);
             self.recheck();
+        }
+        if hit(reg::ERROR_COUNTERS, reg::PROCESSING_ERRORS - 1) {
+            // A write to any of the ports' counters clears all of them (ETG.1000.4, clause 6.2).
+            self.esc.memory[reg::ERROR_COUNTERS..reg::PROCESSING_ERRORS].fill(0);
+        }
+        if hit(reg::LOST_LINKS, reg::LOST_LINKS + 3) {
+            self.esc.memory[reg::LOST_LINKS..reg::LOST_LINKS + 4].fill(0);
         }
         if hit(reg::WATCHDOG_DIVIDER, reg::WATCHDOG_PROCESS_DATA + 1) {
             self.decode_watchdog();

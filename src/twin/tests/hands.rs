@@ -43,6 +43,22 @@ fn a_used_up_tray_stays_empty_until_somebody_exchanges_it() {
 }
 
 #[test]
+fn parts_go_on_counting_behind_those_of_an_earlier_machine() {
+    let mut b = bench();
+    let tray = b.tray("hub_tray");
+    let given = |b: &Bench| b.plant.places().trays[tray.index()].moved;
+    b.plant.inject(Injection::GivenBefore { tray, parts: 7 });
+    assert!(b.at_pocket(0, "hub_tray", 0, true));
+    assert_eq!(given(&b), 8);
+    b.plant.inject(Injection::GivenBefore { tray, parts: 3 });
+    assert_eq!(given(&b), 8, "never back");
+    let good = b.tray("good_tray");
+    b.plant.inject(Injection::GivenBefore { tray: good, parts: 9 });
+    assert_eq!(b.plant.places().trays[good.index()].moved, 0, "it gives nothing");
+    balanced(&b);
+}
+
+#[test]
 fn a_full_good_tray_takes_no_more_and_an_emptied_one_does() {
     let mut b = bench();
     let good = b.tray("good_tray").index();

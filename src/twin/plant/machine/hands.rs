@@ -1,11 +1,13 @@
 //! What people and tests do to the machine.
 
 use cellwright_model::{AnalogId, AxisId, InputId, RobotId, TrayId};
+use serde::{Deserialize, Serialize};
 
 use super::Plant;
 
 /// What a test, or a person at the twin, does to the machine.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Injection {
     /// An input that shows this level whatever happens; `None` mends it.
     InputStuck {
@@ -50,6 +52,12 @@ pub enum Injection {
         tray: TrayId,
         load: TrayLoad,
     },
+    /// So many parts of a source were given before this machine came to be: the next one has another number than
+    /// all of them. One that has given more already goes on with its own count.
+    GivenBefore {
+        tray: TrayId,
+        parts: u32,
+    },
     /// A person opens the reject bin, or closes and locks it.
     BinOpen {
         bin: TrayId,
@@ -85,7 +93,8 @@ pub enum Injection {
 }
 
 /// What an exchanged tray or a refilled lane holds. A good tray and a bin are always empty afterwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct TrayLoad {
     /// Fresh parts from the first pocket on; `None`: every pocket, and a lane that never ends.
     pub parts: Option<u32>,
@@ -143,6 +152,7 @@ impl Plant {
             | Injection::TakeFromGripper(_)
             | Injection::TakeFromPocket { .. }
             | Injection::Exchange { .. }
+            | Injection::GivenBefore { .. }
             | Injection::GripperLoses(_) => self.by_hand(injection),
             Injection::ProtectiveStop { .. } | Injection::Power { .. } => {}
         }
@@ -162,6 +172,7 @@ impl Plant {
                 self.places.exchange(&self.layout, tray, load);
                 self.latches.pocket_filled = false;
             }
+            Injection::GivenBefore { tray, parts } => self.places.given_before(tray, parts),
             Injection::BinOpen { bin, open } => self.places.open_bin(bin, open),
             Injection::GripperLoses(robot) => self.places.lose(robot),
             _ => {}

@@ -61,6 +61,69 @@ fn the_reference_time_yields_a_difference_in_sign_and_magnitude() {
 }
 
 #[test]
+fn a_clock_that_runs_apart_is_brought_to_the_reference() {
+    let mut main = three(1_000_000);
+    main.segment.set_clock(1, 5_000_000_000, 40_000);
+    main.segment.set_clock(2, 9, -30_000);
+    main.write(0, 0x0010, &[0x01, 0x10]);
+    // Offsets as a main device sets them, some microseconds wrong.
+    main.write(1, 0x0920, &(-5_000_003_000i64).to_le_bytes());
+    main.write(2, 0x0920, &2_000i64.to_le_bytes());
+    for position in 1..3u16 {
+        let delay = u32::from(position) * DEFAULT_HOP_DELAY_NS;
+        main.write(position, 0x0928, &delay.to_le_bytes());
+    }
+    let apart = |main: &mut Main, p| (u32_at(main, p, 0x092C) & 0x7FFF_FFFF) as i32;
+    let mut worst_late = 0;
+    for cycle in 0..4_000 {
+        main.now += MS;
+        main.one(Pdu::new(FRMW, 0x1001, 0x0910, &[0; 8]));
+        if cycle > 3_000 {
+            worst_late = worst_late.max(apart(&mut main, 1)).max(apart(&mut main, 2));
+        }
+    }
+    assert!(worst_late <= 20, "{worst_late} ns");
+    // Without the reference they run apart again, slowly: the loop has learnt the drift.
+    main.now += 100 * MS;
+    main.one(Pdu::new(FRMW, 0x1001, 0x0910, &[0; 8]));
+    assert!(apart(&mut main, 1) < 1_000, "{} ns instead of 4,000", apart(&mut main, 1));
+}
+
+#[test]
+fn sync0_says_when_its_next_pulse_comes() {
+    let mut main = three(1_000_000);
+    let set_up = |main: &mut Main, start: u64, cycle: u32| {
+        main.write(0, 0x0981, &[0]);
+        main.write(0, 0x0990, &start.to_le_bytes());
+        main.write(0, 0x09A0, &cycle.to_le_bytes());
+        main.write(0, 0x0981, &[3]);
+    };
+    set_up(&mut main, 3_000_000, 500_000);
+    assert_eq!((main.read(0, 0x0984, 1).0[0], u64_at(&mut main, 0, 0x0990)), (1, 3_000_000));
+    main.now = 4_200_000;
+    assert_eq!((main.read(0, 0x0984, 1).0[0], u64_at(&mut main, 0, 0x0990)), (0, 4_500_000));
+    main.write(0, 0x0981, &[0]);
+    assert_eq!(main.read(0, 0x0984, 1).0[0], 0);
+}
+
+#[test]
+fn op_by_sync0_needs_pulses() {
+    let (mut main, _) = probe_in_op(2, 3);
+    let code = |main: &mut Main, start: u64, cycle: u32| {
+        main.request(0, 4, true);
+        main.write(0, 0x0981, &[0]);
+        main.write(0, 0x0990, &start.to_le_bytes());
+        main.write(0, 0x09A0, &cycle.to_le_bytes());
+        main.write(0, 0x0981, &[3]);
+        main.write(0, 0x1800, &[0; 2]);
+        main.request(0, 8, false)
+    };
+    assert_eq!(code(&mut main, 1 << 40, 0), (0x14, 0x0030), "no cycle");
+    assert_eq!(code(&mut main, 0, 1_000_000), (0x14, 0x002D), "the first pulse has passed");
+    assert_eq!(code(&mut main, 1 << 40, 1_000_000), (8, 0));
+}
+
+#[test]
 fn loop_and_sync_parameters_are_kept() {
     let mut main = three(0);
     for (at, value) in [(0x0930u16, vec![0, 0x10]), (0x0934, vec![0, 0x0C]), (0x09A0, vec![1, 2, 3, 4])] {

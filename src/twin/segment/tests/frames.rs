@@ -18,6 +18,24 @@ fn dropped(frame: &mut [u8]) -> Dropped {
 }
 
 #[test]
+fn errors_are_counted_where_they_are_seen() {
+    let mut main = Main::new((0..3).map(|_| probe(1, 1, None).0).collect());
+    // A datagram that runs beyond its frame.
+    let mut broken = vec![0xFF; 12];
+    broken.extend([0x88, 0xA4, 14, 0x10, 1, 0, 0, 0, 0, 0, 200, 0, 0, 0, 0, 0]);
+    broken.resize(60, 0);
+    for _ in 0..2 {
+        assert!(matches!(main.segment.process(&mut broken.clone(), TimeNs(main.now)), Processed::Dropped(_)));
+    }
+    let counters = |main: &mut Main, position| main.read(position, 0x0300, 0x14).0;
+    assert_eq!((counters(&mut main, 0)[0x0C], counters(&mut main, 2)[0x0C]), (2, 2));
+    main.segment.set_power(2, false);
+    assert_eq!((counters(&mut main, 0)[0x11], counters(&mut main, 1)[0x11]), (0, 1), "lost links of port 1");
+    assert_eq!(main.write(1, 0x0312, &[0]), 1);
+    assert_eq!(counters(&mut main, 1)[0x11], 0, "a write to one clears all four");
+}
+
+#[test]
 fn an_unpadded_frame_of_29_bytes_is_processed() {
     let mut main = Main::new(vec![probe(1, 1, None).0, probe(1, 1, None).0]);
     let mut frame = encode(&[Pdu::new(BRD, 0, 0, &[0])]);

@@ -13,7 +13,7 @@ pub(super) fn request(kind: u8, data: &[u8]) -> Vec<u8> {
     mailbox
 }
 
-fn sdo(command: u8, index: u16, sub: u8, data: &[u8]) -> Vec<u8> {
+pub(super) fn sdo(command: u8, index: u16, sub: u8, data: &[u8]) -> Vec<u8> {
     let mut coe = vec![0x00, 0x20, command];
     coe.extend(index.to_le_bytes());
     coe.push(sub);
@@ -26,12 +26,12 @@ pub(super) fn upload(index: u16, sub: u8) -> Vec<u8> {
     sdo(0x40, index, sub, &[])
 }
 
-fn full(main: &mut Main, sm: u16) -> bool {
+pub(super) fn full(main: &mut Main, sm: u16) -> bool {
     main.read(0, 0x0805 + 8 * sm, 1).0[0] & FULL != 0
 }
 
 /// Sends one message and returns type and data of the answer.
-fn ask(main: &mut Main, kind: u8, data: &[u8]) -> (u8, Vec<u8>) {
+pub(super) fn ask(main: &mut Main, kind: u8, data: &[u8]) -> (u8, Vec<u8>) {
     assert_eq!(main.write(0, 0x1000, &request(kind, data)), 1);
     let answer = fetch(main);
     assert!(!full(main, 1), "reading the last byte empties the mailbox");
@@ -39,7 +39,7 @@ fn ask(main: &mut Main, kind: u8, data: &[u8]) -> (u8, Vec<u8>) {
 }
 
 /// Reads the message that waits.
-fn fetch(main: &mut Main) -> (u8, Vec<u8>) {
+pub(super) fn fetch(main: &mut Main) -> (u8, Vec<u8>) {
     assert!(full(main, 1), "an answer waits");
     let (reply, wkc) = main.read(0, 0x1400, 128);
     assert_eq!(wkc, 1);
@@ -48,13 +48,13 @@ fn fetch(main: &mut Main) -> (u8, Vec<u8>) {
 }
 
 /// Value of an object, or the abort code.
-fn read(main: &mut Main, index: u16, sub: u8) -> Result<Vec<u8>, u32> {
+pub(super) fn read(main: &mut Main, index: u16, sub: u8) -> Result<Vec<u8>, u32> {
     let (kind, r) = ask(main, 3, &upload(index, sub));
     assert_eq!(kind, 3);
     answer(&r, index, sub)
 }
 
-fn answer(r: &[u8], index: u16, sub: u8) -> Result<Vec<u8>, u32> {
+pub(super) fn answer(r: &[u8], index: u16, sub: u8) -> Result<Vec<u8>, u32> {
     assert_eq!((r[3], r[4], r[5]), (index as u8, (index >> 8) as u8, sub));
     let long = u32::from_le_bytes([r[6], r[7], r[8], r[9]]);
     match (r[1] >> 4, r[2]) {
@@ -66,7 +66,7 @@ fn answer(r: &[u8], index: u16, sub: u8) -> Result<Vec<u8>, u32> {
     }
 }
 
-fn write(main: &mut Main, index: u16, sub: u8, value: &[u8]) -> Result<Vec<u8>, u32> {
+pub(super) fn write(main: &mut Main, index: u16, sub: u8, value: &[u8]) -> Result<Vec<u8>, u32> {
     let message = if value.len() <= 4 {
         sdo(0x23 | (4 - value.len() as u8) << 2, index, sub, value)
     } else {
@@ -121,16 +121,14 @@ fn abort_codes() {
     assert_eq!(write(&mut main, 0x1018, 9, &[0; 4]), Err(0x0609_0011));
     assert_eq!(write(&mut main, 0x5555, 0, &[0; 4]), Err(0x0602_0000));
     assert_eq!(write(&mut main, 0x2000, 0, &[0; 104]), Err(0x0607_0010));
-    // Longer than the mailbox, either way.
-    told.lock().unwrap().object = vec![1; 113];
+    // Longer than any object, either way.
+    told.lock().unwrap().object = vec![1; 3_000];
     assert_eq!(read(&mut main, 0x2000, 0), Err(0x0601_0005));
-    let (_, r) = ask(&mut main, 3, &sdo(0x21, 0x2000, 0, &[200, 0, 0, 0]));
-    assert_eq!(answer(&r, 0x2000, 0), Err(0x0601_0005));
     let (_, r) = ask(&mut main, 3, &sdo(0x21, 0x2000, 0, &[0xFF; 4]));
     assert_eq!(answer(&r, 0x2000, 0), Err(0x0601_0005));
-    // Complete access; a segment out of the blue.
-    let (_, r) = ask(&mut main, 3, &sdo(0x50, 0x1018, 1, &[]));
-    assert_eq!(answer(&r, 0x1018, 1), Err(0x0601_0000));
+    // Complete access from the middle; a segment out of the blue.
+    let (_, r) = ask(&mut main, 3, &sdo(0x50, 0x1018, 2, &[]));
+    assert_eq!(answer(&r, 0x1018, 2), Err(0x0601_0000));
     let (_, r) = ask(&mut main, 3, &sdo(0x60, 0x1018, 1, &[]));
     assert_eq!(answer(&r, 0x1018, 1), Err(0x0504_0001));
 }
@@ -146,7 +144,8 @@ fn mailbox_errors() {
     assert_eq!(detail(2, &[0; 20]), 0x02, "EoE is not supported");
     assert_eq!(detail(3, &[0]), 0x06);
     assert_eq!(detail(3, &[0x00, 0x20, 0x40, 0x00]), 0x06);
-    assert_eq!(detail(3, &[0x00, 0x80, 1, 0, 0, 0, 1, 0]), 0x04, "SDO information");
+    assert_eq!(detail(3, &[0x00, 0x80, 1, 0, 0, 0, 1]), 0x06, "SDO information cut short");
+    assert_eq!(detail(3, &[0x00, 0x60, 1, 0, 0, 0, 1, 0]), 0x04, "remote TxPDO");
     assert_eq!(detail(3, &[0x00, 0xF0, 0, 0]), 0x05);
     // A length beyond the mailbox.
     let mut wrong = request(3, &upload(0x1000, 0));

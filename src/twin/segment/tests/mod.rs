@@ -8,12 +8,13 @@ mod logical;
 mod mailboxes;
 mod sii_access;
 mod states;
+mod transfers;
 
 use std::sync::{Arc, Mutex};
 
 use cellwright_driver_api::twin::{
-    DataType, Description, Emergency, Identity, MailboxSizes, Pdo, PdoEntry, PlantPort, Quantities, SdoAbort,
-    SubDeviceModel, TWIN_VENDOR,
+    DataType, Description, Emergency, EntryInfo, Identity, MailboxSizes, ObjectInfo, Pdo, PdoEntry,
+    PlantPort, Quantities, SdoAbort, SubDeviceModel, TWIN_VENDOR,
 };
 use cellwright_model::TimeNs;
 
@@ -256,11 +257,15 @@ impl SubDeviceModel for Probe {
     }
     fn object_write(&mut self, index: u16, _sub: u8, data: &[u8]) -> Result<(), SdoAbort> {
         match (index, data.len()) {
-            (0x2000, 0..=100) => self.told.lock().unwrap().object = data.to_vec(),
+            (0x2000, 0..=100 | 113..=1_000) => self.told.lock().unwrap().object = data.to_vec(),
             (0x2000, _) => return Err(SdoAbort::LENGTH),
             _ => return Err(SdoAbort::NO_OBJECT),
         }
         Ok(())
+    }
+    fn objects(&self) -> &[ObjectInfo] {
+        const ENTRY: &[EntryInfo] = &[EntryInfo::write(0, DataType::U8, "Object")];
+        &[ObjectInfo { index: 0x2000, name: "Object", entries: ENTRY }]
     }
     fn emergency(&mut self) -> Option<Emergency> {
         self.told.lock().unwrap().emergencies.pop()

@@ -48,7 +48,7 @@ fn categories_follow_the_description() {
     let found = categories(&mut main);
     let of = |kind| &found.iter().find(|(k, _)| *k == kind).expect("category").1;
     assert_eq!(of(10)[..7], *b"\x03\x05PROBE");
-    assert_eq!((of(30)[3], of(30)[5]), (1, 1), "name, CoE SDO");
+    assert_eq!((of(30)[3], of(30)[5]), (1, 0x23), "name; CoE with SDO information and complete access");
     assert_eq!(of(40)[..3], [1, 2, 3]);
     let sm: Vec<&[u8]> = of(41).chunks(8).collect();
     assert_eq!(sm[0], [0x00, 0x10, 128, 0, 0x26, 0, 1, 1]);

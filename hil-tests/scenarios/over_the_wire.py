@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""The cell over a wire: the twin in a process of its own, on the other end of a veth pair.
+
+The same cell, seed and units once in process and once over the wire come to the same: every step's outcome, every
+unit's result. Both are a twin's in every event. What is not a twin is not started by itself; a twin that goes away and
+a second one at the same wire are told.
+
+The cell runs at 4 ms: a shared machine loses single replies at 1 ms, and a curve with a lost cycle is no good part.
+To be run in a network namespace of its own: hil-tests/run does that.
+"""
+
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from common import (ROOT, Checks, Started, cellwright, chain_faults, paths_of_units, printed_events, summary_of, until,
+                    workdir)
+
+OURS, THEIRS, UNITS, SEED = "cwwire0", "cwwire1", 2, 2
+ATTEMPTS = 3
+RECIPE = ROOT / "recipes/cannula-hub/cannula-hub.recipe.yaml"
+
+
+def slower_cell(folder):
+    """The embedded cell with a cycle of 4 ms."""
+    cell = folder / "cell"
+    shutil.copytree(ROOT / "cells/cannula-cell", cell)
+    text = (cell / "cell.yaml").read_text()
+    assert text.count("cycle: 1 ms") == 1
+    (cell / "cell.yaml").write_text(text.replace("cycle: 1 ms", "cycle: 4 ms"))
+    return cell
+
+
+def start_twin(folder, cell, name):
+    twin = Started(["twin", "--cell", cell, "--iface", THEIRS, "--seed", SEED, "--priority", 40, "--json"],
+                   folder / f"twin-{name}")
+    if not until(lambda: '"twin"' in twin.stdout(), 20):
+        raise RuntimeError(f"no twin: {twin.stdout()}{twin.stderr()}")
+    return twin, json.loads(twin.stdout().splitlines()[0])["twin"]["listen"]
+
+
+def run(folder, cell, name, *more, timeout=90):
+    return cellwright("run", RECIPE, "--cell", cell, "--units", UNITS, "--state", folder / name, "--json", *more,
+                      cwd=folder, timeout=timeout)
+
+
+def check_same(checks, folder, cell):
+    here = run(folder, cell, "here", "--seed", SEED)
+    checks.equal("in process: it ends with 0", here.code, 0)
+    for attempt in range(1, ATTEMPTS + 1):
+        twin, at = start_twin(folder, cell, f"run-{attempt}")
+        wire = run(folder, cell, f"wire-{attempt}", "--bus", OURS, "--robots", "twin", "--twin", at)
+        # What lost a cycle is invalid, in process too; that is this machine's load and not the wire.
+        if "invalid" not in wire.out or attempt == ATTEMPTS:
+            break
+        checks.note(f"attempt {attempt} lost a cycle in a measurement: {summary_of(wire.out)}")
+        twin.signal(signal.SIGTERM)
+        twin.wait(20)
+    if not checks.equal("over the wire: it ends with 0", wire.code, 0):
+        print(wire.text[-3000:])
+    events = {"in process": printed_events(here.out), "over the wire": printed_events(wire.out)}
+    paths = {name: paths_of_units([event for event, _ in of]) for name, of in events.items()}
+    checks.check("units were made", len(paths["in process"]) == UNITS, str(paths["in process"]))
+    checks.equal("every step and unit comes to the same", paths["over the wire"], paths["in process"])
+    for name, of in events.items():
+        checks.equal(f"{name}: every event is a twin's", {e["data"]["origin"] for e, _ in of if "origin" in e["data"]},
+                     {"twin"})
+        checks.equal(f"{name}: the chain holds", chain_faults([line for _, line in of]), [])
+    summary = summary_of(wire.out)
+    checks.check("over the wire: working counters are right", summary["wkc_errors"] == 0, str(summary))
+    return twin, at
+
+
+def check_refusals(checks, folder, cell, at):
+    alone = run(folder, cell, "alone", "--bus", OURS, timeout=20)
+    checks.check("a segment without a twin's address asks for a person", alone.code == 2 and "--operator" in alone.err,
+                 alone.text[-500:])
+    nowhere = run(folder, cell, "nowhere", "--bus", OURS, "--twin", "127.0.0.1:9", timeout=20)
+    checks.check("an address where nobody is, with its remedy", nowhere.code == 1 and "cellwright twin" in nowhere.err,
+                 nowhere.text[-500:])
+    other = run(folder, ROOT / "cells/cannula-cell", "other", "--bus", OURS, "--twin", at, timeout=20)
+    checks.check("a twin of another cell", other.code == 1 and "the same --cell" in other.err, other.text[-500:])
+    # The wire leads to another twin than the address does.
+    ip("link", "add", "cwelse0", "type", "veth", "peer", "name", "cwelse1")
+    for end in ("cwelse0", "cwelse1"):
+        ip("link", "set", end, "up")
+    second = Started(["twin", "--cell", cell, "--iface", "cwelse1", "--json"], folder / "twin-second")
+    until(lambda: '"twin"' in second.stdout(), 20)
+    foreign = run(folder, cell, "foreign", "--bus", "cwelse0", "--twin", at, timeout=20)
+    checks.check("a segment that is not that twin's is not started", foreign.code == 1 and "is not that of the twin" in
+                 foreign.err, foreign.text[-500:])
+    second.signal(signal.SIGINT)
+    checks.equal("Ctrl-C ends a twin with 0", second.wait(20), 0)
+
+
+def check_gone(checks, folder, cell, twin, at):
+    """The twin ends in the middle of a unit: the cell aborts and says why."""
+    args = ["run", RECIPE, "--cell", cell, "--units", UNITS, "--state", folder / "gone", "--json", "--bus", OURS,
+            "--twin", at]
+    going = Started(args, folder / "gone-run")
+    checks.check("a second run on the same twin begins to work",
+                 until(lambda: '"cellwright.unit.opened"' in going.stdout(), 30), going.stderr()[-500:])
+    twin.signal(signal.SIGTERM)
+    checks.equal("SIGTERM ends the twin with 0", twin.wait(20), 0)
+    checks.check("the cell aborts when the segment is gone",
+                 until(lambda: "Aborted" in going.stdout() or not going.alive(), 30), going.stderr()[-500:])
+    checks.equal("and the run ends by itself with 1: it needs a person", going.wait(40), 1)
+    counters = json.loads(twin.stdout().splitlines()[-1])["ended"]
+    checks.check("the twin has counted its frames", counters["answered"] > 5_000 and counters["malformed"] == 0,
+                 str(counters))
+
+
+def ip(*args):
+    subprocess.run(["ip", *args], check=True, timeout=10)
+
+
+def main():
+    checks, folder = Checks(), workdir("wire")
+    ip("link", "set", "lo", "up")
+    ip("link", "add", OURS, "type", "veth", "peer", "name", THEIRS)
+    for end in (OURS, THEIRS):
+        ip("link", "set", end, "up")
+    cell = slower_cell(folder)
+    twin, at = check_same(checks, folder, cell)
+    check_refusals(checks, folder, cell, at)
+    check_gone(checks, folder, cell, twin, at)
+    checks.end()
+
+
+if __name__ == "__main__":
+    main()

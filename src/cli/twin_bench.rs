@@ -1,0 +1,186 @@
+//! The message devices of a cell, and the hands of whoever stands at its twin: in this process, or at the twin's
+//! own.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use cellwright_bus::ask::Asker;
+use cellwright_controller::{DeviceId, TrayUse};
+use cellwright_model::cell::Cell;
+use cellwright_model::plan::Plan;
+use cellwright_model::plant::Material;
+use cellwright_model::{CameraId, ScannerId, TrayId};
+use cellwright_rt::clock::MonotonicClock;
+use cellwright_sim::twin::{self, Scene, TwinDevices};
+use cellwright_station::{FarHands, FarLine, FarTwin, serve_twin};
+use cellwright_twin::plant::Injection;
+use cellwright_twin::ports::Hand;
+
+use super::Failure;
+use super::out::errln;
+use super::session::{self, now};
+
+/// Register that shows which start of a twin a segment belongs to.
+const MARK: u16 = 0x0E00;
+
+/// Where the twin is.
+pub(crate) enum Bench {
+    Here(Box<TwinDevices>),
+    Far(FarBench),
+}
+
+/// A twin at the other end of a wire.
+pub(crate) struct FarBench {
+    addresses: Vec<(DeviceId, String)>,
+    materials: Vec<Material>,
+    hands: FarHands,
+    line: FarLine,
+}
+
+/// Reaches into the machine.
+pub(crate) enum Reach {
+    Here(Hand),
+    Far(FarHands),
+}
+
+/// Makes sure that the segment on an interface is that of the twin at `address`: an automatic operator starts what
+/// is there, and its record says that it is a twin.
+pub(crate) fn is_its_segment(interface: &str, address: &str, mark: u64) -> Result<(), Failure> {
+    let mut asker = Asker::new(session::open_socket(interface)?, MonotonicClock);
+    let mut shown = [0; 8];
+    let read = asker.read(0, MARK, &mut shown);
+    let why = match read {
+        Ok(true) if u64::from_le_bytes(shown) == mark => return Ok(()),
+        Ok(_) => format!("the segment on {interface} is not that of the twin at {address}"),
+        Err(error) => format!("{interface}: {error}"),
+    };
+    Err(Failure::Failed(format!(
+        "{why}; remedy: give `cellwright twin` the other end of this interface with --iface, or leave --twin out to \
+         drive a real segment"
+    )))
+}
+
+impl FarBench {
+    /// Of a twin that greeted at `address` (`host:port`).
+    pub(crate) fn new(far: FarTwin, address: &str) -> FarBench {
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+        let at = |port: &u16| format!("{host}:{port}");
+        let cameras = far.hello.camera_ports.iter().map(at).collect();
+        let scanners = far.hello.scanner_ports.iter().map(at).collect();
+        FarBench {
+            addresses: by_id(cameras, scanners),
+            materials: far.hello.materials,
+            hands: far.hands,
+            line: far.line,
+        }
+    }
+}
+
+impl Bench {
+    /// Brings the parts that the recipe asks for, where others lie.
+    pub(crate) fn bring(&mut self, plan: &Plan) {
+        let acts = twin::bring(self.materials(), plan);
+        for act in acts {
+            match self {
+                Bench::Here(devices) => by_hand(&mut devices.hand, act),
+                Bench::Far(far) => by_far_hand(&far.hands, act),
+            }
+        }
+    }
+
+    /// Tells a twin elsewhere how far each source was used in earlier runs, so that no part comes twice; one in this
+    /// process was made with that.
+    pub(crate) fn go_on_after(&self, trays: &[TrayUse]) {
+        let Bench::Far(far) = self else { return };
+        for (i, used) in trays.iter().enumerate().filter(|(_, used)| used.picks > 0) {
+            let parts = u32::try_from(used.picks).unwrap_or(u32::MAX);
+            by_far_hand(&far.hands, Injection::GivenBefore { tray: TrayId(i as u16), parts });
+        }
+    }
+
+    /// What there is for its trays and lanes.
+    pub(crate) fn materials(&mut self) -> &mut Vec<Material> {
+        match self {
+            Bench::Here(devices) => &mut devices.materials,
+            Bench::Far(far) => &mut far.materials,
+        }
+    }
+
+    /// Begins to serve, or to move lines to where it is served: addresses of cameras and scanners, and the hand.
+    pub(crate) async fn begin(self) -> std::io::Result<(Vec<(DeviceId, String)>, Reach)> {
+        match self {
+            Bench::Here(devices) => {
+                let TwinDevices { cameras, scanners, scene, hand, .. } = *devices;
+                let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
+                let (cameras, scanners) = serve(loopback, cameras, scanners, &scene).await?;
+                let text = |ports: Vec<u16>| ports.iter().map(|p| format!("{loopback}:{p}")).collect();
+                Ok((by_id(text(cameras), text(scanners)), Reach::Here(hand)))
+            }
+            Bench::Far(far) => {
+                tokio::spawn(far.line.run());
+                Ok((far.addresses, Reach::Far(far.hands)))
+            }
+        }
+    }
+}
+
+impl Reach {
+    pub(crate) fn act(&mut self, act: Injection) {
+        match self {
+            Reach::Here(hand) => by_hand(hand, act),
+            Reach::Far(hands) => by_far_hand(hands, act),
+        }
+    }
+}
+
+/// Reaches into the twin; says so when it has not taken the acts before.
+fn by_hand(hand: &mut Hand, act: Injection) {
+    if let Err(act) = hand.act(act) {
+        not_done(act);
+    }
+}
+
+fn by_far_hand(hands: &FarHands, act: Injection) {
+    // An act always has a JSON form.
+    if !serde_json::to_value(act).is_ok_and(|act| hands.act(act)) {
+        not_done(act);
+    }
+}
+
+fn not_done(act: Injection) {
+    errln!("warning: the twin is busy, {act:?} was not done: do it again");
+}
+
+/// Serves cameras and scanners of the twin at `host`: their ports.
+pub(crate) async fn serve(
+    host: IpAddr,
+    cameras: Vec<cellwright_sim::twin::Camera>,
+    scanners: Vec<cellwright_sim::twin::Scanner>,
+    scene: &Scene,
+) -> std::io::Result<(Vec<u16>, Vec<u16>)> {
+    let (mut camera_ports, mut scanner_ports) = (Vec::new(), Vec::new());
+    for camera in cameras {
+        let scene = scene.clone();
+        let address = serve_twin(host, camera, move |see: &mut dyn FnMut(&_)| scene.camera(see), now).await?;
+        camera_ports.push(address.port());
+    }
+    for scanner in scanners {
+        let scene = scene.clone();
+        let address =
+            serve_twin(host, scanner, move |see: &mut dyn FnMut(&_)| scene.scanner(see), now).await?;
+        scanner_ports.push(address.port());
+    }
+    Ok((camera_ports, scanner_ports))
+}
+
+/// Cameras and scanners as the cell file has them.
+pub(crate) fn addresses(cell: &Cell) -> Vec<(DeviceId, String)> {
+    let cameras = cell.cameras.iter().map(|c| c.address.clone()).collect();
+    let scanners = cell.scanners.iter().map(|s| s.address.clone()).collect();
+    by_id(cameras, scanners)
+}
+
+fn by_id(cameras: Vec<String>, scanners: Vec<String>) -> Vec<(DeviceId, String)> {
+    let camera = |(i, at)| (DeviceId::Camera(CameraId(i as u16)), at);
+    let scanner = |(i, at)| (DeviceId::Scanner(ScannerId(i as u16)), at);
+    cameras.into_iter().enumerate().map(camera).chain(scanners.into_iter().enumerate().map(scanner)).collect()
+}
