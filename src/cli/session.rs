@@ -521,9 +521,8 @@ impl Pumped {
 
 /// The automatic operator reaches into the twin before he answers.
 fn act(hand: &mut Hand, question: &Question) {
-    if let Some(act) = wiring::act(question) {
-        do_by_hand(hand, act);
-    }
+    let answer = AutoOperator::choice(question).unwrap_or_default();
+    wiring::acts(question, answer).into_iter().for_each(|act| do_by_hand(hand, act));
 }
 
 /// Reaches into the twin; says so when it has not taken the acts before.
