@@ -2,23 +2,25 @@
 //! fail at any moment; then a bounded attempt to bring it to rest.
 //!
 //! A run is a function of its seed alone. *Weather* is what happens at random; the *script* at the end
-//! mends the machine, acknowledges, answers and stops the cell, as any operator would.
+//! mends the machine, acknowledges, answers, stops and resets the cell, as any operator would.
 
 mod script;
 mod weather;
 
+use cellwright_controller::{Alarm, AlarmCode};
 use cellwright_model::event::EventData;
 use cellwright_model::packml::CellState;
 use cellwright_model::{DurationNs, TimeNs};
-use cellwright_sim::audit::Auditors;
+use cellwright_sim::audit::{Auditors, Seen};
 use cellwright_sim::{Options, Prepared, SimError, Told, VirtualCell};
+use cellwright_twin::plant::Injection;
 
 pub use script::Script;
 pub use weather::Weather;
 
 /// Virtual time in which the script must have brought the cell to rest: the longest timeouts of the cell
 /// and the recipe, one after the other.
-const REST_MAX: DurationNs = DurationNs::from_millis(90_000);
+const REST_MAX: DurationNs = DurationNs::from_millis(150_000);
 
 /// What one storm came to.
 #[derive(Debug)]
@@ -31,6 +33,7 @@ pub struct Outcome {
     pub cycles: u64,
     /// States of the cell that were entered.
     pub states: Vec<CellState>,
+    pub seen: Seen,
 }
 
 /// A generator of its own, so that a seed stands for the same run with any version of any crate
@@ -83,15 +86,13 @@ pub fn storm(mut prepared: Prepared, seed: u64, say: &mut dyn FnMut(&str)) -> Re
     let until = TimeNs(weather.length().0);
     while cell.now() < until {
         weather.blow(&mut cell, &mut *run.say);
-        let told = run.tick(&mut cell)?;
-        weather.hear(&cell, told);
+        run.tick(&mut cell, |cell, told| weather.hear(cell, told))?;
     }
     let mut script = Script::new(weather.mend(&mut cell));
     let deadline = cell.now() + REST_MAX;
     while !script.done(&cell) && cell.now() < deadline {
         script.act(&mut cell);
-        let told = run.tick(&mut cell)?;
-        script.hear(&mut cell, told);
+        run.tick(&mut cell, |cell, told| script.hear(cell, told))?;
     }
     let mut findings: Vec<String> = Vec::new();
     if !script.done(&cell) {
@@ -99,7 +100,21 @@ pub fn storm(mut prepared: Prepared, seed: u64, say: &mut dyn FnMut(&str)) -> Re
     }
     run.auditors.end(&cell);
     findings.extend(run.auditors.findings().iter().map(ToString::to_string));
-    Ok(Outcome { seed, findings, units: run.auditors.ended(), cycles: cell.rt().cycle, states: run.states })
+    Ok(Outcome {
+        seed,
+        findings,
+        units: run.auditors.ended(),
+        cycles: cell.rt().cycle,
+        states: run.states,
+        seen: run.auditors.seen(),
+    })
+}
+
+/// What lies in the machine loads a sensor that has to read zero: the remedy says that it is taken out.
+pub(crate) fn empty_if_told(cell: &mut VirtualCell, alarm: &Alarm) {
+    if alarm.code == AlarmCode::ZeroOffset && alarm.cleared.is_none() {
+        cell.inject(Injection::TakeOut);
+    }
 }
 
 /// Virtual time since power-up.
@@ -114,8 +129,14 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn tick(&mut self, cell: &mut VirtualCell) -> Result<Told, SimError> {
+    /// One cycle. Who hears what is told does at once what his hands have to do.
+    fn tick(
+        &mut self,
+        cell: &mut VirtualCell,
+        hear: impl FnOnce(&mut VirtualCell, &Told),
+    ) -> Result<(), SimError> {
         let told = cell.tick()?;
+        hear(cell, &told);
         let found = self.auditors.findings().count();
         self.auditors.look(cell, &told);
         for event in &told.events {
@@ -135,6 +156,6 @@ impl Run<'_> {
                 self.states.push(change.to);
             }
         }
-        Ok(told)
+        Ok(())
     }
 }

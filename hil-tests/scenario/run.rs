@@ -7,8 +7,8 @@ use cellwright_model::event::{AlarmChange, Event, EventData};
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_sim::audit::Auditors;
-use cellwright_sim::{Latency, Options, Prepared, Storage, Told, VirtualCell, wiring};
-use cellwright_twin::plant::{Held, Injection, Places, Pocket};
+use cellwright_sim::{Latency, Options, Prepared, Storage, Told, VirtualCell, hands, wiring};
+use cellwright_twin::plant::{Held, Places, Pocket};
 
 use super::{Act, Expect, Moment, Operator, Scenario, When};
 
@@ -42,7 +42,11 @@ pub fn run(scenario: &Scenario, mut prepared: Prepared) -> Result<Vec<String>, V
     missed.extend(player.auditors.findings().iter().map(|f| format!("auditor: {f}")));
     missed.extend(player.seen.unmet(&scenario.expect, &player.cell));
     missed.extend(player.slow);
-    if missed.is_empty() { Ok(player.said) } else { Err(missed) }
+    if missed.is_empty() {
+        return Ok(player.said);
+    }
+    missed.extend(player.said.into_iter().filter(|line| line.starts_with("refused")));
+    Err(missed)
 }
 
 const OPERATOR: &str = "auto:scenario";
@@ -162,6 +166,7 @@ impl Player {
                 Notice::Alarm(alarm) => self.seen.alarm(&alarm),
                 Notice::TrayAtEnd(tray) => {
                     if let Some(operator) = &self.operator {
+                        self.cell.inject(hands::exchange(tray));
                         self.cell.give(operator.exchange(tray));
                     }
                 }
@@ -177,9 +182,8 @@ impl Player {
         let own = question.kind != QuestionKind::Recipe && self.answers_left > 0;
         match &self.operator {
             Some(operator) if !own => {
-                if let Some(act) = wiring::act(&question) {
-                    self.cell.inject(act);
-                }
+                let answer = AutoOperator::choice(&question).unwrap_or_default();
+                wiring::acts(&question, answer).into_iter().for_each(|act| self.cell.inject(act));
                 operator.answer(&question).into_iter().for_each(|answer| self.cell.give(answer));
             }
             _ => self.questions.push(question),
@@ -209,14 +213,16 @@ impl Player {
             Act::Answer(answer) => {
                 let question = self.questions.pop().ok_or("an answer, and nothing was asked")?;
                 self.answers_left = self.answers_left.saturating_sub(1);
-                if question.kind == QuestionKind::Reconcile {
-                    self.cell.inject(Injection::TakeOut);
-                }
+                wiring::acts(&question, answer).into_iter().for_each(|act| self.cell.inject(act));
                 let answer = answer.clone();
                 self.cell.give(Input::Answer { id: question.id, answer, reason: None, by });
             }
             Act::AcknowledgeAll => self.cell.give(Input::AcknowledgeAll { by }),
             Act::Load(l) => {
+                // What begins with a pocket is another tray.
+                if l.next.is_some() {
+                    self.cell.inject(hands::exchange(l.tray));
+                }
                 let (tray, label) = (l.tray, l.label.clone());
                 self.cell.give(Input::MaterialLoaded { tray, label, next: l.next, left: l.left, by });
             }

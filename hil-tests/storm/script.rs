@@ -1,64 +1,73 @@
-//! What any operator does to bring a cell to rest: acknowledge, answer, clear, stop.
+//! What any operator does to bring a cell to rest: acknowledge, answer, clear, stop, reset. Reset, it knows where
+//! every part is.
 
-use cellwright_controller::{Input, Notice, Question, QuestionKind, Source};
-use cellwright_model::packml::{CellCommand, CellState};
-use cellwright_sim::{Told, VirtualCell};
-use cellwright_twin::plant::Injection;
+use cellwright_controller::{Input, Notice, Question, Source};
+use cellwright_model::packml::{CellCommand, CellMode, CellState};
+use cellwright_sim::{Told, VirtualCell, wiring};
 
 /// Cycles between two looks at the cell: an operator who presses no faster than a person could read.
 const LOOK_EVERY: u64 = 200;
+/// Cycles at rest after a reset, in which the auditors look.
+const REST: u64 = 100;
 
 /// See the module text.
 pub struct Script {
     by: Source,
     questions: Vec<Question>,
     cycles: u64,
+    rested: u64,
+    /// By this script, so that everything that was in doubt is settled.
+    was_reset: bool,
 }
 
 impl Script {
     /// `questions`: those that nobody has answered yet.
     pub fn new(questions: Vec<Question>) -> Script {
-        Script { by: Source::new("script", "test"), questions, cycles: 0 }
+        Script { by: Source::new("script", "test"), questions, cycles: 0, rested: 0, was_reset: false }
     }
 
-    /// Stopped, at rest, and nothing open.
-    pub fn done(&self, cell: &VirtualCell) -> bool {
-        self.cycles > 0
-            && cell.state() == CellState::Stopped
-            && cell.rt().at_rest
-            && cell.status().is_some_and(|s| s.units.is_empty())
+    /// Reset, at rest, and nothing open.
+    pub fn done(&self, _: &VirtualCell) -> bool {
+        self.rested > REST
     }
 
     /// One cycle.
     pub fn act(&mut self, cell: &mut VirtualCell) {
         self.cycles += 1;
+        let rests = cell.state() == CellState::Idle && self.was_reset && cell.rt().at_rest;
+        self.rested = if rests { self.rested + 1 } else { 0 };
         if !self.cycles.is_multiple_of(LOOK_EVERY) {
             return;
         }
         cell.give(Input::AcknowledgeAll { by: self.by.clone() });
         for question in core::mem::take(&mut self.questions) {
-            if question.kind == QuestionKind::Reconcile {
-                cell.inject(Injection::TakeOut);
-            }
             let sober = ["reject", "remove-by-hand", "abort"];
             let answer = question.answers.iter().find(|a| sober.contains(&a.as_str()));
             let Some(answer) = answer.or(question.answers.first()).cloned() else { continue };
+            wiring::acts(&question, &answer).into_iter().for_each(|act| cell.inject(act));
             cell.give(Input::Answer { id: question.id, answer, reason: None, by: self.by.clone() });
         }
         let command = match cell.state() {
             CellState::Aborted => CellCommand::Clear,
-            CellState::Stopped | CellState::Stopping | CellState::Clearing | CellState::Aborting => return,
+            CellState::Stopped => {
+                self.was_reset = true;
+                cell.give(Input::Mode { mode: CellMode::Production, by: self.by.clone() });
+                CellCommand::Reset
+            }
+            CellState::Idle if self.was_reset => return,
+            CellState::Stopping | CellState::Clearing | CellState::Aborting | CellState::Resetting => return,
             _ => CellCommand::Stop,
         };
         cell.give(Input::Command { command, by: self.by.clone() });
     }
 
     /// What the cell says.
-    pub fn hear(&mut self, _: &mut VirtualCell, told: Told) {
-        for notice in told.notices {
+    pub fn hear(&mut self, cell: &mut VirtualCell, told: &Told) {
+        for notice in &told.notices {
             match notice {
-                Notice::Ask(question) => self.questions.push(question),
-                Notice::Withdrawn(id) => self.questions.retain(|q| q.id != id),
+                Notice::Ask(question) => self.questions.push(question.clone()),
+                Notice::Withdrawn(id) => self.questions.retain(|q| q.id != *id),
+                Notice::Alarm(alarm) => super::empty_if_told(cell, alarm),
                 _ => {}
             }
         }

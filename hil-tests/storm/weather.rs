@@ -1,19 +1,31 @@
 //! What happens at random: commands, answers and material of an operator who may be wrong, and faults of
 //! the machine, several at once.
 
-use cellwright_controller::{Input, Notice, Order, Question, Source};
+use cellwright_controller::{Answered, Input, Notice, Order, Question, Source};
+use cellwright_model::cell::TrayKind;
 use cellwright_model::material::Label;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use cellwright_model::{AnalogId, AxisId, DurationNs, InputId, TimeNs, TrayId};
-use cellwright_sim::{Told, VirtualCell};
+use cellwright_sim::{Told, VirtualCell, hands, wiring};
 use cellwright_twin::plant::Injection;
 
 use super::Dice;
 
 /// Virtual time at work: up to enough for a first unit to be finished and others to be under way.
-const LENGTH_MS: (u64, u64) = (3_000, 24_000);
+const LENGTH_MS: (u64, u64) = (3_000, 16_000);
+/// One storm in so many is calm: long enough for units to be finished one after the other, and little happens.
+const CALM_ONE_IN: u64 = 13;
+const CALM_MS: (u64, u64) = (40_000, 80_000);
+const CALM_RESTLESS: u64 = 80_000;
+/// Units of an order, in a storm and in calm weather, at the most.
+const UNITS_MAX: usize = 4;
+const CALM_UNITS_MAX: usize = 12;
+/// Pockets that are left in trays in calm weather, at the most: they have to be exchanged on the way.
+const CALM_LEFT_MAX: usize = 6;
 /// A fault stays for so long at the most before the weather mends it by itself.
 const FAULT_MS_MAX: u64 = 2_000;
+/// Stands for a load that begins no tray anew.
+const NOTHING_EXCHANGED: u32 = u32::MAX;
 /// Questions that are remembered, answered or not.
 const QUESTIONS_MAX: usize = 32;
 
@@ -36,15 +48,21 @@ pub struct Weather {
     orders: u32,
     /// Cycles between two acts, on the average.
     restless: u64,
+    calm: bool,
+    /// Trays that people will exchange as soon as they may, and the first pocket to be used then.
+    to_exchange: Vec<(TrayId, u32)>,
+    /// Exchanges that were said and not answered.
+    said: Vec<(TrayId, u32)>,
 }
 
 impl Weather {
     /// Weather by these dice.
     pub fn new(mut dice: Dice) -> Weather {
-        let span = (LENGTH_MS.1 - LENGTH_MS.0) as usize;
-        let length = DurationNs::from_millis(LENGTH_MS.0 + dice.below(span) as u64);
+        let calm = dice.once_in(CALM_ONE_IN);
+        let (from, to) = if calm { CALM_MS } else { LENGTH_MS };
+        let length = DurationNs::from_millis(from + dice.below((to - from) as usize) as u64);
         // From a quiet day to one on which something happens every tenth of a second.
-        let restless = [100, 300, 1_000, 3_000, 30_000][dice.below(5)];
+        let restless = if calm { CALM_RESTLESS } else { [100, 300, 1_000, 3_000, 30_000][dice.below(5)] };
         Weather {
             dice,
             length,
@@ -53,6 +71,9 @@ impl Weather {
             faults: Vec::new(),
             orders: 0,
             restless,
+            calm,
+            to_exchange: Vec::new(),
+            said: Vec::new(),
         }
     }
 
@@ -77,15 +98,47 @@ impl Weather {
     }
 
     /// What the cell says.
-    pub fn hear(&mut self, _: &VirtualCell, told: Told) {
-        for notice in told.notices {
-            if let Notice::Ask(question) = notice {
-                if self.questions.len() == QUESTIONS_MAX {
-                    self.questions.remove(0);
+    pub fn hear(&mut self, cell: &mut VirtualCell, told: &Told) {
+        for notice in &told.notices {
+            match notice {
+                Notice::Ask(question) => {
+                    if self.questions.len() == QUESTIONS_MAX {
+                        self.questions.remove(0);
+                    }
+                    self.questions.push(question.clone());
                 }
-                self.questions.push(question);
+                Notice::TrayAtEnd(tray) => self.to_exchange.push((*tray, 0)),
+                Notice::Answered { request: Answered::Material(tray), result, .. } => {
+                    self.answered(cell, *tray, result.is_ok());
+                }
+                Notice::Alarm(alarm) => super::empty_if_told(cell, alarm),
+                _ => {}
             }
         }
+    }
+
+    /// People exchange a tray when the cell takes what they say of it, and not before.
+    fn answered(&mut self, cell: &mut VirtualCell, tray: TrayId, taken: bool) {
+        let Some(at) = self.said.iter().position(|(t, _)| *t == tray) else { return };
+        let (_, next) = self.said.remove(at);
+        if taken && next != NOTHING_EXCHANGED {
+            cell.inject(hands::exchange(tray));
+        } else if !taken && next == 0 {
+            self.to_exchange.push((tray, next));
+        }
+    }
+
+    /// Says that material is there; what begins with a pocket is an exchanged tray.
+    fn say_loaded(&mut self, cell: &mut VirtualCell, tray: TrayId, label: Label, next: Option<u32>) {
+        self.said.push((tray, next.unwrap_or(NOTHING_EXCHANGED)));
+        cell.give(Input::MaterialLoaded { tray, label, next, left: None, by: self.by.clone() });
+    }
+
+    /// Another tray of the same, from this pocket on.
+    fn exchange(&mut self, cell: &mut VirtualCell, (tray, next): (TrayId, u32)) {
+        let loads = wiring::loads(cell.cell(), cell.materials());
+        let label = loads.into_iter().find(|l| l.tray == tray).map_or(Label::Empty, |l| l.label);
+        self.say_loaded(cell, tray, label, Some(next));
     }
 
     /// Everything that was broken is mended; the questions that are open.
@@ -103,6 +156,9 @@ impl Weather {
             CellState::Stopped | CellState::Completed => self.command(cell, CellCommand::Reset),
             CellState::Idle => {
                 self.load(cell);
+                if self.calm && self.orders == 0 {
+                    self.nearly_used_up(cell);
+                }
                 self.order(cell);
                 self.command(cell, CellCommand::Start);
             }
@@ -110,14 +166,16 @@ impl Weather {
             CellState::Suspended => self.command(cell, CellCommand::Unsuspend),
             _ => {}
         }
+        for exchange in core::mem::take(&mut self.to_exchange) {
+            self.exchange(cell, exchange);
+        }
         if let Some(question) = self.questions.pop() {
-            if question.kind == cellwright_controller::QuestionKind::Reconcile {
-                cell.inject(Injection::TakeOut);
-            }
             // Mostly what lets the unit go on; now and then anything that is offered.
             let first = question.answers.first();
-            let answer = if self.dice.once_in(4) { self.dice.pick(&question.answers) } else { first };
+            let any = self.dice.once_in(if self.calm { 32 } else { 4 });
+            let answer = if any { self.dice.pick(&question.answers) } else { first };
             let answer = answer.cloned().unwrap_or_default();
+            wiring::acts(&question, &answer).into_iter().for_each(|act| cell.inject(act));
             cell.give(Input::Answer { id: question.id, answer, reason: None, by: self.by.clone() });
         }
     }
@@ -142,7 +200,7 @@ impl Weather {
                     }
                 };
                 let next = self.dice.once_in(2).then(|| self.dice.below(10) as u32);
-                cell.give(Input::MaterialLoaded { tray, label, next, left: None, by: self.by.clone() });
+                self.say_loaded(cell, tray, label, next);
             }
             4 => {
                 let alarm = self.dice.below(20) as u32;
@@ -216,15 +274,25 @@ impl Weather {
 
     fn order(&mut self, cell: &mut VirtualCell) {
         self.orders += 1;
-        let units = 1 + self.dice.below(4) as u32;
+        let most = if self.calm { CALM_UNITS_MAX } else { UNITS_MAX };
+        let units = 1 + self.dice.below(most) as u32;
         let order = Order::units(format!("STORM-{}", self.orders), cell.plan().clone(), units);
         cell.give(Input::Order { order, by: self.by.clone() });
     }
 
-    fn load(&self, cell: &mut VirtualCell) {
-        for load in cellwright_sim::wiring::loads(cell.cell(), cell.materials()) {
-            let (tray, label, by) = (load.tray, load.label, self.by.clone());
-            cell.give(Input::MaterialLoaded { tray, label, next: None, left: None, by });
+    fn load(&mut self, cell: &mut VirtualCell) {
+        for load in wiring::loads(cell.cell(), cell.materials()) {
+            self.say_loaded(cell, load.tray, load.label, None);
+        }
+    }
+
+    /// Trays of which few pockets are left.
+    fn nearly_used_up(&mut self, cell: &mut VirtualCell) {
+        for (i, tray) in cell.cell().clone().trays.iter().enumerate() {
+            if matches!(tray.kind, TrayKind::Source | TrayKind::Good) {
+                let left = 1 + self.dice.below(CALM_LEFT_MAX) as u32;
+                self.exchange(cell, (TrayId(i as u16), tray.pockets().saturating_sub(left)));
+            }
         }
     }
 }

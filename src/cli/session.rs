@@ -534,8 +534,9 @@ impl Pumped {
                     }
                     Told::Ask(question) if automatic => {
                         // He reaches into the twin before he answers.
-                        if let (Some(hand), Some(act)) = (&mut hand, wiring::act(question)) {
-                            hand.act(act);
+                        let answer = AutoOperator::choice(question).unwrap_or_default();
+                        if let Some(hand) = &mut hand {
+                            wiring::acts(question, answer).into_iter().for_each(|act| hand.act(act));
                         }
                     }
                     Told::TrayAtEnd(tray) => {

@@ -125,7 +125,7 @@ fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failur
     let stuck = loop {
         let progress = operator.react(cell.state(), &mut said);
         said.drain(..).for_each(|input| cell.give(input));
-        let Told { events, notices } = cell.tick()?;
+        let Told { events, notices, .. } = cell.tick()?;
         for event in &events {
             desk.look(cell.now(), event)?;
         }
@@ -147,9 +147,8 @@ fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failur
 fn react(cell: &mut VirtualCell, operator: &AutoOperator, notice: Notice) {
     match notice {
         Notice::Ask(question) => {
-            if let Some(act) = wiring::act(&question) {
-                cell.inject(act);
-            }
+            let answer = AutoOperator::choice(&question).unwrap_or_default();
+            wiring::acts(&question, answer).into_iter().for_each(|act| cell.inject(act));
             operator.answer(&question).into_iter().for_each(|answer| cell.give(answer));
         }
         Notice::TrayAtEnd(tray) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use cellwright_engine::api::{Alarm, Source, Work};
 use cellwright_engine::record::{self, Location, PartRef, Record, Route, StepResult, UnitSummary};
-use cellwright_model::cell::Cell;
+use cellwright_model::cell::{Cell, TrayKind};
 use cellwright_model::event::{
     self, AlarmChange, AlarmChanged, CellCommanded, CellRef, CellStateChanged, ClockState, Component,
     Context, CurveRef, EnvironmentReading, Equipment, EventData, EventDraft, JournalEntry, MaterialLoaded,
@@ -80,13 +80,18 @@ pub struct Ledger {
     units: BTreeMap<UnitId, OpenUnit>,
     /// Trays whose last pocket was used, since the last look.
     at_end: Vec<TrayId>,
+    /// Trays and bins that a unit has filled which has not ended yet.
+    filled: Vec<(TrayId, UnitId)>,
 }
 
 impl Ledger {
     /// A ledger without open units.
     pub fn new(cell: Arc<Cell>, settings: LedgerSettings) -> Ledger {
         let context = Arc::new(context(&cell, &settings, None));
-        Ledger { cell, settings, context, order: None, units: BTreeMap::new(), at_end: Vec::new() }
+        // Nobody has exchanged what the last controller used up.
+        let used = settings.trays.iter().enumerate().map(|(t, used)| (TrayId(t as u16), used.next));
+        let at_end = used.filter(|(tray, next)| at_end(&cell, *tray, *next)).map(|(tray, _)| tray).collect();
+        Ledger { cell, settings, context, order: None, units: BTreeMap::new(), at_end, filled: Vec::new() }
     }
 
     /// Turns one transaction of the engine into one of the record.
@@ -112,7 +117,7 @@ impl Ledger {
         entry.out
     }
 
-    /// Trays whose last pocket was used since the last call: to be exchanged.
+    /// Trays whose last pocket was used since the last call, by a unit that has ended since: to be exchanged.
     pub(crate) fn trays_at_end(&mut self) -> impl Iterator<Item = TrayId> + '_ {
         self.at_end.drain(..)
     }
@@ -167,7 +172,8 @@ impl Ledger {
             Record::PartMoved { unit, serial, part, from, to, verified } => {
                 self.moved(entry, unit, &serial, &part, (from, to), verified);
             }
-            Record::TrayCursor { tray, next } => self.tray_used(entry, tray, next),
+            Record::TrayCursor { tray, next } => self.tray_used(entry, tray, next, 1),
+            Record::TrayBegun { tray, next } => self.tray_used(entry, tray, next, 0),
             Record::Material { tray, share, by } => self.material(entry, tray, share, by.who),
             Record::TrayLots { tray, lots } => {
                 let tray = self.tray(tray).to_owned();
@@ -335,7 +341,7 @@ impl Ledger {
     }
 
     fn moved(
-        &self,
+        &mut self,
         entry: &mut Entry,
         unit: Option<UnitId>,
         serial: &str,
@@ -343,6 +349,11 @@ impl Ledger {
         (from, to): (Location, Location),
         verified: bool,
     ) {
+        // What a unit has filled leaves with it, once that has ended.
+        let filled = |t: &TrayId| *part == PartRef::Unit && to.tray() == Some(*t);
+        if let (Some(unit), Some(at)) = (unit, self.at_end.iter().position(filled)) {
+            self.filled.push((self.at_end.remove(at), unit));
+        }
         let (part, out) = (part.id(serial), to == Location::Hand || self.forgets(to));
         let (from, to) = (from.word(&self.cell), to.word(&self.cell));
         entry.out.journal.push(match out {
@@ -355,9 +366,9 @@ impl Ledger {
         self.event(entry, unit, EventData::PartMoved(PartMoved { part, from, to, verified }));
     }
 
-    fn tray_used(&mut self, entry: &mut Entry, tray: TrayId, next: u32) {
-        let pockets = self.cell.trays.get(tray.index()).map_or(0, |t| t.pockets());
-        if pockets > 1 && next >= pockets {
+    /// `taken`: parts that it gave or took by that.
+    fn tray_used(&mut self, entry: &mut Entry, tray: TrayId, next: u32, taken: u64) {
+        if at_end(&self.cell, tray, next) {
             self.at_end.push(tray);
         }
         let trays = &mut self.settings.trays;
@@ -365,8 +376,7 @@ impl Ledger {
             trays.resize(tray.index() + 1, TrayUse::default());
         }
         let used = &mut trays[tray.index()];
-        // A cursor that goes back is an exchanged tray: nothing was taken by that.
-        used.picks += u64::from(next.saturating_sub(used.next));
+        used.picks += taken;
         used.next = next;
         let picks = used.picks;
         let tray = self.tray(tray).to_owned();
@@ -395,6 +405,8 @@ impl Ledger {
             UnitEnded { result: summary.result, cause: summary.cause, retested: summary.retested, counts };
         self.event(entry, Some(summary.unit), EventData::UnitResult(data));
         self.units.remove(&summary.unit);
+        let ended = self.filled.extract_if(.., |(_, unit)| *unit == summary.unit);
+        self.at_end.extend(ended.map(|(tray, _)| tray));
         let closed = JournalEntry::UnitClosed { serial: summary.serial, result: summary.result };
         entry.out.journal.push(closed);
         self.count(entry, |progress| progress.close_one(summary.result));
@@ -409,6 +421,16 @@ impl Ledger {
         let Location::Bin(tray) = to else { return false };
         let bin = self.cell.trays.get(tray.index()).and_then(|t| t.bin);
         bin.and_then(|b| b.capacity).is_none()
+    }
+}
+
+/// Nothing can be taken from the tray any more, or put into it.
+fn at_end(cell: &Cell, tray: TrayId, next: u32) -> bool {
+    let Some(tray) = cell.trays.get(tray.index()) else { return false };
+    match tray.kind {
+        TrayKind::Source | TrayKind::Good => next >= tray.pockets(),
+        TrayKind::Reject => tray.bin.and_then(|b| b.capacity).is_some_and(|most| next >= most),
+        TrayKind::Lane => false,
     }
 }
 

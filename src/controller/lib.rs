@@ -230,6 +230,7 @@ impl Controller {
             feed(self, None, Input::Timer(id));
         }
         feed(self, None, Input::Tick);
+        out.notices.extend(self.ledger.trays_at_end().map(Notice::TrayAtEnd));
         self.devices.transmit(&mut out.streams);
     }
 
@@ -288,7 +289,6 @@ impl Controller {
             Output::Persist(transaction) => {
                 let clock = ledger::WallClock { now, unix_ns: wall };
                 out.transactions.push(self.ledger.enter(transaction, clock, &self.status));
-                out.notices.extend(self.ledger.trays_at_end().map(Notice::TrayAtEnd));
             }
             Output::Alarm(alarm) => out.notices.push(Notice::Alarm(alarm)),
             Output::Answered { request, by, result, ticket } => {

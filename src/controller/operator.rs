@@ -114,14 +114,19 @@ impl AutoOperator {
         if self.attended { Progress::Running } else { Progress::NeedsPerson(state) }
     }
 
-    /// Its answer to a question: the first one that the recipe offers (`ok`), rejection of the part where
-    /// the machine could not, the first proposal where parts are to be reconciled.
-    pub fn answer(&self, question: &Question) -> Option<Input> {
+    /// What it answers to a question: the first that the recipe offers (`ok`), rejection of the part where the
+    /// machine could not, the first proposal where parts are to be reconciled. `None`: there is nothing to choose.
+    pub fn choice(question: &Question) -> Option<&str> {
         let preferred = match question.kind {
             QuestionKind::Decision => question.answers.iter().find(|a| *a == "reject"),
             QuestionKind::Recipe | QuestionKind::Reconcile => None,
         };
-        let answer = preferred.or_else(|| question.answers.first())?.clone();
+        preferred.or_else(|| question.answers.first()).map(String::as_str)
+    }
+
+    /// Its answer to a question; see [`AutoOperator::choice`].
+    pub fn answer(&self, question: &Question) -> Option<Input> {
+        let answer = AutoOperator::choice(question)?.to_owned();
         Some(Input::Answer { id: question.id, answer, reason: None, by: self.source() })
     }
 

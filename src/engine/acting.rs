@@ -322,6 +322,12 @@ impl Homing {
         Homing { acts, at: 0, doing: None }
     }
 
+    /// Cobots are home; what comes next may ask a person to take out what lies in the machine.
+    pub(crate) fn is_past_cobots(&self) -> bool {
+        let before = |act: &Act| matches!(act, Act::OutputsOff | Act::Enable | Act::RobotHome(_));
+        !self.acts.iter().skip(self.at).any(before)
+    }
+
     fn poll(&mut self, cx: &mut Cx<'_>) -> Acted {
         loop {
             let Some(act) = self.acts.get(self.at).copied() else { return Acted::Next(Acting::Reconciling) };

@@ -22,7 +22,7 @@ use cellwright_model::{
 };
 
 use crate::catalogue::{Act, AlarmCode};
-use crate::record::Transaction;
+use crate::record::{Location, Transaction};
 
 /// Names one transaction of the record; counts up from 1, and commits are acknowledged in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -318,6 +318,9 @@ pub struct Question {
     /// A tray that is used up (empty source, full good tray) is the reason: load it
     /// ([`Input::MaterialLoaded`] with `next: Some(0)`), then answer `retry`.
     pub tray: Option<TrayId>,
+    /// Places that a person is asked to empty; of a decision: where the unit and its parts are or may be, to be
+    /// emptied if it is removed by hand.
+    pub places: Vec<Location>,
     pub prompt: String,
     /// One of these is the answer; anything else is rejected.
     pub answers: Vec<String>,

@@ -467,6 +467,7 @@ impl Branch {
         answers.extend([REMOVE, ABORT]);
         let first = answers.first().copied().unwrap_or(ABORT);
         env.demands.push(Demand::Asks(AlarmCode::step_fault(&cause, &step.id), first));
+        let places = run.may_be_at(env.unit);
         let (unit, serial, tray) = (env.unit.id, env.unit.serial.clone(), env.unit.used_up.take());
         self.decision = Some(env.cx.ask(|id| Question {
             id,
@@ -475,6 +476,7 @@ impl Branch {
             serial: Some(serial),
             step: Some(ix),
             tray,
+            places,
             prompt: format!("{}: {cause}.{taken} What becomes of the unit?", step.id),
             answers: answers.into_iter().map(String::from).collect(),
         }));

@@ -137,6 +137,7 @@ impl Core {
             Intent::Clear => Acting::clear(cx),
             Intent::Home => {
                 self.carousel.forget();
+                self.reconcile.begin_homing();
                 Acting::Homing(Homing::new(cx.cell))
             }
             Intent::CheckStart => Acting::start(cx),
@@ -283,6 +284,11 @@ impl Core {
         }
         if matches!(self.acting, Acting::Reconciling) {
             return self.poll_reconciling(cx);
+        }
+        if let Acting::Homing(homing) = &self.acting
+            && homing.is_past_cobots()
+        {
+            self.look_at_home(cx);
         }
         match self.acting.poll(cx) {
             Acted::Fault(fault) => {

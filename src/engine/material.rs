@@ -110,6 +110,11 @@ impl Core {
             return Err(format!("a step works at {}: hold the cell, or wait until it is done", tray.name));
         }
         if matches!(tray.kind, TrayKind::Good | TrayKind::Reject) {
+            let lies = |u: &&crate::unit::Unit| u.lies_unfinished_in(load.tray);
+            if let Some(unit) = self.units.values().find(lies).filter(|_| load.next.is_some()) {
+                let serial = &unit.data.serial;
+                return Err(format!("{serial} in {} is not finished: wait until it is", tray.name));
+            }
             if let Some(left) = self.parts.leftovers.iter().find(|l| l.at.tray() == Some(load.tray)) {
                 let serial = &left.serial;
                 return Err(format!(
@@ -163,7 +168,7 @@ impl Core {
             && let Some(state) = self.parts.trays.get_mut(tray.index())
         {
             state.next = next;
-            cx.record(Record::TrayCursor { tray, next });
+            cx.record(Record::TrayBegun { tray, next });
         }
     }
 }

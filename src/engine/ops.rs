@@ -364,6 +364,7 @@ fn ask(run: &StepRun, env: &mut Env<'_, '_>, prompt: &str, answers: &[String]) -
         serial: Some(unit.serial.clone()),
         step: Some(run.step),
         tray: None,
+        places: Vec::new(),
         prompt: prompt.to_string(),
         answers: answers.to_vec(),
     });

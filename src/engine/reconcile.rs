@@ -12,12 +12,13 @@ use std::collections::BTreeMap;
 
 use cellwright_model::cell::TrayKind;
 use cellwright_model::outcome::UnitResult;
-use cellwright_model::{RequestId, RobotId};
+use cellwright_model::{RequestId, RobotId, TimeNs};
 
 use crate::api::{Question, QuestionKind};
 use crate::catalogue::AlarmCode;
 use crate::core::Core;
 use crate::ledger::Cx;
+use crate::ops::VERIFY_WITHIN;
 use crate::parts::{Doubt, Leftover};
 use crate::record::{Location, PartRef, Record, Route};
 use crate::route;
@@ -37,9 +38,18 @@ pub(crate) struct Reconcile {
     looked: BTreeMap<u16, Look>,
     /// Grippers have been looked at.
     grippers: bool,
+    /// They have been looked at in this reset already, before anybody was asked to take something out of them.
+    at_home: bool,
+    /// Not looked again before: a sensor may come a little later than the hand.
+    not_before: Option<TimeNs>,
 }
 
 impl Reconcile {
+    /// The cell is reset.
+    pub(crate) fn begin_homing(&mut self) {
+        self.at_home = false;
+    }
+
     /// Everything is looked at anew.
     pub(crate) fn begin(&mut self) {
         self.looked.clear();
@@ -55,6 +65,9 @@ impl Core {
         }
         if let Some(answered) = self.poll_question(cx) {
             return answered;
+        }
+        if self.reconcile.not_before.is_some_and(|t| cx.now < t) {
+            return false;
         }
         if !core::mem::replace(&mut self.reconcile.grippers, true) {
             self.look_into_grippers(cx);
@@ -78,13 +91,21 @@ impl Core {
         true
     }
 
+    /// Zeroing may ask a person to empty the grippers. What was in doubt about them is settled before that: an empty
+    /// one would say then that it has put down what it held.
+    pub(crate) fn look_at_home(&mut self, cx: &mut Cx<'_>) {
+        if cx.machine.fresh() && !core::mem::replace(&mut self.reconcile.at_home, true) {
+            self.look_into_grippers(cx);
+        }
+    }
+
     /// Nothing lies where the next unit would meet it; otherwise a person is asked to take it out. In
     /// production: looked at where things stand.
     pub(crate) fn reconciled(&mut self, cx: &mut Cx<'_>) -> bool {
         if self.parts.leftovers.is_empty() {
             return true;
         }
-        if self.poll_question(cx).is_none() {
+        if self.poll_question(cx).is_none() && self.reconcile.not_before.is_none_or(|t| cx.now >= t) {
             self.reconcile.begin();
             self.look_into_grippers(cx);
             if matches!(self.look_into_nests(cx, false), look::Nests::Seen) {
@@ -111,6 +132,9 @@ impl Core {
             self.believe(cx);
         }
         self.reconcile.begin();
+        let again = cx.now + VERIFY_WITHIN;
+        cx.wake_at(again);
+        self.reconcile.not_before = Some(again);
         Some(true)
     }
 
@@ -134,6 +158,7 @@ impl Core {
         let what = self.parts.leftovers.iter().map(|l| describe(cx, l)).collect::<Vec<_>>().join("; ");
         self.raise(cx, &AlarmCode::PartsLeft.fault("cell", &[("parts", &what)]), Some(REMOVED));
         let prompt = format!("Take out by hand: {what}");
+        let places = self.parts.leftovers.iter().map(|l| l.at).collect();
         self.reconcile.question = Some(cx.ask(|id| Question {
             id,
             kind: QuestionKind::Reconcile,
@@ -141,6 +166,7 @@ impl Core {
             serial: None,
             step: None,
             tray: None,
+            places,
             prompt,
             answers: vec![REMOVED.into()],
         }));

@@ -130,6 +130,11 @@ pub enum Record {
         tray: TrayId,
         next: u32,
     },
+    /// Another tray is there, and this is its next pocket: nothing was taken by that.
+    TrayBegun {
+        tray: TrayId,
+        next: u32,
+    },
     /// Material was put in; `None`: an empty tray, or an emptied bin.
     Material {
         tray: TrayId,

@@ -10,7 +10,7 @@ use cellwright_model::curve::Curve;
 use cellwright_model::event::AlarmClass;
 use cellwright_model::expr::{Expr, SignalView};
 use cellwright_model::outcome::{StepOutcome, Verdict};
-use cellwright_model::plan::{Place, Plan, Primitive};
+use cellwright_model::plan::{Place, Plan, Primitive, Resource};
 use cellwright_model::{AnalogId, DurationNs, InputId, JobId, StepIx, TimeNs, TrayId};
 
 use crate::api::{Machine, Ticket};
@@ -410,6 +410,24 @@ impl StepRun {
         }
         env.cx.record(Record::PartDoubt { route: route.clone() });
         env.parts.doubts.push(Doubt::new(route, at));
+    }
+
+    /// Where a person looks for the unit and its parts after this attempt: its nest, where they were recorded, what
+    /// this step holds them with, and one place further on its route.
+    pub(crate) fn may_be_at(&self, unit: &UnitData) -> Vec<Location> {
+        let mut places = vec![Location::Nest(unit.nest)];
+        places.extend(unit.leftovers().into_iter().map(|l| l.at));
+        places.extend(unit.plan.step(self.step).resources.iter().filter_map(|r| match r {
+            Resource::Robot(robot) => Some(Location::Gripper(*robot)),
+            _ => None,
+        }));
+        if let Some(route) = &self.route {
+            let doubt = Doubt::new(route.clone(), unit.place_of(&route.part));
+            places.extend(route.places.get(doubt.at + 1).copied());
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
     }
 
     /// The pocket of this tray that it takes from or puts into, while that is not done.

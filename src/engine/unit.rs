@@ -320,6 +320,17 @@ impl Unit {
         matches!(self.life, Life::Opening(_))
     }
 
+    /// It lies there, and the cell has not said yet that it belongs there: whoever takes the tray away would take it
+    /// along.
+    pub(crate) fn lies_unfinished_in(&self, tray: TrayId) -> bool {
+        let may_leave = match self.data.place_of(&PartRef::Unit) {
+            Some(Location::Tray { tray: t, .. }) if t == tray => self.result == Some(UnitResult::Good),
+            Some(Location::Bin(bin)) if bin == tray => self.result.is_some(),
+            _ => true,
+        };
+        !may_leave
+    }
+
     /// Every branch has ended.
     fn quiet(&self) -> bool {
         self.branches.values().all(|b| b.end.is_some())

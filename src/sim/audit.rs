@@ -3,7 +3,9 @@
 //! They share no judgement with what they look at: limits come from the cell description, what a drive
 //! was told is read in its twin below the wire, transitions are held against the published table.
 
+mod book;
 pub mod motion;
+pub mod places;
 pub mod states;
 
 use cellwright_model::TimeNs;
@@ -11,6 +13,7 @@ use cellwright_model::TimeNs;
 use crate::{Told, VirtualCell};
 
 pub use motion::MotionAuditor;
+pub use places::{PlacesAuditor, Seen};
 pub use states::StateAuditor;
 
 /// Findings that are kept; the first ones tell the story.
@@ -55,9 +58,10 @@ impl Findings {
     }
 }
 
-/// Motion and states together.
+/// Motion, states and places together.
 pub struct Auditors {
     motion: MotionAuditor,
+    places: PlacesAuditor,
     states: StateAuditor,
     findings: Findings,
 }
@@ -67,6 +71,7 @@ impl Auditors {
     pub fn new(cell: &VirtualCell) -> Auditors {
         Auditors {
             motion: MotionAuditor::new(cell.cell(), cell.plan()),
+            places: PlacesAuditor::new(cell),
             states: StateAuditor::default(),
             findings: Findings::default(),
         }
@@ -76,6 +81,7 @@ impl Auditors {
     pub fn look(&mut self, cell: &VirtualCell, told: &Told) {
         self.motion.look(cell, &mut self.findings);
         self.states.look(cell, told, &mut self.findings);
+        self.places.look(cell, told, &mut self.findings);
     }
 
     /// At the end, when the cell rests: what is still open has no end.
@@ -85,6 +91,11 @@ impl Auditors {
 
     pub fn findings(&self) -> &Findings {
         &self.findings
+    }
+
+    /// What was seen of places and parts.
+    pub fn seen(&self) -> Seen {
+        self.places.seen()
     }
 
     /// Units that were opened and ended: good, ng, interrupted.

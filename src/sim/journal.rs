@@ -30,6 +30,14 @@ pub struct Latency {
     pub acknowledge: DurationNs,
 }
 
+/// What has become durable.
+#[derive(Debug, Default)]
+pub(crate) struct Durable {
+    pub(crate) events: Vec<Event>,
+    /// The same with their journal entries, as the controller gave them.
+    pub(crate) transactions: Vec<Transaction>,
+}
+
 enum Disk {
     Instant(Box<Sealer>),
     Outbox(Box<Outbox>),
@@ -81,8 +89,14 @@ impl Journal {
         &mut self,
         recovery: &Recovery,
         stamp: Stamp,
-    ) -> Result<Vec<Event>, TraceError> {
-        self.commit(&interrupted(recovery, stamp))
+    ) -> Result<Durable, TraceError> {
+        let transactions = interrupted(recovery, stamp);
+        Ok(Durable { events: self.commit(&transactions)?, transactions })
+    }
+
+    /// Transactions that are said and not durable.
+    pub(crate) fn pending(&self) -> usize {
+        self.waiting.len()
     }
 
     /// The disk refuses, or takes again what waits.
@@ -96,17 +110,17 @@ impl Journal {
         self.waiting.extend(transactions.into_iter().map(|t| (due, t)));
     }
 
-    /// Commits what is due; the events that are durable by it.
-    pub(crate) fn write(&mut self, now: TimeNs) -> Result<Vec<Event>, TraceError> {
+    /// Commits what is due; what is durable by it.
+    pub(crate) fn write(&mut self, now: TimeNs) -> Result<Durable, TraceError> {
         let due = self.waiting.iter().take_while(|(at, _)| *at <= now).count();
         if self.refuses || due == 0 {
-            return Ok(Vec::new());
+            return Ok(Durable::default());
         }
         let batch: Vec<Transaction> = self.waiting.drain(..due).map(|(_, t)| t).collect();
         let events = self.commit(&batch)?;
         let acknowledged = now + self.latency.acknowledge;
         self.committed.extend(batch.iter().map(|t| (acknowledged, Ticket(t.ticket))));
-        Ok(events)
+        Ok(Durable { events, transactions: batch })
     }
 
     /// The acknowledgements that have come by now.

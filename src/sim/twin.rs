@@ -16,7 +16,7 @@ use cellwright_model::{CameraId, DurationNs, ScannerId, TimeNs};
 use cellwright_scanner::driver::LineScanner;
 use cellwright_scanner::twin::ScannerScene;
 pub use cellwright_scanner::twin::ScannerTwin as Scanner;
-use cellwright_twin::plant::{Cursors, Injection};
+use cellwright_twin::plant::{Cursors, Injection, Used};
 use cellwright_twin::ports::{Hand, PlantScene};
 use cellwright_twin::world::{World, WorldError};
 
@@ -103,8 +103,8 @@ impl TwinSide {
         let materials = plant.material.clone();
         let (camera_time, scanner_time) = (plant.tip.camera_time, plant.tip.scanner_time);
         // The plant counts in 32 bits: a part that often is not made on a twin.
-        let taken = trays.iter().map(|t| u32::try_from(t.picks).unwrap_or(u32::MAX)).collect();
-        let (world, ports) = World::new(cell, plant, seed, &Cursors(taken))?;
+        let used = |t: &TrayUse| Used { next: t.next, moved: u32::try_from(t.picks).unwrap_or(u32::MAX) };
+        let (world, ports) = World::new(cell, plant, seed, &Cursors(trays.iter().map(used).collect()))?;
         let robots = ports.robots.into_iter().map(|r| Box::new(r) as Box<dyn RobotDriver + Send>).collect();
         let cameras = cell.cameras.iter().enumerate();
         let scanners = 0..cell.scanners.len();

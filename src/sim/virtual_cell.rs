@@ -10,7 +10,7 @@ use cellwright_controller::{
 };
 use cellwright_driver_api::message::RobotDriver;
 use cellwright_model::cell::Cell;
-use cellwright_model::event::{ClockState, Event, Stamp};
+use cellwright_model::event::{ClockState, Event, Stamp, Transaction};
 use cellwright_model::job::RtStatus;
 use cellwright_model::outcome::{Origin, Purpose};
 use cellwright_model::packml::CellState;
@@ -24,7 +24,7 @@ use cellwright_trace::Recovery;
 use cellwright_twin::plant::{Injection, Places, Truth};
 use cellwright_twin::world::World;
 
-use crate::journal::Journal;
+use crate::journal::{Durable, Journal};
 use crate::twin::{self, TwinSide};
 use crate::wires::Wires;
 use crate::{Prepared, SimError, Storage, wiring};
@@ -51,6 +51,8 @@ impl Default for Options {
 pub struct Told {
     /// Durable, in their order.
     pub events: Vec<Event>,
+    /// What they came in, with the journal entries that became durable with them.
+    pub transactions: Vec<Transaction>,
     /// For people, at once.
     pub notices: Vec<Notice>,
 }
@@ -93,7 +95,7 @@ pub struct VirtualCell {
     wires: Wires,
     life: Option<Life>,
     /// Told before the first cycle of a life: what the last one left open.
-    first: Vec<Event>,
+    first: Durable,
 }
 
 impl VirtualCell {
@@ -119,7 +121,7 @@ impl VirtualCell {
             truth,
             wires: Wires::new(devices.cameras, devices.scanners, devices.scene),
             life: None,
-            first: Vec::new(),
+            first: Durable::default(),
         };
         let drivers = twin::drivers(&this.cell, robots);
         this.begin(drivers, journal, recovery)?;
@@ -203,9 +205,11 @@ impl VirtualCell {
             self.wires.send(now, device, &bytes);
         }
         life.journal.take(now, core::mem::take(&mut life.outputs.transactions));
-        let mut events = core::mem::take(&mut self.first);
-        events.extend(life.journal.write(now)?);
-        Ok(Told { events, notices: core::mem::take(&mut life.outputs.notices) })
+        let Durable { mut events, mut transactions } = core::mem::take(&mut self.first);
+        let durable = life.journal.write(now)?;
+        events.extend(durable.events);
+        transactions.extend(durable.transactions);
+        Ok(Told { events, transactions, notices: core::mem::take(&mut life.outputs.notices) })
     }
 
     /// Given to the controller in the next cycle: commands, orders, answers, acknowledgements, material.
@@ -286,6 +290,11 @@ impl VirtualCell {
     /// `None` between a kill and the restart.
     pub fn controller(&self) -> Option<&Controller> {
         self.life.as_ref().map(|l| &l.controller)
+    }
+
+    /// Everything that the controller has said so far is durable.
+    pub fn recorded(&self) -> bool {
+        self.life.as_ref().is_none_or(|l| l.journal.pending() == 0)
     }
 
     /// State of the cell; without a controller Aborted, as the next one will power up.

@@ -9,6 +9,8 @@ use cellwright_controller::{
 };
 use cellwright_digital_io::driver::{DigitalInput16, DigitalOutput16};
 use cellwright_driver_api::cyclic::CyclicDriver;
+use cellwright_engine::record::Location;
+use cellwright_engine::{REMOVE, REMOVED};
 use cellwright_model::TrayId;
 use cellwright_model::cell::{Axis, Cell, DeviceKind, SubDevice};
 use cellwright_model::material::Label;
@@ -143,8 +145,21 @@ pub fn program() -> String {
     format!("cellwright {}", env!("CARGO_PKG_VERSION"))
 }
 
-/// What the automatic operator of the twin does with his hands before he answers: what a person would have
-/// taken out of the machine, he takes out.
-pub fn act(question: &Question) -> Option<Injection> {
-    (question.kind == QuestionKind::Reconcile).then_some(Injection::TakeOut)
+/// What the operator of the twin does with his hands before he gives this answer: what it says is taken out, he
+/// takes out, from where he was asked to look.
+pub fn acts(question: &Question, answer: &str) -> Vec<Injection> {
+    let takes_out = match question.kind {
+        QuestionKind::Reconcile => answer == REMOVED,
+        QuestionKind::Decision => answer == REMOVE,
+        QuestionKind::Recipe => false,
+    };
+    let act = |at: &Location| match *at {
+        Location::Nest(nest) => Some(Injection::TakeFromNest(nest)),
+        Location::Gripper(robot) => Some(Injection::TakeFromGripper(robot)),
+        Location::Tray { tray, pocket } => Some(Injection::TakeFromPocket { tray, pocket }),
+        Location::Bin(bin) => Some(Injection::TakeFromBin(bin)),
+        Location::Hand => None,
+    };
+    let places = question.places.iter().filter(|_| takes_out);
+    places.filter_map(act).collect()
 }

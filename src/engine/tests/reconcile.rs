@@ -210,6 +210,34 @@ fn an_interrupted_unit_does_not_stay_among_good_ones() {
 }
 
 #[test]
+fn a_tray_does_not_leave_with_a_unit_that_is_not_finished() {
+    let mut b = Bench::with(seeing(), EngineConfig::default());
+    b.produce(Arc::new(plan()), 1);
+    let in_tray = |b: &Bench| {
+        b.moves_of_parts().iter().any(|(part, to, _)| part == "Unit" && matches!(to, Location::Tray { .. }))
+    };
+    b.until_true("the tray", in_tray);
+    b.load(c::GOOD, Label::Empty, Some(0), None);
+    let refused = b.answered.last().expect("an answer");
+    assert!(refused.1.as_ref().is_err_and(|e| e.contains("T-000001 in good is not finished")), "{refused:?}");
+    b.until(CellState::Completed);
+    b.load(c::GOOD, Label::Empty, Some(0), None);
+    assert!(b.answered.last().is_some_and(|a| a.1.is_ok()), "{:?}", b.answered.last());
+    assert!(b.records.iter().any(|r| matches!(r, Record::TrayBegun { tray: c::GOOD, next: 0 })));
+}
+
+#[test]
+fn who_removes_a_unit_by_hand_is_told_every_place_to_look_at() {
+    let mut b = Bench::with(seeing(), EngineConfig::default());
+    b.grips.push_back(false);
+    b.produce(Arc::new(plan()), 1);
+    b.until_true("a decision", |b| b.questions.iter().any(|q| q.kind == QuestionKind::Decision));
+    let places = &b.questions[0].places;
+    // The gripper says that it holds nothing; whoever looks, looks into it, too.
+    assert!(places.contains(&GRIPPER) && places.iter().any(|p| matches!(p, Location::Nest(_))), "{places:?}");
+}
+
+#[test]
 fn one_stopped_behind_the_tray_is_named_too() {
     let mut b = Bench::with(seeing(), EngineConfig::default());
     b.produce(Arc::new(plan()), 2);

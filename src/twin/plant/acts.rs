@@ -4,7 +4,7 @@ use cellwright_model::cell::TrayKind;
 use cellwright_model::{RobotId, TrayId};
 
 use super::machine::TrayLoad;
-use super::places::{Assembly, Held, Layout, Loaded, Places, Pocket, TrayState};
+use super::places::{Assembly, BIN_UNITS_MAX, Held, Layout, Loaded, Places, Pocket, TrayState};
 
 impl Places {
     /// A person empties nests and grippers.
@@ -46,6 +46,19 @@ impl Places {
         }
     }
 
+    /// A person takes what fell into a bin last, while it is one of those that are known one by one.
+    pub(crate) fn take_from_bin(&mut self, bin: TrayId) {
+        let Some(state) = self.trays.get_mut(bin.index()) else { return };
+        if state.bin.is_empty() || state.moved == state.emptied_at {
+            return;
+        }
+        let last = state.moved.wrapping_sub(1);
+        let unit = core::mem::take(&mut state.bin[last as usize % BIN_UNITS_MAX]);
+        state.moved = last;
+        state.kept.take_unit(&unit);
+        self.taken(Held::Unit(unit));
+    }
+
     /// A person exchanges a tray, refills a lane or empties a bin.
     pub(crate) fn exchange(&mut self, layout: &Layout, tray: TrayId, load: TrayLoad) {
         let Some(kind) = layout.tray_kind(tray) else { return };
@@ -74,6 +87,7 @@ impl Places {
         self.taken.add_count(core::mem::take(&mut state.kept));
         state.bin.fill(Assembly::default());
         state.emptied_at = state.moved;
+        state.exchanged += 1;
     }
 
     fn fill(&mut self, layout: &Layout, tray: TrayId, kind: TrayKind, load: TrayLoad) {

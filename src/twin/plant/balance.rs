@@ -42,6 +42,12 @@ impl Count {
         }
     }
 
+    pub(crate) fn take_unit(&mut self, unit: &Assembly) {
+        for kind in PartKind::ALL {
+            self.add(kind, u32::from(unit.part(kind).is_some()).wrapping_neg());
+        }
+    }
+
     pub(crate) fn add_held(&mut self, held: &Held) {
         match held {
             Held::Part(part) => self.add(part.kind, 1),

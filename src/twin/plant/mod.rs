@@ -20,12 +20,14 @@ pub mod noise;
 pub mod parts;
 pub mod places;
 pub mod process;
+pub mod quality;
 mod sensors;
 
 pub use balance::{Balance, Count};
 pub use machine::{Injection, Plant, PlantError, TrayLoad};
 pub use parts::Truth;
-pub use places::{Assembly, Cursors, Held, Loaded, Part, Places, Pocket, TrayState};
+pub use places::{Assembly, Cursors, Held, Loaded, Part, Places, Pocket, TrayState, Used};
+pub use quality::Beyond;
 
 /// Length of a substep.
 pub const SUBSTEP_NS: u64 = 125_000;

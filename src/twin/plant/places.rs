@@ -72,6 +72,8 @@ pub struct TrayState {
     pub bin: Vec<Assembly>,
     /// `moved` when a person emptied it last: a bin holds the units from this one on.
     pub emptied_at: u32,
+    /// Times that a person exchanged, refilled or emptied it.
+    pub exchanged: u32,
     /// Parts that lie in a bin.
     pub kept: Count,
     /// The bin is open, or not locked.
@@ -91,10 +93,18 @@ pub struct Loaded {
     pub material: u16,
 }
 
-/// How many parts each source has given, and each good tray and bin has taken, before: by [`TrayId`].
-/// Trays beyond its end begin at 0.
+/// How far each tray, lane and bin was used before, by [`TrayId`]. Those beyond its end are new.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Cursors(pub Vec<u32>);
+pub struct Cursors(pub Vec<Used>);
+
+/// How far one was used: the tray that is there now, and all that were there before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Used {
+    /// First pocket that has not been used. Says nothing of a lane.
+    pub next: u32,
+    /// Parts that a source has given, or units that a good tray or bin has taken, exchanged ones included.
+    pub moved: u32,
+}
 
 /// See the module text.
 #[derive(Debug, Clone, PartialEq)]
@@ -147,8 +157,8 @@ pub(crate) struct Layout {
 }
 
 impl Cursors {
-    fn of(&self, tray: usize) -> u32 {
-        self.0.get(tray).copied().unwrap_or(0)
+    fn of(&self, tray: usize) -> Used {
+        self.0.get(tray).copied().unwrap_or_default()
     }
 }
 
@@ -219,6 +229,19 @@ impl Layout {
     }
 }
 
+impl Part {
+    /// An assembly of nothing but this part.
+    pub fn alone(self) -> Assembly {
+        let mut unit = Assembly::default();
+        match self.kind {
+            PartKind::Hub => unit.hub = Some(self.n),
+            PartKind::Cannula => unit.cannula = Some(self.n),
+            PartKind::Cap => unit.cap = Some(self.n),
+        }
+        unit
+    }
+}
+
 impl Assembly {
     /// Nothing in it.
     pub fn is_empty(&self) -> bool {
@@ -258,6 +281,7 @@ impl TrayState {
             moved,
             bin: Vec::new(),
             emptied_at: moved,
+            exchanged: 0,
             kept: Count::default(),
             open: false,
             supply: None,
@@ -265,22 +289,20 @@ impl TrayState {
         }
     }
 
-    fn source(pockets: u32, given: u32, material: Option<u16>) -> TrayState {
-        let taken = if pockets > 0 { given % pockets } else { 0 };
-        let pocket = |n| if n < taken { Pocket::Empty } else { Pocket::Fresh };
+    fn source(pockets: u32, used: Used, material: Option<u16>) -> TrayState {
+        let pocket = |n| if n < used.next { Pocket::Empty } else { Pocket::Fresh };
         let mut loads = Vec::with_capacity(LOADS_MAX);
         loads.extend(material.map(|material| Loaded { from: 0, material }));
-        TrayState { pockets: (0..pockets).map(pocket).collect(), loads, ..TrayState::new(given) }
+        TrayState { pockets: (0..pockets).map(pocket).collect(), loads, ..TrayState::new(used.moved) }
     }
 
-    fn sink(pockets: u32, taken: u32) -> TrayState {
-        let filled = if pockets > 0 { taken % pockets } else { 0 };
-        let pocket = |n| if n < filled { Pocket::Earlier } else { Pocket::Empty };
-        TrayState { pockets: (0..pockets).map(pocket).collect(), ..TrayState::new(taken) }
+    fn sink(pockets: u32, used: Used) -> TrayState {
+        let pocket = |n| if n < used.next { Pocket::Earlier } else { Pocket::Empty };
+        TrayState { pockets: (0..pockets).map(pocket).collect(), ..TrayState::new(used.moved) }
     }
 
-    fn bin(taken: u32) -> TrayState {
-        TrayState { bin: vec![Assembly::default(); BIN_UNITS_MAX], ..TrayState::new(taken) }
+    fn bin(used: Used) -> TrayState {
+        TrayState { bin: vec![Assembly::default(); BIN_UNITS_MAX], ..TrayState::new(used.moved) }
     }
 
     /// Copies without allocating: both are of the same tray.
@@ -290,6 +312,7 @@ impl TrayState {
         self.loads.clear();
         self.loads.extend_from_slice(&other.loads);
         (self.moved, self.emptied_at, self.kept) = (other.moved, other.emptied_at, other.kept);
+        self.exchanged = other.exchanged;
         (self.open, self.supply) = (other.open, other.supply);
     }
 
@@ -514,14 +537,6 @@ impl Places {
 fn unit_of(held: Held) -> Assembly {
     match held {
         Held::Unit(unit) => unit,
-        Held::Part(Part { kind, n }) => {
-            let mut unit = Assembly::default();
-            match kind {
-                PartKind::Hub => unit.hub = Some(n),
-                PartKind::Cannula => unit.cannula = Some(n),
-                PartKind::Cap => unit.cap = Some(n),
-            }
-            unit
-        }
+        Held::Part(part) => part.alone(),
     }
 }

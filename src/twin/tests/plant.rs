@@ -5,7 +5,7 @@ mod common;
 use cellwright_model::plant::{Defect, PartKind};
 use cellwright_model::{InputId, StationId};
 use cellwright_twin::plant::process::press_resistance;
-use cellwright_twin::plant::{Assembly, Cursors, Injection, TrayLoad, Truth};
+use cellwright_twin::plant::{Assembly, Cursors, Injection, TrayLoad, Truth, Used};
 use common::bench::{Bench, CLOSE, LOAD, PRESS, TEST};
 
 /// A truth whose first unit is good, and cursors for a bench.
@@ -234,12 +234,14 @@ fn parts_are_numbered_as_their_sources_give_them() {
     assert_eq!(unit(&b, "load").hub, Some(0));
     // Sources that gave parts before go on from there.
     let truth = (*b.truth).clone();
-    let mut b = Bench::new(truth, &Cursors(vec![253, 7]));
+    // The tray that is there now was begun when the one before it still had parts.
+    let hubs = Used { next: 3, moved: 253 + 17 };
+    let mut b = Bench::new(truth, &Cursors(vec![hubs, Used { next: 7, moved: 7 }]));
     assert!(!b.at_pocket(0, "hub_tray", 2, true));
     b.move_to("table", LOAD, 300.0);
     assert!(b.at_pocket(0, "hub_tray", 3, true));
     b.at_pose(0, "load", false);
-    assert_eq!(unit(&b, "load").hub, Some(253));
+    assert_eq!(unit(&b, "load").hub, Some(270));
 }
 
 #[test]

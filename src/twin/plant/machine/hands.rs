@@ -47,6 +47,8 @@ pub enum Injection {
         tray: TrayId,
         pocket: u32,
     },
+    /// A person takes what fell into a bin last.
+    TakeFromBin(TrayId),
     /// A person exchanges a tray, refills a lane or empties a bin; what lay in it is taken away.
     Exchange {
         tray: TrayId,
@@ -103,6 +105,11 @@ pub struct TrayLoad {
 }
 
 impl Plant {
+    /// Inputs that show a level whatever happens, and that level.
+    pub fn stuck_inputs(&self) -> impl Iterator<Item = (InputId, bool)> + '_ {
+        self.inputs.iter().enumerate().filter_map(|(i, input)| Some((InputId(i as u16), input.stuck?)))
+    }
+
     /// Does something to the machine; see [`Injection`]. What does not exist is left alone. Cobots and supplies
     /// of SubDevices are no part of the plant: `World::inject` does those.
     pub fn inject(&mut self, injection: Injection) {
@@ -151,6 +158,7 @@ impl Plant {
             | Injection::TakeFromNest(_)
             | Injection::TakeFromGripper(_)
             | Injection::TakeFromPocket { .. }
+            | Injection::TakeFromBin(_)
             | Injection::Exchange { .. }
             | Injection::GivenBefore { .. }
             | Injection::GripperLoses(_) => self.by_hand(injection),
@@ -168,6 +176,7 @@ impl Plant {
                 self.places.take_pocket(tray, pocket);
                 self.latches.pocket_filled = false;
             }
+            Injection::TakeFromBin(bin) => self.places.take_from_bin(bin),
             Injection::Exchange { tray, load } => {
                 self.places.exchange(&self.layout, tray, load);
                 self.latches.pocket_filled = false;
