@@ -144,6 +144,11 @@ fn keys(hand: &mut Hand, board: &mut Board, screen: &mut Screen) -> Result<(), F
             let now = Instant::now();
             let wish = match event::read()? {
                 Event::Key(key) => press(board, key),
+                // It may have been another size in between, and have cut off what stood there.
+                Event::Resize(..) => {
+                    screen.terminal.clear()?;
+                    None
+                }
                 _ => None,
             };
             match wish {

@@ -234,12 +234,15 @@ impl Hand {
     fn keys_until(&mut self, due: Instant) -> std::io::Result<()> {
         let mut wait = due.saturating_duration_since(Instant::now());
         while key_within(wait)? {
-            if let Event::Key(key) = event::read()? {
-                match self.keys.press(&mut self.scene, key, Instant::now()) {
+            match event::read()? {
+                Event::Key(key) => match self.keys.press(&mut self.scene, key, Instant::now()) {
                     Some(Action::Redraw) => self.screen.terminal.clear()?,
                     Some(action) => self.act(action),
                     None => {}
-                }
+                },
+                // It may have been another size in between, and have cut off what stood there.
+                Event::Resize(..) => self.screen.terminal.clear()?,
+                _ => {}
             }
             wait = due.saturating_duration_since(Instant::now());
             if wait.is_zero() {
