@@ -40,8 +40,11 @@ const GOOD: &[(&str, &str)] = &[
     ("sys/kernel/mm/ksm/run", "0\n"),
 ];
 
+/// Paths below the root and what stands there.
+type Tree = &'static [(&'static str, &'static str)];
+
 /// What spoils which check, and how bad that is.
-const BAD: &[(&str, Grade, &[(&str, &str)])] = &[
+const BAD: &[(&str, Grade, Tree)] = &[
     (
         "preemption",
         Grade::Fail,
