@@ -12,7 +12,7 @@ use cellwright_model::cell::{Feeder, TrayKind};
 use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource, Target};
 use cellwright_recipe::{Code, Context, Draft, Fields, Span, StepKind, names};
 
-use crate::robot::place;
+use crate::robot::{place, seen};
 
 pub(crate) struct Feed;
 
@@ -49,6 +49,8 @@ impl StepKind for Feed {
         let mut ops = Vec::new();
         ops.push(Primitive::PointOfNoReturn);
         ops.push(move_to(feeder, feeder.fed_au));
+        // A lane may run empty during the stroke: a part counts as taken once it is seen where it was pushed to.
+        seen(&mut ops, check.as_ref());
         ops.push(Primitive::Consume { component: component.clone(), source: Some(lane) });
         place(&mut ops, PlaceWhat::Component(component.clone()), Place::Nest, check);
         let stroke_s = (feeder.fed_au - feeder.retracted_au).abs() / feeder.velocity;

@@ -144,14 +144,19 @@ fn pose_name(station: &str, above: bool) -> String {
     if above { format!("{station}.above") } else { station.to_string() }
 }
 
+/// Waits until a check holds, before anything that it speaks of is recorded.
+pub(crate) fn seen(ops: &mut Vec<Primitive>, check: Option<&Expr>) {
+    if let Some(condition) = check.cloned() {
+        let late = Meaning::Fault("not-verified".into());
+        ops.push(Primitive::WaitUntil { condition, hold: DurationNs(0), timeout: VERIFY, late });
+    }
+}
+
 /// A part was put somewhere: the check must come true, then its place is recorded. One input is waited
 /// for by placing itself; a longer check is waited for before.
 pub(crate) fn place(ops: &mut Vec<Primitive>, what: PlaceWhat, to: Place, check: Option<Expr>) {
     let verify = check.as_ref().and_then(witness);
-    if let Some(condition) = check.filter(|c| !matches!(c, Expr::Input(_))) {
-        let late = Meaning::Fault("not-verified".into());
-        ops.push(Primitive::WaitUntil { condition, hold: DurationNs(0), timeout: VERIFY, late });
-    }
+    seen(ops, check.as_ref().filter(|c| !matches!(c, Expr::Input(_))));
     ops.push(Primitive::PlacePart { what, to, verify });
 }
 
