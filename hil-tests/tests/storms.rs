@@ -16,6 +16,8 @@ use cellwright_sim::{Prepared, What, read};
 
 /// Runs of plain `cargo test`.
 const FEW: u64 = 60;
+/// Runs from which shares of results are asked for.
+const SAMPLE_MIN: usize = 500;
 /// Failing runs that are printed.
 const SHOWN_MAX: usize = 5;
 
@@ -108,10 +110,11 @@ fn report(outcomes: &[Outcome], wall_s: f64) {
     let seen = |state| outcomes.iter().any(|o| o.states.contains(&state));
     let unseen: Vec<_> = CellState::ALL.iter().filter(|s| !seen(**s)).map(|s| s.name()).collect();
     assert!(unseen.is_empty(), "no storm ever reached {unseen:?}");
-    // In relation to the runs: of 2,000 at least 400 good units, 200 ng ones.
+    // In relation to the runs: of 2,000 at least 400 good units, 200 ng ones; a few runs are no sample of the rare ones.
     let enough = outcomes.len() / 5;
+    let ng_enough = if outcomes.len() < SAMPLE_MIN { 1 } else { enough / 2 };
     assert!(
-        units(0) >= enough && units(1) >= enough / 2 && units(2) >= enough,
+        units(0) >= enough && units(1) >= ng_enough && units(2) >= enough,
         "units of every result were made"
     );
     let count = |of: fn(&Seen) -> u64| parts(of) as usize;

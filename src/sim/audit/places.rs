@@ -4,6 +4,8 @@
 //! that of what is in doubt. Nothing is once the cell is reset: its parts are reconciled then. What people take
 //! out behind the cell's back, the record has to know from the next reset on. While an input shows what is not
 //! there, or has since the last reset, the record cannot be right, and is held against the plant after the next.
+//! Nobody looks into a reject bin: which parts of units came to lie there although they were denied, or did not
+//! because somebody had taken them, stays unknown to the record for good.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,8 +38,8 @@ pub struct Seen {
     pub good_rejected: u64,
     /// Trays that people exchanged, and bins that they emptied.
     pub exchanged: u64,
-    /// Parts that people took while nobody could see them leave their source, and resets after which an input had
-    /// deceived the cell: which part is which is not held against it there.
+    /// Parts that people took while nobody could see them leave their source, or out of a unit that then fell into a
+    /// bin; and resets after which an input had deceived the cell: which part is which is not held against it there.
     pub excused: u64,
 }
 
@@ -57,6 +59,13 @@ pub struct PlacesAuditor {
     deceived: bool,
     /// Somebody has taken something out since the last reset: a part may fall where its other part is gone.
     meddled: bool,
+    /// Somebody has taken parts out of nests, grippers or bins since the last reset.
+    took: bool,
+    /// Of reject bins: parts that are in them or in the record only.
+    unknowable: BTreeSet<Key>,
+    /// Units that the record has in a bin more than it holds, until it is emptied: how often it was, and the
+    /// difference, by [`TrayId`].
+    more: Vec<(u32, i64)>,
     still: u32,
     told: BTreeSet<String>,
     /// Units in good trays, and what is truly bad about them.
@@ -78,6 +87,9 @@ impl PlacesAuditor {
             exchanged: exchanges(&places),
             deceived: false,
             meddled: false,
+            took: false,
+            unknowable: BTreeSet::new(),
+            more: vec![(0, 0); places.trays.len()],
             still: 0,
             told: BTreeSet::new(),
             laid: BTreeMap::new(),
@@ -123,6 +135,7 @@ impl PlacesAuditor {
         let exchanged = exchanges(places);
         let hands = places.taken_out != self.taken_out || exchanged != self.exchanged;
         self.meddled |= hands;
+        self.took |= places.taken_out != self.taken_out;
         if places.lost != self.lost && !self.meddled && !self.deceived {
             found.push(format!("{} parts fell beside everything", places.lost - self.lost));
         }
@@ -145,7 +158,7 @@ impl PlacesAuditor {
         }
         self.seen.compared += 1;
         let word = |at: &Location| at.word(cell.cell());
-        for (key, at) in now {
+        for (key, at) in now.iter().filter(|(key, _)| !self.unknowable.contains(key)) {
             match self.book.parts().find(|(_, k)| k.key == *key) {
                 Some((_, known)) if known.at == *at => {}
                 Some((name, known)) if self.book.may_be_at(name, known).any(|next| next == *at) => {}
@@ -164,7 +177,8 @@ impl PlacesAuditor {
             }
         }
         for (name, known) in self.book.parts() {
-            if !now.contains_key(&known.key) && !self.taken.contains(&known.key) {
+            let excused = self.taken.contains(&known.key) || self.unknowable.contains(&known.key);
+            if !now.contains_key(&known.key) && !excused {
                 found.push(format!(
                     "{name} ({:?}) is recorded at {} and is nowhere",
                     known.key,
@@ -259,6 +273,9 @@ impl PlacesAuditor {
         }
         self.seen.at_rest += 1;
         let now = parts(places);
+        if core::mem::take(&mut self.took) || self.deceived {
+            self.bins(cell, places, &now);
+        }
         if core::mem::take(&mut self.deceived) {
             let moved: Vec<u32> = places.trays.iter().map(|t| t.moved).collect();
             found.extend(self.book.rekey(&now, &moved));
@@ -270,6 +287,24 @@ impl PlacesAuditor {
         self.compare(&now, cell, found);
         self.sources(cell, places, found);
         self.among_good(cell, found);
+    }
+
+    /// What lies in bins, after somebody took parts away or a sensor denied them.
+    fn bins(&mut self, cell: &VirtualCell, places: &Places, now: &BTreeMap<Key, Location>) {
+        let in_bin = |at: &Location| matches!(at, Location::Bin(_));
+        let recorded: BTreeMap<Key, Location> = self.book.parts().map(|(_, k)| (k.key, k.at)).collect();
+        let differ = |a: &BTreeMap<Key, Location>, b: &BTreeMap<Key, Location>| -> Vec<Key> {
+            a.iter().filter(|(key, at)| in_bin(at) && b.get(key) != Some(at)).map(|(key, _)| *key).collect()
+        };
+        let unknowable = [differ(now, &recorded), differ(&recorded, now)].concat();
+        self.seen.excused += unknowable.into_iter().filter(|key| self.unknowable.insert(*key)).count() as u64;
+        let Some(status) = cell.status() else { return };
+        let trays = cell.cell().trays.iter().zip(&places.trays).zip(&status.trays);
+        for (more, ((_, state), recorded)) in
+            self.more.iter_mut().zip(trays.clone()).filter(|(_, ((t, _), _))| t.kind == TrayKind::Reject)
+        {
+            *more = (state.exchanged, i64::from(recorded.next) - i64::from(state.moved - state.emptied_at));
+        }
     }
 
     /// Sources gave what the record saw leave them, and have parts where the cell will look for the next one.
@@ -290,7 +325,11 @@ impl PlacesAuditor {
                     (moved && state.moved == self.book.given(t), "a lane")
                 }
                 TrayKind::Good => (from.clone().all(|p| *p == Pocket::Empty), "a good tray"),
-                TrayKind::Reject => (next == state.moved - state.emptied_at, "a bin"),
+                TrayKind::Reject => {
+                    let (exchanged, more) = self.more[t];
+                    let more = if exchanged == state.exchanged { more } else { 0 };
+                    (i64::from(next) - more == i64::from(state.moved - state.emptied_at), "a bin")
+                }
             };
             if !right {
                 found.push(format!(
