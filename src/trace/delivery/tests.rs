@@ -230,7 +230,9 @@ fn a_cell_listens_again_where_it_did() {
     assert_ne!(NetworkOptions::cell_at(dir.path()).listen[0], endpoint);
     first.close();
     drop(first);
-    assert_eq!(NetworkOptions::cell_at(dir.path()).listen, [endpoint]);
+    // Any other program may be given this port meanwhile, and then keeps it; a moment later it is free again.
+    let again = || NetworkOptions::cell_at(dir.path()).listen == [endpoint.clone()];
+    assert!((0..50).any(|_| again() || (std::thread::sleep(Duration::from_millis(100)), false).1));
     assert!(
         Network::open(&NetworkOptions { listen: vec!["nonsense".into()], ..NetworkOptions::cell() }).is_err()
     );
