@@ -78,10 +78,9 @@ class Guest:
 
     def wait(self):
         """Whether it came to its own end in time."""
-        ended = True
-        while time.monotonic() < self.until and self.read(5.0):
-            ended = False
-        ended = self.process.poll() is not None or not ended and time.monotonic() < self.until
+        ended = False
+        while not ended and time.monotonic() < self.until:
+            ended = not self.read(5.0)
         self.cut()
         return ended
 

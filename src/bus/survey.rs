@@ -14,7 +14,8 @@ use crate::sii::{SiiContent, SiiProblem};
 
 /// Ports of a SubDevice.
 pub const PORTS: usize = 4;
-const SYNC_MANAGERS_MAX: usize = 16;
+/// SyncManagers, and FMMUs, that an ESC may have (0x0004, 0x0005).
+const CHANNELS_MAX: usize = 16;
 const FMMU_BYTES: usize = 16;
 const SYNC_MANAGER_BYTES: usize = 8;
 
@@ -186,7 +187,7 @@ fn sync_managers<L: Link, C: Clock>(
     position: u16,
     count: u8,
 ) -> Result<Vec<SyncManager>, AskError> {
-    let count = usize::from(count).min(SYNC_MANAGERS_MAX);
+    let count = usize::from(count).min(CHANNELS_MAX);
     let mut r = vec![0; count * SYNC_MANAGER_BYTES];
     if count > 0 {
         asker.read(position, 0x0800, &mut r)?;
@@ -206,7 +207,7 @@ fn fmmus<L: Link, C: Clock>(
     position: u16,
     count: u8,
 ) -> Result<Vec<Fmmu>, AskError> {
-    let count = usize::from(count).min(SYNC_MANAGERS_MAX);
+    let count = usize::from(count).min(CHANNELS_MAX);
     let mut r = vec![0; count * FMMU_BYTES];
     if count > 0 {
         asker.read(position, 0x0600, &mut r)?;

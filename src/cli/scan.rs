@@ -7,6 +7,7 @@ use cellwright_bus::ask::{AskError, Asker};
 use cellwright_bus::sii::{SiiContent, SiiPdo};
 use cellwright_bus::survey::coe::{self, CoePdo, CoeProblem};
 use cellwright_bus::survey::{DistributedClock, Port, Surveyed, survey};
+use cellwright_rt::bus::AlState;
 use cellwright_rt::clock::MonotonicClock;
 use serde_json::{Value, json};
 
@@ -43,16 +44,8 @@ fn failed(interface: &str, error: &AskError) -> Failure {
     Failure::Failed(format!("{interface}: {error}; remedy: {remedy}"))
 }
 
-/// AL state by its value in AL status (ETG.1000.6, clause 6.4.1).
-fn state(status: u16) -> &'static str {
-    match status & 0x0f {
-        1 => "INIT",
-        2 => "PREOP",
-        3 => "BOOT",
-        4 => "SAFEOP",
-        8 => "OP",
-        _ => "unknown",
-    }
+fn al_state(d: &Surveyed) -> AlState {
+    AlState::from_register(d.al_status as u8)
 }
 
 fn kind(port: &Port) -> &'static str {
@@ -113,7 +106,7 @@ fn write_text(d: &Surveyed, out: &mut String) -> std::fmt::Result {
     let name = d.sii.as_ref().map_or("(no SII)", |s| s.name.as_str());
     let error = if d.al_status & 0x10 != 0 { " + ERROR" } else { "" };
     writeln!(out, "=== {}: {name}", d.position)?;
-    writeln!(out, "  state    {}{error}, status code 0x{:04x}", state(d.al_status), d.al_code)?;
+    writeln!(out, "  state    {}{error}, status code 0x{:04x}", al_state(d), d.al_code)?;
     writeln!(out, "  address  {:#06x}, alias {}", d.address, d.alias)?;
     match &d.sii {
         Ok(sii) => write_identity(sii, out)?,
@@ -241,7 +234,7 @@ fn as_json(d: &Surveyed, coe: ByCoe<'_>) -> Value {
     json!({
         "position": d.position, "address": d.address, "alias": d.alias,
         "chip": {"type": d.chip[0], "revision": d.chip[1], "build": d.build},
-        "state": state(d.al_status), "error": d.al_status & 0x10 != 0, "al_code": d.al_code,
+        "state": al_state(d).to_string(), "error": d.al_status & 0x10 != 0, "al_code": d.al_code,
         "ports": ports, "processing_errors": d.processing_errors, "pdi_errors": d.pdi_errors,
         "watchdog_trips": d.watchdog_trips, "dc": dc, "sync_managers": sync_managers, "fmmus": fmmus,
         "coe_pdos": coe.map(coe_json),

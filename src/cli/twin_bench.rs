@@ -14,13 +14,11 @@ use cellwright_sim::twin::{self, Scene, TwinDevices};
 use cellwright_station::{FarHands, FarLine, FarTwin, serve_twin};
 use cellwright_twin::plant::Injection;
 use cellwright_twin::ports::Hand;
+use cellwright_twin::segment::MARK_REGISTER;
 
 use super::Failure;
 use super::out::errln;
 use super::session::{self, now};
-
-/// Register that shows which start of a twin a segment belongs to.
-const MARK: u16 = 0x0E00;
 
 /// Where the twin is.
 pub(crate) enum Bench {
@@ -47,7 +45,7 @@ pub(crate) enum Reach {
 pub(crate) fn is_its_segment(interface: &str, address: &str, mark: u64) -> Result<(), Failure> {
     let mut asker = Asker::new(session::open_socket(interface)?, MonotonicClock);
     let mut shown = [0; 8];
-    let read = asker.read(0, MARK, &mut shown);
+    let read = asker.read(0, MARK_REGISTER, &mut shown);
     let why = match read {
         Ok(true) if u64::from_le_bytes(shown) == mark => return Ok(()),
         Ok(_) => format!("the segment on {interface} is not that of the twin at {address}"),

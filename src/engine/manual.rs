@@ -283,13 +283,12 @@ impl Core {
         (self.manual.last, self.manual.last_done) = (manual.last.take(), manual.last_done);
         let state = self.state().name();
         if let Some(jog) = manual.jog {
-            let why = jog.ending.map_or(Err(state.to_string()), |e| e.why);
-            let said = record_end(cx, jog.axis, jog.what, jog.by, jog.from_au, why);
+            let said = record_jog_end(cx, jog, Err(state.to_string()));
             self.manual.say(said);
         }
         if let Some(homing) = manual.homing {
             let (what, by) = (homing.what.clone(), homing.by.clone());
-            let said = home::record_end(cx, what, by, homing.why_or(Err(state.to_string())));
+            let said = record_end(cx, format!("{what} ended"), by, homing.why_or(Err(state.to_string())));
             self.manual.say(said);
         }
         for act in manual.acts {
@@ -312,8 +311,7 @@ impl Core {
         };
         if let Some(jog) = self.manual.jog.take_if(|_| ended) {
             cx.ledger.forget_jobs(jog.ending.as_ref().and_then(|e| e.cancel));
-            let why = jog.ending.map_or_else(|| Ok("at the end of its way".into()), |e| e.why);
-            let said = record_end(cx, jog.axis, jog.what, jog.by, jog.from_au, why);
+            let said = record_jog_end(cx, jog, Ok("at the end of its way".into()));
             self.manual.say(said);
             self.manual.rested = cx.now;
             cx.wake_at(cx.now + IDLE_MAX);
@@ -446,23 +444,22 @@ fn off_states(cell: &Cell) -> u64 {
     on.fold(0, |m, (i, _)| m | 1u64.checked_shl(i as u32).unwrap_or(0))
 }
 
-fn record_end(
-    cx: &mut Cx<'_>,
-    axis: AxisId,
-    what: String,
-    by: Source,
-    from_au: f64,
-    why: Result<String, String>,
-) -> (String, bool) {
-    let to_au = actual(cx, axis);
-    let way = cx
-        .cell
-        .axes
-        .get(axis.index())
-        .map_or_else(String::new, |a| format!("from {} to {}", place(a, from_au), place(a, to_au)));
+/// How a jog came out, with the way that it went; see [`record_end`].
+/// `otherwise`: if nothing was to end it.
+fn record_jog_end(cx: &mut Cx<'_>, jog: Jog, otherwise: Result<String, String>) -> (String, bool) {
+    let why = jog.ending.map_or(otherwise, |e| e.why);
+    let to_au = actual(cx, jog.axis);
+    let described = cx.cell.axes.get(jog.axis.index());
+    let way = described
+        .map_or_else(String::new, |a| format!("from {} to {}", place(a, jog.from_au), place(a, to_au)));
+    record_end(cx, format!("{} ended, {way}", jog.what), jog.by, why)
+}
+
+/// How something by hand came out, for the record; in words, and whether as it was meant to. `ended`: what has.
+fn record_end(cx: &mut Cx<'_>, ended: String, by: Source, why: Result<String, String>) -> (String, bool) {
     let (words, result) = match why {
-        Ok(why) => (format!("{what} ended, {way}: {why}"), Ok(())),
-        Err(why) => (format!("{what} ended, {way}"), Err(why)),
+        Ok(why) => (format!("{ended}: {why}"), Ok(())),
+        Err(why) => (ended, Err(why)),
     };
     let told = match &result {
         Ok(()) => words.clone(),

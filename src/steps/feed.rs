@@ -12,7 +12,7 @@ use cellwright_model::cell::{Feeder, TrayKind};
 use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource, Target};
 use cellwright_recipe::{Code, Context, Draft, Fields, Span, StepKind, names};
 
-use crate::robot::{place, seen};
+use crate::robot::{placed, seen};
 
 pub(crate) struct Feed;
 
@@ -52,7 +52,7 @@ impl StepKind for Feed {
         // A lane may run empty during the stroke: a part counts as taken once it is seen where it was pushed to.
         seen(&mut ops, check.as_ref());
         ops.push(Primitive::Consume { component: component.clone(), source: Some(lane) });
-        place(&mut ops, PlaceWhat::Component(component.clone()), Place::Nest, check);
+        placed(&mut ops, PlaceWhat::Component(component.clone()), Place::Nest, check.as_ref());
         let stroke_s = (feeder.fed_au - feeder.retracted_au).abs() / feeder.velocity;
         Some(Draft {
             station: Some(station),

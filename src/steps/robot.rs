@@ -155,9 +155,13 @@ pub(crate) fn seen(ops: &mut Vec<Primitive>, check: Option<&Expr>) {
 /// A part was put somewhere: the check must come true, then its place is recorded. One input is waited
 /// for by placing itself; a longer check is waited for before.
 pub(crate) fn place(ops: &mut Vec<Primitive>, what: PlaceWhat, to: Place, check: Option<Expr>) {
-    let verify = check.as_ref().and_then(witness);
     seen(ops, check.as_ref().filter(|c| !matches!(c, Expr::Input(_))));
-    ops.push(Primitive::PlacePart { what, to, verify });
+    placed(ops, what, to, check.as_ref());
+}
+
+/// A part was put somewhere, and the check has been waited for but for its one input.
+pub(crate) fn placed(ops: &mut Vec<Primitive>, what: PlaceWhat, to: Place, check: Option<&Expr>) {
+    ops.push(Primitive::PlacePart { what, to, verify: check.and_then(witness) });
 }
 
 /// The input that sees the part: the first one that must be on.

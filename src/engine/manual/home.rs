@@ -10,13 +10,12 @@ use cellwright_model::robot::{Joints, RobotCommand, RobotReply, RobotState};
 use cellwright_model::{RequestId, RobotId, TimeNs};
 
 use super::way::known;
-use super::{JOG_WINDOW, REST_WITHIN, answered, not_renewed};
+use super::{JOG_WINDOW, REST_WITHIN, answered, not_renewed, record_end};
 use crate::acting::not_at_rest;
 use crate::api::{MachineFault, Source};
 use crate::core::Core;
 use crate::ledger::{Cx, Reply};
 use crate::messages::{ANSWER_GRACE, robot_word};
-use crate::record::Record;
 
 /// Share of its answer's time that one leg takes at its speed; the rest is for ramps and the answer.
 const LEG_SHARE: f64 = 0.5;
@@ -169,31 +168,11 @@ impl Core {
         }
         let why = homing.look(cx)?;
         if let Some(Homing { what, by, .. }) = self.manual.homing.take() {
-            let said = record_end(cx, what, by, why);
+            let said = record_end(cx, format!("{what} ended"), by, why);
             self.manual.say(said);
         }
         None
     }
-}
-
-/// How it came out, for the record; in words, and whether as it was meant to.
-pub(super) fn record_end(
-    cx: &mut Cx<'_>,
-    what: String,
-    by: Source,
-    why: Result<String, String>,
-) -> (String, bool) {
-    let (words, result) = match why {
-        Ok(why) => (format!("{what} ended: {why}"), Ok(())),
-        Err(why) => (format!("{what} ended"), Err(why)),
-    };
-    let told = match &result {
-        Ok(()) => words.clone(),
-        Err(why) => format!("{words}: {why}"),
-    };
-    let done = result.is_ok();
-    cx.record(Record::Request { what: words, by, result });
-    (told, done)
 }
 
 /// The cobot, where it is, and its home. Errors: that one of them is not known.

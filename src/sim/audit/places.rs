@@ -289,21 +289,28 @@ impl PlacesAuditor {
         self.among_good(cell, found);
     }
 
-    /// What lies in bins, after somebody took parts away or a sensor denied them.
+    /// What lies in bins, after a sensor denied parts, or somebody took some that the record has there.
     fn bins(&mut self, cell: &VirtualCell, places: &Places, now: &BTreeMap<Key, Location>) {
-        let in_bin = |at: &Location| matches!(at, Location::Bin(_));
         let recorded: BTreeMap<Key, Location> = self.book.parts().map(|(_, k)| (k.key, k.at)).collect();
-        let differ = |a: &BTreeMap<Key, Location>, b: &BTreeMap<Key, Location>| -> Vec<Key> {
-            a.iter().filter(|(key, at)| in_bin(at) && b.get(key) != Some(at)).map(|(key, _)| *key).collect()
+        let only_in = |a: &BTreeMap<Key, Location>, b: &BTreeMap<Key, Location>| -> Vec<Key> {
+            let lone =
+                |(key, at): &(&Key, &Location)| matches!(at, Location::Bin(_)) && b.get(*key) != Some(at);
+            a.iter().filter(lone).map(|(key, _)| *key).collect()
         };
-        let unknowable = [differ(now, &recorded), differ(&recorded, now)].concat();
-        self.seen.excused += unknowable.into_iter().filter(|key| self.unknowable.insert(*key)).count() as u64;
-        let Some(status) = cell.status() else { return };
-        let trays = cell.cell().trays.iter().zip(&places.trays).zip(&status.trays);
-        for (more, ((_, state), recorded)) in
-            self.more.iter_mut().zip(trays.clone()).filter(|(_, ((t, _), _))| t.kind == TrayKind::Reject)
-        {
-            *more = (state.exchanged, i64::from(recorded.next) - i64::from(state.moved - state.emptied_at));
+        let mut differ = only_in(&recorded, now);
+        if self.deceived {
+            differ.extend(only_in(now, &recorded));
+        } else {
+            differ.retain(|key| self.taken.contains(key));
+        }
+        let before = self.unknowable.len();
+        self.unknowable.extend(differ);
+        let newly = self.unknowable.len() - before;
+        self.seen.excused += newly as u64;
+        let Some(status) = cell.status().filter(|_| newly > 0) else { return };
+        for (t, state) in places.trays.iter().enumerate() {
+            let held = i64::from(state.moved - state.emptied_at);
+            self.more[t] = (state.exchanged, i64::from(status.trays[t].next) - held);
         }
     }
 

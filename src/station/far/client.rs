@@ -143,7 +143,7 @@ fn greeting(stream: &StdStream) -> Result<Hello, String> {
 }
 
 impl FarLine {
-    /// Moves lines until the drivers are dropped; connects again when the connection ends.
+    /// Moves lines for as long as the runtime lives; connects again when the connection ends.
     pub async fn run(mut self) {
         let first = self.stream.set_nonblocking(true).and_then(|()| self.stream.try_clone());
         let mut stream = first.and_then(TcpStream::from_std).ok();
@@ -153,7 +153,7 @@ impl FarLine {
                 self.disconnected();
                 tracing::warn!(address = self.address, why = ended, "the connection to the twin ended");
             }
-            // Requests meanwhile are refused at once, not at the next connection.
+            // Requests meanwhile are refused between two attempts, not by their deadlines.
             self.refuse_requests();
             sleep(RECONNECT).await;
             if let Ok(Ok(again)) = timeout(CONNECT_MAX, TcpStream::connect(&self.address)).await {

@@ -231,8 +231,11 @@ fn a_cell_listens_again_where_it_did() {
     first.close();
     drop(first);
     // Any other program may be given this port meanwhile, and then keeps it; a moment later it is free again.
-    let again = || NetworkOptions::cell_at(dir.path()).listen == [endpoint.clone()];
-    assert!((0..50).any(|_| again() || (std::thread::sleep(Duration::from_millis(100)), false).1));
+    let until = Instant::now() + SOON;
+    while NetworkOptions::cell_at(dir.path()).listen != [endpoint.clone()] {
+        assert!(Instant::now() < until, "{endpoint} is not listened at again");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     assert!(
         Network::open(&NetworkOptions { listen: vec!["nonsense".into()], ..NetworkOptions::cell() }).is_err()
     );

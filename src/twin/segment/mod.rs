@@ -42,6 +42,9 @@ use subdevice::SubDevice;
 /// MII ports takes about 500 ns, its PHYs and a short cable about the same.
 pub const DEFAULT_HOP_DELAY_NS: u32 = 1_000;
 
+/// Register of [`Segment::set_mark`], 8 bytes.
+pub const MARK_REGISTER: u16 = registers::MARK as u16;
+
 /// Most SubDevices of one segment; their auto-increment addresses must differ in 16 bits.
 pub const MAX_SUBDEVICES: usize = 64;
 
