@@ -158,7 +158,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
                 return reply.result.map(|_| ());
             }
             let now = self.pump.clock.now();
-            self.coe.step(&mut self.pump, &self.main, now + ACCESS_WAIT);
+            self.coe.step(&mut self.pump, &self.main, now + ACCESS_WAIT, DurationNs(0));
             self.pump.clock.sleep_until(now + MAILBOX_PAUSE);
         }
     }

@@ -100,6 +100,8 @@ pub(crate) struct CoeClient {
     reply: Option<SdoReply>,
     emergencies: VecDeque<Emergency>,
     pub(crate) emergencies_dropped: u64,
+    /// Cycles in which an SDO waited because too little of them was left.
+    pub(crate) put_off: u64,
     /// Position whose mailbox was found full without an SDO in work.
     unasked: Option<usize>,
     look_at: usize,
@@ -116,6 +118,7 @@ impl CoeClient {
             reply: None,
             emergencies: VecDeque::with_capacity(EMERGENCIES_MAX),
             emergencies_dropped: 0,
+            put_off: 0,
             unasked: None,
             look_at: 0,
             look_in: 0,
@@ -172,23 +175,32 @@ impl CoeClient {
         }
     }
 
-    /// Sends at most one mailbox frame and takes its reply, before `deadline`.
+    /// Sends at most one mailbox frame and takes its reply, before `deadline`; none if less than `needed` is left
+    /// until then, for the frame would be in the way of the next cycle. What is asked for can lapse all the same.
     pub(crate) fn step<'s, L: Link, C: Clock>(
         &mut self,
         pump: &mut Pump<'_, L, C>,
         main: &'s MainDevice<'s>,
         deadline: TimeNs,
+        needed: DurationNs,
     ) {
         if self.boxes.is_empty() {
             return;
         }
         let now = pump.clock.now();
+        let in_time = deadline.since(now) >= needed;
         let Some(work) = &mut self.work else {
-            self.look(pump, main, deadline);
+            if in_time {
+                self.look(pump, main, deadline);
+            }
             return;
         };
         if now > *work.until.get_or_insert(now + work.wait) {
             self.finish(Err(SdoFault::Timeout));
+            return;
+        }
+        if !in_time {
+            self.put_off += 1;
             return;
         }
         let position = usize::from(work.request.position);

@@ -39,6 +39,9 @@ const TIMEOUTS: Timeouts = Timeouts {
 const RETRIES: usize = 2;
 /// No distributed clocks yet: nothing to let settle.
 const DC_STATIC_SYNC_FRAMES: u32 = 0;
+/// A mailbox frame begins only while this share of the period is left before the exchange's deadline: the time of a
+/// frame on a slow link, and of what comes with it.
+const MAILBOX_SHARE: u64 = 4;
 /// How long `shutdown` tries.
 const SHUTDOWN_WAIT: DurationNs = DurationNs(1_000_000_000);
 /// How long a failed arming tries to send the segment to INIT.
@@ -313,7 +316,8 @@ impl<L: Link, C: Clock> Bus for EthercrabBus<'_, L, C> {
         image.mark(status == ExchangeStatus::Ok);
         self.count(status);
         if status != ExchangeStatus::Lost {
-            self.coe.step(&mut self.pump, &self.main, deadline);
+            let needed = DurationNs(self.config.period.0 / MAILBOX_SHARE);
+            self.coe.step(&mut self.pump, &self.main, deadline, needed);
         }
         Exchange { sent, round_trip, status }
     }
@@ -336,7 +340,8 @@ impl<L: Link, C: Clock> Bus for EthercrabBus<'_, L, C> {
     }
 
     fn counters(&self) -> BusCounters {
-        BusCounters { emergencies_dropped: self.coe.emergencies_dropped, ..self.pump.counters }
+        let CoeClient { emergencies_dropped, put_off, .. } = self.coe;
+        BusCounters { emergencies_dropped, mailbox_put_off: put_off, ..self.pump.counters }
     }
 
     fn request_sdo(&mut self, request: SdoRequest) -> Result<(), Busy> {

@@ -8,6 +8,8 @@ use cellwright_model::{Dimension, Quantity};
 use cellwright_station::protocol::{self, Which};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::timing::TimingArgs;
+
 /// A real-time cell controller for regulated assembly. It is not a safety function.
 #[derive(Debug, Parser)]
 #[command(name = "cellwright", version, max_term_width = 100)]
@@ -188,6 +190,8 @@ pub(crate) struct RunArgs {
     /// Core for the real-time thread; the last one if left out.
     #[arg(long, value_name = "CORE")]
     pub(crate) rt_core: Option<usize>,
+    #[command(flatten)]
+    pub(crate) timing: TimingArgs,
     /// One JSON line an event, last a summary.
     #[arg(long)]
     pub(crate) json: bool,
@@ -508,6 +512,8 @@ pub(crate) struct BenchArgs {
     pub(crate) seed: u64,
     #[arg(long, value_name = "CORE")]
     pub(crate) rt_core: Option<usize>,
+    #[command(flatten)]
+    pub(crate) timing: TimingArgs,
     #[arg(long)]
     pub(crate) json: bool,
 }

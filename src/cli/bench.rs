@@ -65,6 +65,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         connect: Vec::new(),
         no_recorder: false,
         rt_core: args.rt_core,
+        timing: args.timing.clone(),
         json: false,
         plain: true,
     };

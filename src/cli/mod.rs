@@ -23,6 +23,7 @@ mod session;
 mod simulate;
 mod status_text;
 mod terminal;
+mod timing;
 mod twin;
 mod twin_bench;
 mod view;

@@ -7,6 +7,7 @@ use cellwright_bus::ask::{AskError, Asker};
 use cellwright_bus::sii::{SiiContent, SiiPdo};
 use cellwright_bus::survey::coe::{self, CoePdo, CoeProblem};
 use cellwright_bus::survey::{DistributedClock, Port, Surveyed, survey};
+use cellwright_model::timing::Receive;
 use cellwright_rt::bus::AlState;
 use cellwright_rt::clock::MonotonicClock;
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use super::out::outln;
 use super::{Failure, print_json, session};
 
 pub(crate) fn run(args: ScanArgs) -> Result<ExitCode, Failure> {
-    let mut asker = Asker::new(session::open_socket(&args.iface)?, MonotonicClock);
+    let mut asker = Asker::new(session::open_socket(&args.iface, Receive::Blocking)?, MonotonicClock);
     let failed = |error| failed(&args.iface, &error);
     let devices = survey(&mut asker).map_err(failed)?;
     let asked = |device| args.coe.then(|| coe::pdos(&mut asker, device)).transpose();

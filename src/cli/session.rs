@@ -15,6 +15,7 @@ use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Stamp};
 use cellwright_model::outcome::Origin;
 use cellwright_model::plant::PlantDescription;
+use cellwright_model::timing::Receive;
 use cellwright_rt::bus::Bus;
 use cellwright_rt::clock::{Clock, MonotonicClock};
 use cellwright_rt::platform::{self, PlatformWarning, RealTime};
@@ -108,7 +109,7 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
         ..What::from(&args.cell)
     };
     let here = args.bus == "twin";
-    let prepared = prepare(&what, here)?;
+    let mut prepared = prepare(&what, here)?;
     if !twin && (!prepared.cell.robots.is_empty() || !prepared.cell.trays.is_empty()) {
         return Err(Failure::Usage(format!(
             "cell {} has cobots, and this build has a driver only for those of a twin: run it with --bus twin, or \
@@ -116,7 +117,8 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
             prepared.cell.id, args.bus
         )));
     }
-    let socket = if here { None } else { Some(open_socket(&args.bus)?) };
+    args.timing.apply(&mut prepared.cell)?;
+    let socket = if here { None } else { Some(open_socket(&args.bus, prepared.cell.realtime.receive)?) };
     let far = args.twin.as_deref().map(|at| FarTwin::connect(at, &prepared.cell, now)).transpose()?;
     if let (Some(far), Some(at)) = (&far, &args.twin) {
         bench::is_its_segment(&args.bus, at, far.hello.mark)?;
@@ -145,8 +147,13 @@ fn operator(args: &RunArgs) -> Result<Operator, Failure> {
     }
 }
 
-pub(crate) fn open_socket(interface: &str) -> Result<Box<dyn Link + Send>, Failure> {
-    let socket = RawSocketLink::open(interface, Wait::Sleep);
+/// The raw socket of an interface; needs CAP_NET_RAW.
+pub(crate) fn open_socket(interface: &str, receive: Receive) -> Result<Box<dyn Link + Send>, Failure> {
+    let wait = match receive {
+        Receive::Blocking => Wait::Sleep,
+        Receive::Spin => Wait::Spin,
+    };
+    let socket = RawSocketLink::open(interface, wait);
     socket
         .map(|s| Box::new(s) as Box<dyn Link + Send>)
         .map_err(|e| Failure::Failed(format!("{}: {}; remedy: {}", e.place(), e.cause(), e.remedy())))

@@ -11,6 +11,7 @@ use cellwright_bus::Link;
 use cellwright_driver_api::message::RobotDriver;
 use cellwright_model::DurationNs;
 use cellwright_model::cell::Cell;
+use cellwright_model::timing::Receive;
 use cellwright_rt::clock::{Clock, MonotonicClock};
 use cellwright_rt::platform::{self, RealTime, STACK_BYTES};
 use cellwright_sim::read_machine;
@@ -46,7 +47,7 @@ struct Served {
 pub(crate) fn run(args: TwinArgs) -> Result<ExitCode, Failure> {
     let machine = shown(read_machine(args.cell.as_deref()))?;
     let mut side = TwinSide::new(&machine.cell, machine.plant, args.seed, &[])?;
-    let socket = session::open_socket(&args.iface)?;
+    let socket = session::open_socket(&args.iface, Receive::Blocking)?;
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, stop.clone())?;

@@ -8,6 +8,7 @@ use cellwright_controller::{DeviceId, TrayUse};
 use cellwright_model::cell::Cell;
 use cellwright_model::plan::Plan;
 use cellwright_model::plant::Material;
+use cellwright_model::timing::Receive;
 use cellwright_model::{CameraId, ScannerId, TrayId};
 use cellwright_rt::clock::MonotonicClock;
 use cellwright_sim::twin::{self, Scene, TwinDevices};
@@ -43,7 +44,7 @@ pub(crate) enum Reach {
 /// Makes sure that the segment on an interface is that of the twin at `address`: an automatic operator starts what
 /// is there, and its record says that it is a twin.
 pub(crate) fn is_its_segment(interface: &str, address: &str, mark: u64) -> Result<(), Failure> {
-    let mut asker = Asker::new(session::open_socket(interface)?, MonotonicClock);
+    let mut asker = Asker::new(session::open_socket(interface, Receive::Blocking)?, MonotonicClock);
     let mut shown = [0; 8];
     let read = asker.read(0, MARK_REGISTER, &mut shown);
     let why = match read {

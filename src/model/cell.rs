@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::expr::Expr;
 use crate::packml::{CellCommand, CellMode, CellState};
 use crate::robot::{Joints, RobotState};
+use crate::timing::Timing;
 use crate::{
     AnalogId, AxisId, CameraId, Dimension, DurationNs, InputId, LeakTesterId, OutputId, RobotId, ScannerId,
     StationId, TimeNs, TrayId,
@@ -54,6 +55,8 @@ pub struct Cell {
     pub consecutive_ng_max: u16,
     /// Cycles in a row without valid inputs that are tolerated.
     pub stale_cycles_max: u16,
+    /// How the cycle keeps its time.
+    pub realtime: Timing,
     /// SHA-256 of the raw bytes of cell.yaml (lower-case hex).
     pub hash: String,
     /// SHA-256 of the raw bytes of taught.yaml, of nothing if there is none.

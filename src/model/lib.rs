@@ -26,6 +26,7 @@ pub mod plant;
 pub mod quantity;
 pub mod robot;
 pub mod time;
+pub mod timing;
 
 pub use date::Date;
 pub use ids::*;

@@ -10,8 +10,10 @@ mod panel;
 mod places;
 mod robots;
 mod taught;
+mod timing;
 
 use cellwright_model::cell::{Cell, ManualLimits, Panel, Sequences, ZeroSensor};
+use cellwright_model::timing::Timing;
 use cellwright_model::{Dimension, DurationNs, limits};
 
 pub(crate) use devices::date;
@@ -126,6 +128,7 @@ fn empty_cell() -> Cell {
         materials: Vec::new(),
         consecutive_ng_max: 0,
         stale_cycles_max: 0,
+        realtime: Timing::default(),
         hash: String::new(),
         taught_hash: String::new(),
     }
@@ -146,6 +149,7 @@ fn cell(d: &mut Decoder<'_>, root: &Node) -> Option<Cell> {
     cell.consecutive_ng_max =
         f.req("consecutive_ng_max", d, |d, n| d.integer(n, 1, 1000)).unwrap_or(1) as u16;
     cell.stale_cycles_max = f.req("stale_cycles_max", d, |d, n| d.integer(n, 1, 1000)).unwrap_or(1) as u16;
+    cell.realtime = timing::timing(d, &mut f, cell.cycle);
     let families = devices::segment(d, &mut f, &mut cell);
     devices::equipment(d, &mut f, &mut cell);
     axes::axes(d, &mut f, &mut cell, &families);

@@ -152,6 +152,8 @@ pub struct BusCounters {
     pub receive_errors: u64,
     /// Emergencies dropped because their queue was full.
     pub emergencies_dropped: u64,
+    /// Exchanges after which an SDO had to wait because too little of the cycle was left.
+    pub mailbox_put_off: u64,
 }
 
 /// A fieldbus of one segment. One thread owns it; nothing here may be called from two.

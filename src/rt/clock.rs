@@ -13,6 +13,16 @@ pub trait Clock {
     /// Returns when the clock shows `instant` or later: a real clock sleeps, a virtual one moves there.
     fn sleep_until(&self, instant: TimeNs);
 
+    /// The same by asking again and again, so that nothing has to wake the thread: a real clock keeps the core busy.
+    fn spin_until(&self, instant: TimeNs) {
+        if self.is_virtual() {
+            return self.sleep_until(instant);
+        }
+        while self.now() < instant {
+            core::hint::spin_loop();
+        }
+    }
+
     /// Something took `by` (a frame on a simulated wire, one idle poll): a virtual clock moves, a real
     /// one moves by itself.
     fn advance(&self, by: DurationNs);
@@ -27,6 +37,9 @@ impl<C: Clock + ?Sized> Clock for Rc<C> {
     }
     fn sleep_until(&self, instant: TimeNs) {
         (**self).sleep_until(instant);
+    }
+    fn spin_until(&self, instant: TimeNs) {
+        (**self).spin_until(instant);
     }
     fn advance(&self, by: DurationNs) {
         (**self).advance(by);
@@ -121,6 +134,9 @@ mod tests {
         let clock = MonotonicClock;
         let until = clock.now() + DurationNs::from_millis(2);
         clock.sleep_until(until);
+        assert!(clock.now() >= until);
+        let until = clock.now() + DurationNs(50_000);
+        clock.spin_until(until);
         assert!(clock.now() >= until);
     }
 }

@@ -14,6 +14,7 @@ use cellwright_model::job::{
     AxisStatus, BusStatus, RtCommand, RtFault, RtFaultKind, RtStatus, Urgent, UrgentWord,
 };
 use cellwright_model::outcome::FaultClass;
+use cellwright_model::timing::Timing;
 use cellwright_model::{AxisId, DurationNs, TimeNs};
 use rtrb::Consumer;
 
@@ -38,6 +39,7 @@ const AL_CODE_CYCLES: u8 = 20;
 /// The cycle of one segment. One thread owns it together with its bus.
 pub struct Cycle {
     pub(crate) period: DurationNs,
+    timing: Timing,
     dt: f64,
     stale_cycles_max: u32,
     pub(crate) names: Vec<String>,
@@ -87,6 +89,7 @@ impl Cycle {
         let axis = |(i, a)| Axis::new(AxisId(i as u16), a, dt);
         Ok(Cycle {
             period: cell.cycle,
+            timing: cell.realtime,
             dt,
             stale_cycles_max: u32::from(cell.stale_cycles_max),
             names: cell.segment.iter().map(|s| s.name.clone()).collect(),
@@ -124,6 +127,11 @@ impl Cycle {
     /// Period of the cycle.
     pub fn period(&self) -> DurationNs {
         self.period
+    }
+
+    /// How its instants are waited for.
+    pub fn timing(&self) -> Timing {
+        self.timing
     }
 
     /// Every SubDevice is in OP and answers.

@@ -142,7 +142,7 @@ impl<B: Bus, C: Clock> Runner<B, C> {
             Some(next) => next,
             None => self.clock.now() + period,
         };
-        self.clock.sleep_until(due);
+        self.wait_until(due);
         let now = self.clock.now();
         let late = now.since(due);
         let missed = late.0 / period.0;
@@ -155,6 +155,15 @@ impl<B: Bus, C: Clock> Runner<B, C> {
             self.statistics.wake.record(late.0);
         }
         self.once(now)
+    }
+
+    /// Asleep to shortly before the instant, the rest by asking the clock.
+    fn wait_until(&self, due: TimeNs) {
+        let spin = self.cycle.timing().spin;
+        self.clock.sleep_until(TimeNs(due.0.saturating_sub(spin.0)));
+        if spin > DurationNs(0) {
+            self.clock.spin_until(due);
+        }
     }
 
     /// One cycle at `now`, and a bring-up before it if the controller asks for one and nothing moves.

@@ -88,6 +88,38 @@ fn sdos_are_carried_while_armed() {
 }
 
 #[test]
+fn a_mailbox_frame_begins_only_while_there_is_time_for_it() {
+    with_bench(config(), |bus, bench, clock| {
+        let (_, mut image) = to_op(bus);
+        bus.request_sdo(SdoRequest { position: 4, index: 0x1018, sub: 2, op: SdoOp::Upload }).unwrap();
+        // The image comes back 300 µs before the deadline: a frame fits. 200 µs before: it does not.
+        let slow = |us: u64| bench.borrow_mut().delay = DurationNs(us * 1_000);
+        let frames = || bench.borrow().frames;
+        slow(500 - 200);
+        for cycle in 1..=50 {
+            let before = frames();
+            assert!(cycles(bus, clock, &mut image, 1).is_ok(), "{cycle}");
+            assert_eq!(frames() - before, 1, "the image and nothing else");
+        }
+        assert_eq!((bus.poll_sdo(), bus.counters().mailbox_put_off), (None, 50));
+        slow(200);
+        let answer = (0..50).find_map(|_| {
+            let before = frames();
+            cycles(bus, clock, &mut image, 1);
+            assert!(frames() - before <= 2, "at most one mailbox frame a cycle");
+            bus.poll_sdo()
+        });
+        assert_eq!(answer.expect("an answer").result.unwrap().as_u64(), Some(0x1004));
+        assert_eq!(bus.counters().lost, 0);
+        // And one that never gets its time lapses.
+        slow(300);
+        bus.request_sdo(SdoRequest { position: 4, index: 0x1018, sub: 2, op: SdoOp::Upload }).unwrap();
+        cycles(bus, clock, &mut image, 600);
+        assert_eq!(bus.poll_sdo().unwrap().result, Err(SdoFault::Timeout));
+    });
+}
+
+#[test]
 fn an_emergency_is_a_value_also_during_an_sdo() {
     with_bench(config(), |bus, _, clock| {
         let (_, mut image) = to_op(bus);

@@ -5,7 +5,8 @@ mod common;
 
 use cellwright_model::cell::{ButtonAct, Light, Lights};
 use cellwright_model::packml::{CellCommand, CellState};
-use cellwright_model::{AxisId, Dimension};
+use cellwright_model::timing::{Receive, Timing};
+use cellwright_model::{AxisId, Dimension, DurationNs};
 use cellwright_recipe::{Sources, load_cell, render};
 use common::{CELL, Files, cell, marked, repository, rows};
 
@@ -37,6 +38,15 @@ fn reads_the_embedded_cell() {
         [ButtonAct::Acknowledge, command(CellCommand::Clear), command(CellCommand::Reset)]
     );
     assert!(cell.panel.lights.is_empty(), "the usual ones");
+}
+
+#[test]
+fn how_the_cycle_waits() {
+    assert_eq!(cell().realtime, Timing::default(), "asleep, as long as nothing is said");
+    let text =
+        repository(CELL).replace("cycle: 1 ms", "cycle: 1 ms\nrealtime: { receive: spin, spin: 50 us }");
+    let (cell, _) = load_cell(&Files::with(CELL, text), CELL, None, &mut Sources::default()).unwrap();
+    assert_eq!((cell.realtime.receive, cell.realtime.spin), (Receive::Spin, DurationNs(50_000)));
 }
 
 #[test]
@@ -73,6 +83,9 @@ fn wrong_cells() {
         ("cell: 1 ", "cell: «2 ", "R0110"),
         ("cycle: 1 ms", "cycle: «100 us", "R0906"),
         ("cycle: 1 ms", "cycle: «1", "R0201"),
+        ("cycle: 1 ms", "cycle: 1 ms\nrealtime: { receive: «asleep }", "R0105"),
+        ("cycle: 1 ms", "cycle: 1 ms\nrealtime: { spin: «600 us }", "R0112"),
+        ("cycle: 1 ms", "cycle: 1 ms\nrealtime: { spin: «0 us }", "R0207"),
         ("units_in_flight_max: 4", "units_in_flight_max: «0", "R0112"),
         ("serial_prefix: \"CW-\"", "serial_prefix: «\"C W\"", "R0113"),
         ("di_1,     kind: digital-input-16, ", "di_1,     kind: «digital-inputs, ", "R0105"),

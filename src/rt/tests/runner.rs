@@ -69,6 +69,27 @@ fn skipped_periods_are_counted_and_never_made_up_for() {
 }
 
 #[test]
+fn the_last_part_of_a_wait_is_spun_through() {
+    let mut cell = cell();
+    cell.realtime.spin = DurationNs(50_000);
+    let (rt, _ends) = link();
+    let (cycle, mut bus) = (Cycle::new(&cell, drivers(&cell), rt).unwrap(), MockBus::default());
+    let clock = LateClock::default();
+    let mut runner = Runner::new(cycle, &mut bus, clock.clone());
+    runner.bring_up().unwrap();
+    clock.woken.borrow_mut().clear();
+    for late_us in [0, 30, 30, 2_070, 0] {
+        clock.late.set(late_us * 1000);
+        runner.tick().unwrap();
+    }
+    // Woken at the instant less 50 µs and some; then asked until the instant: two entries a cycle.
+    let woken: Vec<u64> = clock.woken.borrow().iter().map(|t| t.0 / 1000).collect();
+    let offsets: Vec<u64> = woken.iter().skip(1).map(|t| t - woken[1]).collect();
+    assert_eq!(offsets, [0, 980, 1_000, 1_980, 2_000, 5_020, 5_020, 5_950, 6_000]);
+    assert_eq!(runner.statistics().missed(), 2, "a spin makes up for nothing that was slept through");
+}
+
+#[test]
 fn an_ordered_stop_comes_to_rest_then_disables_then_takes_the_bus_down() {
     let (cycle, mut bus, mut ends) = parts();
     let mut runner = Runner::new(cycle, &mut bus, VirtualClock::starting_at(TimeNs(0)));

@@ -124,6 +124,9 @@ pub struct Bench {
     /// Applied to every returned frame.
     pub disturb: Disturb,
     pub cycles: Vec<u64>,
+    /// On its way besides, each frame.
+    pub delay: DurationNs,
+    pub frames: u64,
 }
 
 impl Bench {
@@ -142,6 +145,8 @@ impl Bench {
             clock: clock.clone(),
             disturb: Box::new(|_| true),
             cycles: Vec::with_capacity(100_000),
+            delay: DurationNs(0),
+            frames: 0,
         })))
     }
 }
@@ -152,9 +157,10 @@ pub struct Shared(pub Rc<RefCell<Bench>>);
 impl InProcessSegment for Shared {
     fn process(&mut self, frame: &mut [u8], now: TimeNs) -> Option<DurationNs> {
         let bench = &mut *self.0.borrow_mut();
+        bench.frames += 1;
         match bench.segment.process(frame, now) {
             Processed::Returned { round_trip_ns } => {
-                (bench.disturb)(frame).then_some(DurationNs(round_trip_ns))
+                (bench.disturb)(frame).then_some(DurationNs(round_trip_ns + bench.delay.0))
             }
             Processed::Dropped(_) => None,
         }

@@ -4,6 +4,7 @@ use cellwright_model::cell::*;
 use cellwright_model::expr::Expr;
 use cellwright_model::outcome::FaultClass;
 use cellwright_model::plan::*;
+use cellwright_model::timing::Timing;
 use cellwright_model::*;
 
 pub(crate) const PRESS: AxisId = AxisId(0);
@@ -164,6 +165,7 @@ pub(crate) fn cell() -> Cell {
         ],
         consecutive_ng_max: 3,
         stale_cycles_max: 20,
+        realtime: Timing::default(),
         hash: "cell-hash".into(),
         taught_hash: "taught-hash".into(),
     }

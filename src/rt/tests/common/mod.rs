@@ -12,6 +12,7 @@ use cellwright_model::cell::{
     SubDevice,
 };
 use cellwright_model::job::{RtCommand, RtEvent, RtEventKind, RtOp, RtStatus, UrgentWord};
+use cellwright_model::timing::Timing;
 use cellwright_model::{Dimension, DurationNs, InputId, JobId, OutputId, TimeNs};
 use cellwright_rt::bus::{
     AlState, Bus, BusCounters, BusFault, Busy, Emergency, Exchange, ExchangeStatus, Identity, Layout,
@@ -80,6 +81,7 @@ pub fn cell() -> Cell {
         materials: vec![],
         consecutive_ng_max: 5,
         stale_cycles_max: 20,
+        realtime: Timing::default(),
         hash: String::new(),
         taught_hash: String::new(),
     }
