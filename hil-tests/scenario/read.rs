@@ -205,6 +205,7 @@ fn act(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Act> {
         f.opt("controller", d, |d, n| d.word(n, &[("killed", true), ("restarted", false)]))
             .map(|killed| Act::Controller { killed }),
         f.opt("supply", d, |d, n| supply(d, n, cell)),
+        f.opt("link", d, |d, n| link(d, n, cell)).map(Act::Machine),
         machine(d, &mut f, cell).map(Act::Machine),
     ];
     one(d, f, found)
@@ -262,6 +263,16 @@ fn supply(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Act> {
     let read = |d: &mut Decoder<'_>, n: &Node| named(d, n, "SubDevice", names);
     let (position, on) = pair(d, node, ("device", read), "on", |d, n| d.boolean(n))?;
     Some(Act::Supply { position: usize::from(position), on })
+}
+
+fn link(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Injection> {
+    let mut f = d.fields(node)?;
+    let names = cell.segment.iter().map(|s| s.name.as_str());
+    let position = f.req("device", d, |d, n| named(d, n, "SubDevice", names));
+    let port = f.req("port", d, |d, n| d.integer(n, 0, 3)).map(|port| port as u8);
+    let up = f.req("up", d, |d, n| d.boolean(n));
+    f.finish(d);
+    Some(Injection::Link { position: position?, port: port?, up: up? })
 }
 
 fn expect(d: &mut Decoder<'_>, node: &Node, at: &dyn Fn(&Node) -> String) -> Option<Expect> {

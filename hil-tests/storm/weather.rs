@@ -224,7 +224,7 @@ impl Weather {
         let (inputs, analogs) = (cell.cell().digital_inputs.len(), cell.cell().analogs.len());
         let (axes, segment) = (cell.cell().axes.len(), cell.cell().segment.len());
         let dice = &mut self.dice;
-        let fault = match dice.below(11) {
+        let fault = match dice.below(12) {
             0 => Fault::Act(Injection::EStop(true)),
             1 => Fault::Act(Injection::GuardOpen(true)),
             2 => Fault::Act(Injection::AirOff(true)),
@@ -244,6 +244,10 @@ impl Weather {
             }
             8 => Fault::Act(Injection::TakeOut),
             9 => Fault::Power(dice.below(segment)),
+            10 => {
+                let (position, port) = (dice.below(segment) as u16, dice.below(2) as u8);
+                Fault::Act(Injection::Link { position, port, up: false })
+            }
             _ => Fault::Store,
         };
         match fault {
@@ -298,7 +302,7 @@ impl Weather {
 }
 
 fn mend(cell: &mut VirtualCell, fault: Fault) {
-    use Injection::{AirOff, AnalogOffset, AxisJam, EStop, GuardOpen, InputStuck, LaneEmpty};
+    use Injection::{AirOff, AnalogOffset, AxisJam, EStop, GuardOpen, InputStuck, LaneEmpty, Link};
     let act = match fault {
         Fault::Power(position) => return cell.set_power(position, true),
         Fault::Store => return cell.store_refuses(None),
@@ -309,6 +313,7 @@ fn mend(cell: &mut VirtualCell, fault: Fault) {
         Fault::Act(InputStuck { input, .. }) => InputStuck { input, level: None },
         Fault::Act(AxisJam { axis, .. }) => AxisJam { axis, jammed: false },
         Fault::Act(AnalogOffset { analog, .. }) => AnalogOffset { analog, offset: 0.0 },
+        Fault::Act(Link { position, port, .. }) => Link { position, port, up: true },
         Fault::Act(_) => return,
     };
     cell.inject(act);

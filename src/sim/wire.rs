@@ -77,7 +77,7 @@ impl WireSegment {
     }
 
     pub fn counters(&self) -> WireCounters {
-        let SegmentCounters { returned, malformed, no_link, watchdog_trips } =
+        let SegmentCounters { returned, malformed, no_link, watchdog_trips, .. } =
             self.world.segment().counters();
         WireCounters {
             answered: returned,

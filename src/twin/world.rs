@@ -152,6 +152,14 @@ impl World {
         }
     }
 
+    /// The same for a frame that breaks on the way to a SubDevice, see [`Segment::process_damaged`].
+    pub fn process_damaged(&mut self, frame: &mut [u8], now: TimeNs, position: usize) -> Option<DurationNs> {
+        match self.segment.process_damaged(frame, now, position) {
+            Processed::Returned { round_trip_ns } => Some(DurationNs(round_trip_ns)),
+            Processed::Dropped(_) => None,
+        }
+    }
+
     /// Advances the world by `dt_ns` of nominal time, to `now` of the controller's clock.
     pub fn cycle(&mut self, now: TimeNs, dt_ns: u64) {
         while let Ok(injection) = self.hand.pop() {
@@ -200,6 +208,7 @@ impl World {
     pub fn inject(&mut self, injection: Injection) {
         match injection {
             Injection::Power { position, on } => self.set_power(usize::from(position), on),
+            Injection::Link { position, port, up } => self.set_link(usize::from(position), port, up),
             Injection::ProtectiveStop { robot, active } => {
                 if let Some(cobot) = self.cobots.get_mut(robot.index()) {
                     cobot.protective_stop(active);
@@ -212,6 +221,16 @@ impl World {
     /// Switches the supply of one SubDevice, by its position in the segment.
     pub fn set_power(&mut self, position: usize, on: bool) {
         self.segment.set_power(position, on);
+    }
+
+    /// Cuts or heals the cable at a port of a SubDevice, see [`Segment::set_link`].
+    pub fn set_link(&mut self, position: usize, port: u8, up: bool) {
+        self.segment.set_link(position, port, up);
+    }
+
+    /// The application of a SubDevice takes no part, or again, see [`Segment::set_mute`].
+    pub fn set_mute(&mut self, position: usize, mute: bool) {
+        self.segment.set_mute(position, mute);
     }
 
     /// How the local clock of a SubDevice runs, see [`Segment::set_clock`].

@@ -78,9 +78,14 @@ pub(super) struct Sync0 {
 }
 
 impl SubDevice {
+    /// Segment time at which the datagram at hand passes here.
+    fn passes_ns(&self) -> u64 {
+        self.now_ns.wrapping_add(self.arrivals_ns[0].unwrap_or(0))
+    }
+
     /// Local time as the datagram at hand passes here.
     fn local_time_ns(&self) -> u64 {
-        self.clock.at(self.now_ns.wrapping_add(self.delay_out_ns))
+        self.clock.at(self.passes_ns())
     }
 
     /// Register 0x0910: local time plus offset.
@@ -110,12 +115,15 @@ impl SubDevice {
         }
     }
 
-    /// A write to 0x0900 latches when its frame came to each port, in local time.
+    /// A write to 0x0900 latches when its frame came to each port, in local time; a closed port keeps what it showed.
     fn latch_receive_times(&mut self) {
+        for (port, arrival) in self.arrivals_ns.into_iter().enumerate() {
+            if let Some(arrival) = arrival {
+                let local = self.clock.at(self.now_ns.wrapping_add(arrival));
+                self.esc.put_u32(reg::DC_PORT_TIMES + 4 * port, local as u32);
+            }
+        }
         let entered = self.local_time_ns();
-        self.esc.put_u32(reg::DC_PORT_TIMES, entered as u32);
-        let back = self.clock.at(self.now_ns.wrapping_add(self.delay_back_ns));
-        self.esc.put_u32(reg::DC_PORT_TIMES + 4, back as u32);
         self.esc.put_u64(reg::DC_RECEIVE_TIME, entered);
     }
 
@@ -126,7 +134,7 @@ impl SubDevice {
         let difference = (own_ns as u32).wrapping_sub(received.wrapping_add(delay)) as i32;
         let sign = u32::from(difference < 0) << 31;
         self.esc.put_u32(reg::DC_TIME_DIFFERENCE, sign | difference.unsigned_abs() & 0x7FFF_FFFF);
-        self.clock.discipline(self.now_ns.wrapping_add(self.delay_out_ns), difference);
+        self.clock.discipline(self.passes_ns(), difference);
     }
 
     fn activate_sync(&mut self, system_time_ns: u64) {

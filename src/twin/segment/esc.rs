@@ -6,6 +6,7 @@ use super::registers::{
     self as reg, Access, FMMU_COUNT, FMMU_SIZE, MEMORY_END, RAM, SM_COUNT, SM_SIZE, access,
 };
 use super::sync_manager::SyncManager;
+use super::topology::PORTS;
 
 pub(super) struct Esc {
     pub(super) memory: Box<[u8]>,
@@ -21,18 +22,22 @@ impl Esc {
             sync_managers: [SyncManager::default(); SM_COUNT],
             fmmus: [Fmmu::default(); FMMU_COUNT],
         };
-        esc.reset();
+        esc.reset([true, true, false, false]);
         esc
     }
 
-    /// Power-on values of all registers; RAM is cleared.
-    pub(super) fn reset(&mut self) {
+    /// Power-on values of all registers; RAM is cleared. `ports`: those that there are.
+    pub(super) fn reset(&mut self, ports: [bool; PORTS]) {
         self.memory.fill(0);
         self.sync_managers = [SyncManager::default(); SM_COUNT];
         self.fmmus = [Fmmu::default(); FMMU_COUNT];
-        // Type 0x11, revision 0, build 2; FMMUs, SyncManagers, RAM in KiB, ports 0 and 1 MII.
-        let identity = [0x11, 0x00, 0x02, 0x00, FMMU_COUNT as u8, SM_COUNT as u8, reg::RAM_KIB, 0x0F];
-        self.memory[reg::TYPE..reg::TYPE + 8].copy_from_slice(&identity);
+        // Type 0x11, revision 0, build 2; FMMUs, SyncManagers, RAM in KiB.
+        let identity = [0x11, 0x00, 0x02, 0x00, FMMU_COUNT as u8, SM_COUNT as u8, reg::RAM_KIB];
+        self.memory[reg::TYPE..reg::TYPE + 7].copy_from_slice(&identity);
+        // Two bits a port: none, or MII.
+        let descriptors =
+            ports.iter().enumerate().map(|(port, there)| (u8::from(*there) * 0b11) << (2 * port));
+        self.memory[reg::PORT_DESCRIPTORS] = descriptors.sum();
         // Features: bitwise FMMUs, distributed clocks (bit 2) of 64 bits (bit 3).
         self.put_u16(0x0008, 0x000C);
         // DL control: frames that are not EtherCAT are destroyed, all ports automatic.

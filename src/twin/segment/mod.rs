@@ -1,4 +1,4 @@
-//! A line of EtherCAT SubDevices on the level of frames (ETG.1000.4).
+//! EtherCAT SubDevices in a line or a tree, on the level of frames (ETG.1000.4).
 //!
 //! Terms: a *datagram* is one command inside a frame; *ADP* addresses a SubDevice, *ADO* its memory;
 //! *WKC* is the working counter that each SubDevice raises by what it did; *ESC* is the SubDevice
@@ -8,6 +8,8 @@
 //!   MainDevice ──▶ ESC 0 ──▶ ESC 1 ──▶ … ──▶ ESC n−1 ─┐   port 1 of the last one is closed
 //!              ◀───────◀─────────◀──────────◀─────────┘   processing happens on the way out only
 //! ```
+//!
+//! Branches, and the order in which frames pass them: [`topology`].
 //!
 //! [`Segment::process`] changes a frame in place as that line would, at the instant it is given;
 //! nothing here reads a clock, allocates once constructed, or panics on any bytes.
@@ -24,6 +26,7 @@ mod registers;
 mod sii;
 mod subdevice;
 mod sync_manager;
+mod topology;
 mod watchdog;
 
 #[cfg(test)]
@@ -34,9 +37,11 @@ use cellwright_model::TimeNs;
 
 pub use al::AlState;
 pub use frame::Malformed;
+pub use topology::{Upstream, WiringError};
 
 use frame::{Command, Datagram};
 use subdevice::SubDevice;
+use topology::Topology;
 
 /// Delay of a frame from one port to the next on the wire, when nothing else is said: an ESC with
 /// MII ports takes about 500 ns, its PHYs and a short cable about the same.
@@ -62,8 +67,10 @@ pub enum Processed {
 pub enum Dropped {
     /// It is not a well-formed EtherCAT frame.
     Malformed(Malformed),
-    /// The first SubDevice has no power, or there is none: the MainDevice has no link.
+    /// The first SubDevice has no power or no cable, or there is none: the MainDevice has no link.
     NoLink,
+    /// Its check sequence broke on the way.
+    Damaged,
 }
 
 /// Frames since construction.
@@ -72,6 +79,7 @@ pub struct SegmentCounters {
     pub returned: u64,
     pub malformed: u64,
     pub no_link: u64,
+    pub damaged: u64,
     /// SubDevices that fell out of OP because outputs stayed away (AL status code 0x001B).
     pub watchdog_trips: u64,
 }
@@ -81,6 +89,8 @@ pub struct SegmentCounters {
 pub enum SegmentError {
     /// More than [`MAX_SUBDEVICES`].
     TooMany { count: usize },
+    /// They are not joined as SubDevices can be.
+    Wiring(WiringError),
     /// Process data or mailbox do not fit the ESC's memory.
     DoesNotFit { position: usize, name: String, what: &'static str, bytes: usize, limit: usize },
 }
@@ -91,6 +101,7 @@ impl core::fmt::Display for SegmentError {
             SegmentError::TooMany { count } => {
                 write!(f, "a segment has at most {MAX_SUBDEVICES} SubDevices, {count} are given")
             }
+            SegmentError::Wiring(why) => why.fmt(f),
             SegmentError::DoesNotFit { position, name, what, bytes, limit } => {
                 write!(f, "SubDevice {position} ({name}): {what} of {bytes} bytes, at most {limit} fit")
             }
@@ -100,11 +111,10 @@ impl core::fmt::Display for SegmentError {
 
 impl std::error::Error for SegmentError {}
 
-/// A line of twin SubDevices behind one port of the MainDevice.
+/// Twin SubDevices behind one port of the MainDevice.
 pub struct Segment {
     devices: Vec<SubDevice>,
-    /// SubDevices that frames reach: those before the first one without power.
-    reachable: usize,
+    topology: Topology,
     hop_delay_ns: u32,
     counters: SegmentCounters,
     /// Where broadcast and read-write commands keep what memory held.
@@ -117,17 +127,35 @@ impl Segment {
     /// `hop_delay_ns`: delay of a frame from one SubDevice to the next
     /// ([`DEFAULT_HOP_DELAY_NS`]).
     pub fn new(models: Vec<Box<dyn SubDeviceModel>>, hop_delay_ns: u32) -> Result<Segment, SegmentError> {
+        let line = Topology::line(models.len());
+        Segment::wired(models, &line, hop_delay_ns)
+    }
+
+    /// The same with branches: `upstreams` says for each of `models`, in the order of the wire, where the cable
+    /// from its port 0 ends.
+    ///
+    /// Errors: more SubDevices than fit, a wiring that there cannot be, or a list in another order than the wire's.
+    pub fn wired(
+        models: Vec<Box<dyn SubDeviceModel>>,
+        upstreams: &[Option<Upstream>],
+        hop_delay_ns: u32,
+    ) -> Result<Segment, SegmentError> {
         if models.len() > MAX_SUBDEVICES {
             return Err(SegmentError::TooMany { count: models.len() });
         }
+        if models.len() != upstreams.len() {
+            let position = models.len().min(upstreams.len());
+            return Err(SegmentError::Wiring(WiringError::NoUpstream { position }));
+        }
+        let topology = Topology::new(upstreams).map_err(SegmentError::Wiring)?;
         let devices: Vec<SubDevice> = models
             .into_iter()
             .enumerate()
-            .map(|(position, model)| SubDevice::new(position, model))
+            .map(|(position, model)| SubDevice::new(position, model, topology.ports(position)))
             .collect::<Result<_, _>>()?;
         let mut segment = Segment {
             devices,
-            reachable: 0,
+            topology,
             hop_delay_ns,
             counters: SegmentCounters::default(),
             scratch: Box::new([0; frame::MAX_DATA]),
@@ -136,35 +164,69 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Lets `frame` run through the line at `now`, changing it in place.
+    /// Lets `frame` run past the SubDevices at `now`, changing it in place.
     ///
     /// `frame`: a whole Ethernet frame, padded or not, without its frame check sequence.
     pub fn process(&mut self, frame: &mut [u8], now: TimeNs) -> Processed {
+        self.run(frame, now, None)
+    }
+
+    /// The same for a frame that is damaged on the cable at port 0 of `position`, so that its check sequence is
+    /// wrong from there on (ETG.1000.4, error counters). SubDevices before it have executed the frame. That one
+    /// counts an invalid frame; every port that the frame still comes to, on the way back as well, counts a
+    /// forwarded error; nobody executes it any more, and the MainDevice's own controller throws it away.
+    /// What `frame` holds afterwards is of no use. One that never comes to `position` is not damaged.
+    pub fn process_damaged(&mut self, frame: &mut [u8], now: TimeNs, position: usize) -> Processed {
+        self.run(frame, now, Some(position))
+    }
+
+    fn run(&mut self, frame: &mut [u8], now: TimeNs, damaged_at: Option<usize>) -> Processed {
         if let Err(why) = frame::check(frame) {
             self.counters.malformed += 1;
             if !matches!(why, Malformed::TooShort | Malformed::NotEtherCat) {
-                self.devices[..self.reachable].iter_mut().for_each(SubDevice::count_processing_error);
+                self.topology.way().iter().for_each(|p| self.devices[*p].count_processing_error());
             }
             return Processed::Dropped(Dropped::Malformed(why));
         }
         self.tick(now);
-        if self.reachable == 0 {
+        if self.topology.way().is_empty() {
             self.counters.no_link += 1;
             return Processed::Dropped(Dropped::NoLink);
         }
-        let devices = &mut self.devices[..self.reachable];
+        let damaged_at = damaged_at.and_then(|position| self.topology.before(position));
+        let execute_it = &self.topology.way()[..damaged_at.unwrap_or(self.topology.way().len())];
         let mut rest = &mut frame[frame::FIRST_DATAGRAM..];
         while let Some((mut datagram, following)) = frame::next(rest) {
-            for device in devices.iter_mut() {
-                execute(device, &mut datagram, &mut self.scratch[..]);
+            for &position in execute_it {
+                execute(&mut self.devices[position], &mut datagram, &mut self.scratch[..]);
             }
             datagram.finish();
             rest = following;
+        }
+        if let Some(before) = damaged_at {
+            self.count_damage(before);
+            return Processed::Dropped(Dropped::Damaged);
         }
         // ESCs mark a processed frame as locally administered (ETG.1000.4, source address).
         frame[6] |= 0x02;
         self.counters.returned += 1;
         Processed::Returned { round_trip_ns: self.round_trip_ns() }
+    }
+
+    /// A frame whose check sequence broke on its way to the SubDevice that has `before` others before it.
+    fn count_damage(&mut self, before: usize) {
+        self.counters.damaged += 1;
+        let Some(&first) = self.topology.way().get(before) else { return };
+        let broken_at = self.topology.arrivals(first)[0];
+        for &position in self.topology.way() {
+            for (port, at) in self.topology.arrivals(position).into_iter().enumerate() {
+                if position == first && port == 0 {
+                    self.devices[position].count_invalid_frame(port);
+                } else if at > broken_at {
+                    self.devices[position].count_forwarded_error(port);
+                }
+            }
+        }
     }
 
     /// Moves the devices by `dt_ns` of simulated time; they exchange their quantities with `plant`.
@@ -177,7 +239,7 @@ impl Segment {
 
     /// Time from sending a frame to its return: out and back through every reachable SubDevice.
     pub fn round_trip_ns(&self) -> u64 {
-        2 * self.reachable as u64 * u64::from(self.hop_delay_ns)
+        2 * self.topology.way().len() as u64 * u64::from(self.hop_delay_ns)
     }
 
     /// Switches the supply of one SubDevice; without power it and all behind it are unreachable.
@@ -186,6 +248,23 @@ impl Segment {
         if let Some(device) = self.devices.get_mut(position).filter(|d| d.powered != on) {
             device.set_power(on);
             self.rewire();
+        }
+    }
+
+    /// Cuts or heals the cable at a port of a SubDevice. Both ends see it (DL status, lost link counter) and close
+    /// the port, so that frames turn round before it. What is behind keeps its power and its state, hears nothing,
+    /// and falls out of OP by its watchdog. A cut at port 0 of the first one leaves the MainDevice without a link.
+    pub fn set_link(&mut self, position: usize, port: u8, up: bool) {
+        if self.topology.set_link(position, port, up) {
+            self.rewire();
+        }
+    }
+
+    /// The application of a SubDevice takes no part any more, or again: its ESC forwards and its registers answer,
+    /// but nothing is read from or written to its process RAM, so that working counters are short by its share.
+    pub fn set_mute(&mut self, position: usize, mute: bool) {
+        if let Some(device) = self.devices.get_mut(position) {
+            device.mute = mute;
         }
     }
 
@@ -240,15 +319,14 @@ impl Segment {
         }
     }
 
-    /// Brings reach and the link bits of every ESC in line with what has power.
+    /// Brings reach, arrival times and the link bits of every ESC in line with cables and supplies.
     fn rewire(&mut self) {
-        self.reachable = self.devices.iter().take_while(|d| d.powered).count();
-        for i in 0..self.devices.len() {
-            let link_in = i == 0 || self.devices[i - 1].powered;
-            let link_out = self.devices.get(i + 1).is_some_and(|next| next.powered);
-            let device = &mut self.devices[i];
-            device.set_links(link_in, link_out);
-            device.set_line(i, self.reachable, self.hop_delay_ns);
+        let devices = &self.devices;
+        self.topology.rewire(|i| devices[i].powered);
+        let hop_ns = u64::from(self.hop_delay_ns);
+        for (i, device) in self.devices.iter_mut().enumerate() {
+            device.set_links(self.topology.links(i));
+            device.arrivals_ns = self.topology.arrivals(i).map(|hops| Some(u64::from(hops?) * hop_ns));
         }
     }
 }

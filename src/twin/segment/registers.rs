@@ -3,6 +3,7 @@
 pub(super) const TYPE: usize = 0x0000;
 pub(super) const STATION_ADDRESS: usize = 0x0010;
 pub(super) const STATION_ALIAS: usize = 0x0012;
+pub(super) const PORT_DESCRIPTORS: usize = 0x0007;
 pub(super) const DL_CONTROL: usize = 0x0100;
 pub(super) const DL_STATUS: usize = 0x0110;
 pub(super) const AL_CONTROL: usize = 0x0120;
@@ -14,6 +15,7 @@ pub(super) const EVENT_REQUEST: usize = 0x0210;
 pub(super) const ERROR_COUNTERS: usize = 0x0300;
 /// Invalid frames and receive errors by port, forwarded errors; errors of the processing unit and the application;
 /// lost links by port.
+pub(super) const FORWARDED_ERRORS: usize = 0x0308;
 pub(super) const PROCESSING_ERRORS: usize = 0x030C;
 pub(super) const LOST_LINKS: usize = 0x0310;
 pub(super) const WATCHDOG_DIVIDER: usize = 0x0400;

@@ -13,6 +13,7 @@ use super::esc::Esc;
 use super::mailbox::Mailbox;
 use super::registers::{self as reg, MEMORY_END, RAM, touches};
 use super::sii::Sii;
+use super::topology::PORTS;
 
 /// Where SII places the buffers in process RAM. Process data have room for three buffers each,
 /// because an ESC keeps the newest complete one beside those being written and read.
@@ -56,9 +57,12 @@ pub(super) struct SubDevice {
     pub(super) powered: bool,
     /// Segment time of the frame or step at hand.
     pub(super) now_ns: u64,
-    /// Delays of a frame until it enters here and until it comes back to port 1.
-    pub(super) delay_out_ns: u64,
-    pub(super) delay_back_ns: u64,
+    /// Process RAM takes no part, see [`super::Segment::set_mute`].
+    pub(super) mute: bool,
+    /// Ports that the ESC has.
+    ports: [bool; PORTS],
+    /// When a frame comes to each port, after it left the MainDevice; `None`: the port is closed.
+    pub(super) arrivals_ns: [Option<u64>; PORTS],
     /// When the last complete outputs arrived.
     pub(super) last_outputs_ns: Option<u64>,
     /// Zero: not watched.
@@ -69,7 +73,12 @@ pub(super) struct SubDevice {
 }
 
 impl SubDevice {
-    pub(super) fn new(position: usize, model: Box<dyn SubDeviceModel>) -> Result<SubDevice, SegmentError> {
+    /// `ports`: those that its ESC has.
+    pub(super) fn new(
+        position: usize,
+        model: Box<dyn SubDeviceModel>,
+        ports: [bool; PORTS],
+    ) -> Result<SubDevice, SegmentError> {
         let d = model.description();
         let (outputs, inputs) = (d.output_bytes(), d.input_bytes());
         let mailbox = d.mailbox.map_or(0, |m| usize::from(m.receive.max(m.send)));
@@ -97,8 +106,9 @@ impl SubDevice {
             dictionary: Dictionary::new(d, model.objects()),
             powered: true,
             now_ns: 0,
-            delay_out_ns: 0,
-            delay_back_ns: 0,
+            mute: false,
+            ports,
+            arrivals_ns: [None; PORTS],
             last_outputs_ns: None,
             watchdog_limit_ns: 0,
             mark: 0,
@@ -111,7 +121,7 @@ impl SubDevice {
     }
 
     fn power_on(&mut self) {
-        self.esc.reset();
+        self.esc.reset(self.ports);
         self.al = Al::new();
         self.mailbox = Mailbox::default();
         self.transfer.reset();
@@ -152,16 +162,28 @@ impl SubDevice {
         self.power_on();
     }
 
-    /// DL status (0x0110): links of ports 0 and 1; ports 2 and 3 do not exist.
-    pub(super) fn set_links(&mut self, link_in: bool, link_out: bool) {
-        // PDI operational and PDI watchdog alive, loops of ports 2 and 3 closed.
-        let mut status = 0x5003;
-        for (port, link) in [link_in, link_out].into_iter().enumerate() {
-            // Link: physical link and communication; else the loop is closed.
+    /// A frame came to a port with a check sequence that nobody before had found wrong (register 0x0300 + 2 × port;
+    /// the byte behind it counts symbols that are none, which a bit that flipped need not bring about).
+    pub(super) fn count_invalid_frame(&mut self, port: usize) {
+        let counter = &mut self.esc.memory[reg::ERROR_COUNTERS + 2 * port];
+        *counter = counter.saturating_add(1);
+    }
+
+    /// A frame came to a port that a SubDevice before had found damaged and marked (register 0x0308 + port).
+    pub(super) fn count_forwarded_error(&mut self, port: usize) {
+        let counter = &mut self.esc.memory[reg::FORWARDED_ERRORS + port];
+        *counter = counter.saturating_add(1);
+    }
+
+    /// DL status (0x0110): by port, the link, whether the loop is closed, and whether there is communication.
+    pub(super) fn set_links(&mut self, links: [bool; PORTS]) {
+        // PDI operational and PDI watchdog alive.
+        let mut status = 0x0003;
+        for (port, link) in links.into_iter().enumerate() {
             status |= if link { 1 << (4 + port) | 1 << (9 + 2 * port) } else { 1 << (8 + 2 * port) };
         }
         let before = self.esc.u16(reg::DL_STATUS);
-        for port in 0..2 {
+        for port in 0..PORTS {
             if before & !status & 1 << (4 + port) != 0 {
                 let counter = &mut self.esc.memory[reg::LOST_LINKS + port];
                 *counter = counter.saturating_add(1);
@@ -171,14 +193,6 @@ impl SubDevice {
             self.esc.put_u16(reg::DL_STATUS, status);
             self.esc.raise_event(EVENT_DL_STATUS);
         }
-    }
-
-    /// Place in a line of `reachable` SubDevices.
-    pub(super) fn set_line(&mut self, position: usize, reachable: usize, hop_ns: u32) {
-        let out = (position as u64 + 1) * u64::from(hop_ns);
-        let round_trip = 2 * reachable as u64 * u64::from(hop_ns);
-        self.delay_out_ns = out;
-        self.delay_back_ns = round_trip.saturating_sub(out).max(out);
     }
 
     pub(super) fn step(&mut self, dt_ns: u64, plant: &mut dyn PlantPort) {
@@ -209,6 +223,7 @@ impl SubDevice {
             let (guard, upto) = if at < RAM { (None, end.min(RAM)) } else { self.esc.region(at, end) };
             let part = &mut data[at - start..upto - start];
             any |= match guard {
+                _ if self.mute && at >= RAM => false,
                 None => {
                     if at < RAM {
                         self.before_register_read(at, part.len());
@@ -232,6 +247,7 @@ impl SubDevice {
             let (guard, upto) = if at < RAM { (None, end.min(RAM)) } else { self.esc.region(at, end) };
             let part = &data[at - start..upto - start];
             any |= match guard {
+                _ if self.mute && at >= RAM => false,
                 None if at < RAM => self.write_registers(at, part),
                 None => {
                     self.esc.memory[at..upto].copy_from_slice(part);

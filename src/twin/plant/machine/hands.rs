@@ -92,6 +92,12 @@ pub enum Injection {
         position: u16,
         on: bool,
     },
+    /// The cable at a port of a SubDevice: cut, or whole again.
+    Link {
+        position: u16,
+        port: u8,
+        up: bool,
+    },
 }
 
 /// What an exchanged tray or a refilled lane holds. A good tray and a bin are always empty afterwards.
@@ -110,8 +116,8 @@ impl Plant {
         self.inputs.iter().enumerate().filter_map(|(i, input)| Some((InputId(i as u16), input.stuck?)))
     }
 
-    /// Does something to the machine; see [`Injection`]. What does not exist is left alone. Cobots and supplies
-    /// of SubDevices are no part of the plant: `World::inject` does those.
+    /// Does something to the machine; see [`Injection`]. What does not exist is left alone. Cobots, supplies
+    /// and cables of SubDevices are no part of the plant: `World::inject` does those.
     pub fn inject(&mut self, injection: Injection) {
         match injection {
             Injection::InputStuck { input, level } => {
@@ -162,7 +168,7 @@ impl Plant {
             | Injection::Exchange { .. }
             | Injection::GivenBefore { .. }
             | Injection::GripperLoses(_) => self.by_hand(injection),
-            Injection::ProtectiveStop { .. } | Injection::Power { .. } => {}
+            Injection::ProtectiveStop { .. } | Injection::Power { .. } | Injection::Link { .. } => {}
         }
     }
 

@@ -8,6 +8,7 @@ mod logical;
 mod mailboxes;
 mod sii_access;
 mod states;
+mod topology;
 mod transfers;
 
 use std::sync::{Arc, Mutex};
