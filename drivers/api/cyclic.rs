@@ -3,8 +3,8 @@
 //!
 //! Terms: *inputs* are the bytes of the TxPDOs, *outputs* those of the RxPDOs (ETG.1000.6, 5.6.7), little
 //! endian. *PDS* is the power drive system state machine of CiA 402 (IEC 61800-7-201, 6.4), driven by
-//! the *controlword* 0x6040 and shown in the *statusword* 0x6041. *CSP* and *CST* are the cyclic
-//! synchronous position and torque modes. `au`: mm of a linear, degrees of a rotary axis.
+//! the *controlword* 0x6040 and shown in the *statusword* 0x6041. *CSP*, *CSV* and *CST* are
+//! the cyclic synchronous position, velocity and torque modes. `au`: mm of a linear, degrees of a rotary axis.
 //!
 //! Contract, of every method here: no allocation, no lock, no log, no blocking, no panic on any bytes.
 //! Slices shorter than the driver's process data leave inputs invalid and outputs untouched. A driver
@@ -38,8 +38,31 @@ pub enum DriveMode {
     /// Cyclic synchronous position (8).
     #[default]
     Csp,
+    /// Cyclic synchronous velocity (9).
+    Csv,
     /// Cyclic synchronous torque (10).
     Cst,
+}
+
+impl DriveMode {
+    /// Value of 0x6060 (CiA 402-2, table of modes).
+    pub const fn code(self) -> i8 {
+        match self {
+            DriveMode::Csp => 8,
+            DriveMode::Csv => 9,
+            DriveMode::Cst => 10,
+        }
+    }
+
+    /// `None`: a mode that the cycle does not command.
+    pub const fn of_code(code: i8) -> Option<DriveMode> {
+        match code {
+            8 => Some(DriveMode::Csp),
+            9 => Some(DriveMode::Csv),
+            10 => Some(DriveMode::Cst),
+            _ => None,
+        }
+    }
 }
 
 /// What a drive says in one cycle.
@@ -92,6 +115,9 @@ pub struct AxisOutput {
     /// then its own actual position is sent. In the first cycle in which it follows, the caller gives
     /// the actual position.
     pub position_au: f64,
+    /// Velocity setpoint, au/s. Sent only to a drive that follows CSV; on the way there its own actual
+    /// velocity is sent, else zero.
+    pub velocity_au_s: f64,
     /// Torque setpoint, N·m. Sent only to a drive that follows CST; until then zero is sent.
     pub torque_nm: f64,
 }
@@ -102,6 +128,8 @@ pub trait AxisDriver: Send {
     fn input_bytes(&self) -> usize;
     /// Bytes of its RxPDOs.
     fn output_bytes(&self) -> usize;
+    /// Whether its process data carry what a mode needs.
+    fn supports(&self, mode: DriveMode) -> bool;
     /// Reads the inputs of an exchange.
     fn decode(&mut self, inputs: &[u8]) -> AxisInput;
     /// Writes the outputs of the next exchange. `now` counts the time-outs of the drive's states.

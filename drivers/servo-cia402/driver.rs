@@ -1,14 +1,14 @@
 //! Cyclic driver of a CiA 402 servo drive: the sequence of its power drive system state machine (PDS)
-//! and of its modes of operation, over process data mapped as
+//! and of its modes of operation, over process data that a [`ServoLayout`] lays out. Those that nobody chose:
 //!
-//! | RxPDO, 10 bytes            | TxPDO, 20 bytes                  |
+//! | RxPDO 0x1600, 14 bytes     | TxPDO 0x1A00, 20 bytes           |
 //! | -------------------------- | -------------------------------- |
 //! | 0 controlword 0x6040 `u16` | 0 statusword 0x6041 `u16`        |
 //! | 2 mode 0x6060 `i8`         | 2 mode displayed 0x6061 `i8`     |
 //! | 3 padding `u8`             | 3 padding `u8`                   |
 //! | 4 target position 0x607A `i32` | 4 actual position 0x6064 `i32` |
 //! | 8 target torque 0x6071 `i16` | 8 actual velocity 0x606C `i32` |
-//! |                            | 12 actual torque 0x6077 `i16`    |
+//! | 10 target velocity 0x60FF `i32` | 12 actual torque 0x6077 `i16` |
 //! |                            | 14 following error 0x60F4 `i32`  |
 //! |                            | 18 error code 0x603F `u16`       |
 //!
@@ -16,7 +16,8 @@
 //!
 //! What it never does: send a position setpoint to a drive that does not display CSP in Operation
 //! enabled (it sends the actual position, so that enabling moves nothing); send a torque setpoint to
-//! one that does not display CST; enable a drive again that left Operation enabled by itself.
+//! one that does not display CST, or a velocity setpoint to one that does not display CSV; enable a drive
+//! again that left Operation enabled by itself.
 
 mod pdo;
 mod sequence;
@@ -25,14 +26,18 @@ mod start_up;
 use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode};
 use cellwright_model::{DurationNs, TimeNs};
 
-pub use pdo::{INPUT_BYTES, OUTPUT_BYTES};
+pub use pdo::{INPUT_BYTES, OUTPUT_BYTES, ServoLayout};
 use pdo::{Rx, Tx};
 use sequence::Sequence;
-pub use start_up::{StartUpObject, start_up};
+pub use start_up::{AxisBounds, StartUpObject, start_up};
 
 /// Longest time that a drive may take for one transition of its PDS or one mode change: charging a
 /// DC link and releasing a holding brake are the slow ones.
 pub const TRANSITION_TIMEOUT: DurationNs = DurationNs::from_millis(2_000);
+
+/// Periods from the position that the driver has to the one that the drive is told: the outputs go with the next
+/// exchange, and the drive takes one to get there.
+const AHEAD_CYCLES: f64 = 2.0;
 
 /// What the driver must know of its axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,29 +54,47 @@ pub struct ServoParameters {
 #[derive(Debug, Clone)]
 pub struct ServoDriver {
     parameters: ServoParameters,
+    layout: ServoLayout,
+    speed: Speed,
     input: AxisInput,
     /// Actual position as the drive gave it.
     actual_counts: i32,
+    actual_velocity: i32,
     sequence: Sequence,
 }
 
 impl ServoDriver {
-    /// A driver that has heard nothing of its drive yet.
+    /// A driver that has heard nothing of its drive yet, over the map that nobody chose.
     pub fn new(parameters: ServoParameters) -> ServoDriver {
+        ServoDriver::with_layout(parameters, ServoLayout::default(), DurationNs(0))
+    }
+
+    /// The same over another map. `period`: of the cycle, by which an axis that moves is met where it will be,
+    /// and the velocity is made of positions where the map has no actual velocity.
+    pub fn with_layout(parameters: ServoParameters, layout: ServoLayout, period: DurationNs) -> ServoDriver {
         ServoDriver {
             parameters,
+            layout,
+            speed: Speed { period_s: period.as_secs_f64(), last_counts: None, cycles: 0 },
             input: AxisInput::default(),
             actual_counts: 0,
+            actual_velocity: 0,
             sequence: Sequence::new(parameters.transition_timeout),
         }
     }
 
-    fn position_counts(&self, position_au: f64) -> i32 {
-        // The cast saturates; not a number becomes the actual position.
-        match (position_au * self.parameters.counts_per_au).round() {
-            counts if counts.is_nan() => self.actual_counts,
+    /// Counts or counts/s; saturates, and `otherwise` for what is not a number.
+    fn counts(&self, au: f64, otherwise: i32) -> i32 {
+        match (au * self.parameters.counts_per_au).round() {
+            counts if counts.is_nan() => otherwise,
             counts => counts as i32,
         }
+    }
+
+    /// Where an axis that goes on as it goes now is when the drive comes to its target.
+    fn counts_ahead(&self) -> i32 {
+        let ahead = f64::from(self.actual_velocity) * AHEAD_CYCLES * self.speed.period_s;
+        self.actual_counts.saturating_add(ahead.round() as i32)
     }
 
     fn torque_per_mille(&self, torque_nm: f64) -> i16 {
@@ -80,26 +103,53 @@ impl ServoDriver {
     }
 }
 
+/// Velocity by the difference of positions, for drives whose map has none.
+#[derive(Debug, Clone)]
+struct Speed {
+    period_s: f64,
+    last_counts: Option<i32>,
+    /// Since the last position came.
+    cycles: u32,
+}
+
+impl Speed {
+    fn see(&mut self, counts: i32) -> i32 {
+        let since_s = f64::from(self.cycles) * self.period_s;
+        let way = self.last_counts.map_or(0, |last| counts.wrapping_sub(last));
+        (self.last_counts, self.cycles) = (Some(counts), 0);
+        // The cast saturates.
+        if since_s > 0.0 { (f64::from(way) / since_s).round() as i32 } else { 0 }
+    }
+}
+
 impl AxisDriver for ServoDriver {
     fn input_bytes(&self) -> usize {
-        INPUT_BYTES
+        self.layout.input_bytes
     }
 
     fn output_bytes(&self) -> usize {
-        OUTPUT_BYTES
+        self.layout.output_bytes
+    }
+
+    fn supports(&self, mode: DriveMode) -> bool {
+        self.layout.carries(mode)
     }
 
     fn decode(&mut self, inputs: &[u8]) -> AxisInput {
-        let Some(tx) = Tx::read(inputs) else {
+        let Some(tx) = Tx::read(&self.layout, inputs) else {
             return AxisInput { overdue: self.input.overdue, ..AxisInput::default() };
         };
         let au = 1.0 / self.parameters.counts_per_au;
+        let measured = self.speed.see(tx.position);
         self.actual_counts = tx.position;
+        self.actual_velocity = tx.velocity.unwrap_or(measured);
+        // A drive that does not say its mode is in the one that it was told by SDO.
+        let mode = tx.mode.map_or(Some(DriveMode::Csp), DriveMode::of_code);
         self.input = AxisInput {
             state: sequence::state(tx.statusword),
-            mode: pdo::mode_of(tx.mode),
+            mode,
             position_au: f64::from(tx.position) * au,
-            velocity_au_s: f64::from(tx.velocity) * au,
+            velocity_au_s: f64::from(self.actual_velocity) * au,
             torque_nm: f64::from(tx.torque) / 1000.0 * self.parameters.torque_rated_nm,
             following_error_au: f64::from(tx.following_error) * au,
             error_code: tx.error_code,
@@ -112,19 +162,34 @@ impl AxisDriver for ServoDriver {
     }
 
     fn encode(&mut self, now: TimeNs, output: &AxisOutput, outputs: &mut [u8]) {
+        self.speed.cycles = self.speed.cycles.saturating_add(1);
         let controlword = self.sequence.controlword(now, output, &self.input);
-        // A drive that leaves CSP keeps its setpoint until it displays the new mode.
-        let position = if self.input.follows(DriveMode::Csp) && output.power {
-            self.position_counts(output.position_au)
+        let follows = |mode| output.power && self.input.follows(mode);
+        // A drive that leaves CSP or CSV keeps its setpoint until it displays the new mode; one on its way
+        // there is given what it does already.
+        let position = if follows(DriveMode::Csp) {
+            self.counts(output.position_au, self.actual_counts)
+        } else if output.power && self.input.enabled() {
+            self.counts_ahead()
         } else {
             self.actual_counts
         };
-        let torque = if self.input.follows(DriveMode::Cst) && output.mode == DriveMode::Cst && output.power {
+        let velocity = if follows(DriveMode::Csv) {
+            self.counts(output.velocity_au_s, 0)
+        } else if output.mode == DriveMode::Csv && output.power && self.input.enabled() {
+            self.actual_velocity
+        } else {
+            0
+        };
+        let torque = if follows(DriveMode::Cst) && output.mode == DriveMode::Cst {
             self.torque_per_mille(output.torque_nm)
         } else {
             0
         };
-        Rx { controlword, mode: pdo::code_of(output.mode), position, torque }.write(outputs);
+        // A mode whose setpoint has no place is not asked for: it never comes, which is overdue then.
+        let mode = if self.layout.carries(output.mode) { output.mode } else { DriveMode::Csp };
+        let rx = Rx { controlword, mode: mode.code(), position, torque, velocity };
+        rx.write(&self.layout, outputs);
     }
 }
 

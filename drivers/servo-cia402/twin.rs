@@ -1,6 +1,6 @@
 //! Twin of a servo drive: the electronics and the drive loop of one axis.
 //!
-//! The twin owns what a drive owns: PDS state machine, modes CSP and CST, setpoint interpolation,
+//! The twin owns what a drive owns: PDS state machine, modes CSP, CSV and CST, setpoint interpolation,
 //! position, velocity and torque loop, following error monitoring, STO. The plant owns the
 //! mechanics: it integrates the torque that is set here and shows position and velocity.
 //!
@@ -9,12 +9,12 @@
 //! (0: torque removed), if the plant has one; takes up a fault code that stands in `axis.<axis>.fault`, and
 //! clears it.
 //!
-//! Process data, 10 bytes out, 20 bytes in, little endian:
+//! Process data, 14 bytes out, 20 bytes in, little endian:
 //!
 //! | RxPDO 0x1600          | TxPDO 0x1A00                                               |
 //! | --------------------- | ---------------------------------------------------------- |
 //! | 6040 u16, 6060 i8, pad 8 | 6041 u16, 6061 i8, pad 8                                |
-//! | 607A i32, 6071 i16    | 6064 i32, 606C i32, 6077 i16, 60F4 i32, 603F u16           |
+//! | 607A i32, 6071 i16, 60FF i32 | 6064 i32, 606C i32, 6077 i16, 60F4 i32, 603F u16           |
 
 mod motion;
 mod objects;
@@ -41,6 +41,7 @@ pub const REVISION: u32 = 0x0001_0000;
 
 /// Modes of operation (object 0x6060).
 pub const MODE_CSP: i8 = 8;
+pub const MODE_CSV: i8 = 9;
 pub const MODE_CST: i8 = 10;
 
 /// Error codes (object 0x603F, CiA 402).
@@ -141,6 +142,7 @@ pub struct ServoTwin {
     mode: i8,
     target_position: i32,
     target_torque: i16,
+    target_velocity: i32,
     /// A target arrived since the last step.
     fresh: bool,
     /// OP was left since the last step.
@@ -184,6 +186,7 @@ impl ServoTwin {
             mode: MODE_CSP,
             target_position: 0,
             target_torque: 0,
+            target_velocity: 0,
             fresh: false,
             disconnected: false,
             stopped: false,
@@ -236,7 +239,8 @@ impl ServoTwin {
 
     fn limits(&self) -> Limits {
         Limits {
-            velocity: f64::from(self.parameters.velocity_max) / self.config.counts_per_au,
+            velocity: f64::from(self.parameters.velocity_max.min(self.parameters.motor_speed_max))
+                / self.config.counts_per_au,
             torque: self.torque_nm(self.parameters.torque_max.min(self.config.torque_max_per_mille) as i16),
             standstill: 1.0 / self.config.counts_per_au,
         }
@@ -337,13 +341,13 @@ impl ServoTwin {
         }
     }
 
-    /// Changes the mode of operation; a change starts from the actual position.
+    /// Changes the mode of operation; a change starts from the actual position and velocity.
     fn step_mode(&mut self) {
-        let supported = matches!(self.mode_requested, MODE_CSP | MODE_CST);
+        let supported = matches!(self.mode_requested, MODE_CSP | MODE_CSV | MODE_CST);
         if supported && self.mode_requested != self.mode {
             self.mode = self.mode_requested;
             self.outside_ns = 0;
-            self.motion.seed(&self.actual);
+            self.motion.seed_moving(&self.actual);
         }
     }
 
@@ -359,7 +363,12 @@ impl ServoTwin {
                 if fresh {
                     self.motion.retarget(self.parameters.interpolation_s());
                 }
-                self.motion.follow(dt, self.target_au(), &self.actual, &limits);
+                if self.mode == MODE_CSV {
+                    let target = f64::from(self.target_velocity) / self.config.counts_per_au;
+                    self.motion.run(dt, target, &self.actual, &limits);
+                } else {
+                    self.motion.follow(dt, self.target_au(), &self.actual, &limits);
+                }
             }
             State::QuickStopActive | State::FaultReactionActive => {
                 let deceleration =
@@ -390,17 +399,18 @@ impl SubDeviceModel for ServoTwin {
     }
 
     fn outputs(&mut self, data: &[u8]) {
-        let Some(d) = data.first_chunk::<10>() else { return };
+        let Some(d) = data.first_chunk::<14>() else { return };
         self.controlword = u16::from_le_bytes([d[0], d[1]]);
         self.mode_requested = d[2] as i8;
         self.target_position = i32::from_le_bytes([d[4], d[5], d[6], d[7]]);
         self.target_torque = i16::from_le_bytes([d[8], d[9]]);
+        self.target_velocity = i32::from_le_bytes([d[10], d[11], d[12], d[13]]);
         self.fresh = true;
     }
 
     fn outputs_off(&mut self) {
         self.disconnected = true;
-        self.target_torque = 0;
+        (self.target_torque, self.target_velocity) = (0, 0);
         if !self.pds.is_powered() {
             self.controlword = 0;
         }
@@ -443,7 +453,7 @@ impl SubDeviceModel for ServoTwin {
         self.pds = Pds::new(self.config.enable_ns);
         self.motion.release(&self.actual);
         (self.controlword, self.mode_requested, self.mode) = (0, 0, MODE_CSP);
-        (self.target_position, self.target_torque) = (0, 0);
+        (self.target_position, self.target_torque, self.target_velocity) = (0, 0, 0);
         (self.fresh, self.disconnected, self.stopped) = (false, false, false);
         (self.error_code, self.outside_ns) = (0, 0);
         self.emergencies = [None; EMERGENCIES_MAX];
@@ -483,6 +493,7 @@ fn parameters(config: &ServoConfig) -> Parameters {
         position_min: 0,
         position_max: 0,
         velocity_max: counts(config.velocity_max).max(1),
+        motor_speed_max: u32::MAX,
         quick_stop_deceleration: counts(config.quick_stop_deceleration).max(1),
         interpolation_value: 1,
         interpolation_exponent: -3,
@@ -508,6 +519,7 @@ fn description(identity: Identity) -> Description {
                 PdoEntry::pad(8),
                 entry(0x607A, DataType::I32, "Target position"),
                 entry(0x6071, DataType::I16, "Target torque"),
+                entry(0x60FF, DataType::I32, "Target velocity"),
             ],
         }],
         tx_pdos: vec![Pdo {

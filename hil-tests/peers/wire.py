@@ -38,12 +38,12 @@ KINDS = {
     "digital-output-16": ("CW-DO16", {RX: [(0x7000, n, 1) for n in CHANNELS]}),
     "analog-input-4": ("CW-AI4", {TX: [(0x6000 + 16 * n, sub, 16) for n in range(4) for sub in (0x01, 0x11)]}),
     "servo-cia402": ("CW-SV1", {
-        RX: [(0x6040, 0, 16), (0x6060, 0, 8), (0, 0, 8), (0x607A, 0, 32), (0x6071, 0, 16)],
+        RX: [(0x6040, 0, 16), (0x6060, 0, 8), (0, 0, 8), (0x607A, 0, 32), (0x6071, 0, 16), (0x60FF, 0, 32)],
         TX: [(0x6041, 0, 16), (0x6061, 0, 8), (0, 0, 8), (0x6064, 0, 32), (0x606C, 0, 32), (0x6077, 0, 16),
              (0x60F4, 0, 32), (0x603F, 0, 16)],
     }),
 }
-SERVO_OUT, SERVO_IN = struct.Struct("<HbxiH"), struct.Struct("<HbxiihiH")
+SERVO_OUT, SERVO_IN = struct.Struct("<HbxiHi"), struct.Struct("<HbxiihiH")
 CSP = 8
 # Statusword, CiA 402: the bits that tell a state, and that of Operation enabled.
 STATE_BITS, ENABLED = 0x6F, 0x27
@@ -112,7 +112,7 @@ class Axes:
             self.worst_jump = max(self.worst_jump, abs(position - self.first[i]))
         elif self.target[i] < self.first[i] + self.way:
             self.target[i] += max(1, self.way // 100)
-        return SERVO_OUT.pack(controlword(status), CSP, self.target[i], 0)
+        return SERVO_OUT.pack(controlword(status), CSP, self.target[i], 0, 0)
 
     def arrived(self, within):
         return all(first is not None and status & STATE_BITS == ENABLED and abs(position - first - self.way) <= within

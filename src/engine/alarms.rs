@@ -5,6 +5,7 @@
 //! first-out alarm something less fundamental, or as fundamental, is raised: counted under it, and listed
 //! up to a bound. *Stops the cell*: class hold and above, unless a step has asked a person and the others go on.
 
+use cellwright_model::cia402;
 use cellwright_model::event::AlarmClass;
 use cellwright_model::job::{RtFault, RtFaultKind};
 use cellwright_model::{DurationNs, TimeNs};
@@ -172,6 +173,7 @@ pub(crate) fn code(kind: RtFaultKind) -> AlarmCode {
         RtFaultKind::Emergency => AlarmCode::Emergency,
         RtFaultKind::ProgramError => AlarmCode::ProgramError,
         RtFaultKind::DriveTimeout => AlarmCode::DriveTimeout,
+        RtFaultKind::DriveMode => AlarmCode::DriveMode,
     }
 }
 
@@ -188,6 +190,7 @@ pub(crate) fn of_cycle(fault: &RtFault, place: String) -> MachineFault {
         ("value", value.as_str()),
         ("limit", limit.as_str()),
         ("code", number.as_str()),
+        ("mode", cia402::mode_name(fault.value as i8)),
         ("inputs", place.as_str()),
         ("cause", "error bit, or out of range"),
     ];

@@ -211,6 +211,9 @@ pub enum RtFaultKind {
     ProgramError,
     /// A drive did not do what its state machine requires in time.
     DriveTimeout,
+    /// A drive in Operation enabled does not display the mode that it was asked for; value = the mode (0x6060),
+    /// limit = seconds that it had.
+    DriveMode,
 }
 
 /// The urgent word, a latest-value buffer: acted on in the cycle that first sees a new epoch.

@@ -9,6 +9,7 @@
 pub mod angle;
 pub mod canonical;
 pub mod cell;
+pub mod cia402;
 pub mod curve;
 pub mod date;
 pub mod event;
@@ -21,6 +22,7 @@ pub mod material;
 pub mod order;
 pub mod outcome;
 pub mod packml;
+pub mod pdos;
 pub mod plan;
 pub mod plant;
 pub mod quantity;

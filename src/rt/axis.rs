@@ -173,8 +173,9 @@ impl Servo {
             return fault(RtFaultKind::DriveDisabled, f64::from(self.input.state as u8));
         }
         if let Some(timeout) = self.input.overdue {
-            let state = f64::from(self.input.state as u8);
-            return Some(abort_fault(RtFaultKind::DriveTimeout, self.id, state, timeout.as_secs_f64()));
+            // Enabled: what does not come is the mode.
+            let mode = f64::from(self.output.mode.code());
+            return Some(abort_fault(RtFaultKind::DriveMode, self.id, mode, timeout.as_secs_f64()));
         }
         // The setpoint still standing is the one that the last exchange carried.
         let deviation = self.following.then_some(self.output.position_au - self.input.position_au);

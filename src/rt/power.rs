@@ -1,11 +1,11 @@
 //! Enable and Disable: jobs over the drives of a mask. Each job ends once, for all of its axes.
 
+use cellwright_model::JobId;
 use cellwright_model::job::{RtEventKind, RtFault, RtFaultKind};
 use cellwright_model::limits::AXES_MAX;
 use cellwright_model::outcome::FaultClass;
-use cellwright_model::{AxisId, JobId};
 
-use crate::axis::{Axis, Power, at};
+use crate::axis::{Axis, Power, Servo, at};
 use crate::events::Events;
 
 #[derive(Debug, Clone, Copy)]
@@ -84,7 +84,7 @@ impl PowerJob {
     fn enabled(&self, axes: &mut [Axis]) -> Option<RtEventKind> {
         let overdue = masked(axes, self.axes)
             .find(|a| a.servo.power == Power::Enabling && a.servo.input.overdue.is_some())
-            .map(|a| power_fault(&a.servo.input, a.servo.id));
+            .map(|a| power_fault(&a.servo));
         if let Some(fault) = overdue {
             masked(axes, self.axes)
                 .filter(|a| a.servo.power == Power::Enabling)
@@ -115,7 +115,7 @@ impl PowerJob {
             } else if axis.servo.input.enabled() {
                 all_off = false;
                 if axis.servo.input.overdue.is_some() {
-                    let fault = power_fault(&axis.servo.input, axis.servo.id);
+                    let fault = power_fault(&axis.servo);
                     return Some(RtEventKind::Fault(fault));
                 }
             }
@@ -124,13 +124,16 @@ impl PowerJob {
     }
 }
 
-/// A drive that does not do what it was asked: its own fault, or the time-out.
-fn power_fault(input: &cellwright_driver_api::cyclic::AxisInput, axis: AxisId) -> RtFault {
+/// A drive that does not do what it was asked: its own fault, the mode, or the time-out.
+fn power_fault(servo: &Servo) -> RtFault {
+    let input = &servo.input;
+    let timeout = input.overdue.unwrap_or_default().as_secs_f64();
     let (kind, value, limit) = if input.faulted() {
         (RtFaultKind::Drive, f64::from(input.error_code), 0.0)
+    } else if input.enabled() && servo.output.power {
+        (RtFaultKind::DriveMode, f64::from(servo.output.mode.code()), timeout)
     } else {
-        let timeout = input.overdue.unwrap_or_default().as_secs_f64();
         (RtFaultKind::DriveTimeout, f64::from(input.state as u8), timeout)
     };
-    RtFault { kind, axis: Some(axis), value, limit, class: FaultClass::Stop }
+    RtFault { kind, axis: Some(servo.id), value, limit, class: FaultClass::Stop }
 }

@@ -17,7 +17,7 @@ use cellwright_model::material::Label;
 use cellwright_model::plant::Material;
 use cellwright_rt::bus::{Identity, SdoData};
 use cellwright_servo_cia402::driver::{
-    ServoDriver, ServoParameters, StartUpObject, start_up as servo_start_up,
+    AxisBounds, ServoDriver, ServoLayout, ServoParameters, StartUpObject, start_up as servo_start_up,
 };
 use cellwright_trace::Recovery;
 use cellwright_twin::plant::Injection;
@@ -31,7 +31,7 @@ pub fn drivers(cell: &Cell) -> Vec<CyclicDriver> {
         DeviceKind::AnalogInput4 => CyclicDriver::AnalogInputs(Box::new(AnalogInput4)),
         // The cell file has been checked: a drive without an axis is refused there.
         DeviceKind::ServoCia402 => axis_at(cell, position)
-            .map_or(CyclicDriver::None, |axis| CyclicDriver::Axis(Box::new(servo(axis)))),
+            .map_or(CyclicDriver::None, |axis| CyclicDriver::Axis(Box::new(servo(cell, axis)))),
     };
     cell.segment.iter().enumerate().map(driver).collect()
 }
@@ -40,12 +40,13 @@ fn axis_at(cell: &Cell, position: usize) -> Option<&Axis> {
     cell.axes.iter().find(|a| a.subdevice == position)
 }
 
-fn servo(axis: &Axis) -> ServoDriver {
-    ServoDriver::new(ServoParameters {
+fn servo(cell: &Cell, axis: &Axis) -> ServoDriver {
+    let parameters = ServoParameters {
         counts_per_au: axis.counts_per_au,
         torque_rated_nm: axis.torque_rated_nm,
         transition_timeout: cellwright_servo_cia402::driver::TRANSITION_TIMEOUT,
-    })
+    };
+    ServoDriver::with_layout(parameters, ServoLayout::default(), cell.cycle)
 }
 
 /// What the bus expects on the wire, with the start-up parameters of each drive.
@@ -69,7 +70,15 @@ pub fn bus_config(cell: &Cell, link_name: &str) -> BusConfig {
 
 /// What the driver of the drive wants it told in PRE-OP.
 fn start_up(cell: &Cell, axis: &Axis) -> Vec<StartUpSdo> {
-    let objects = servo_start_up(axis.torque_max_nm, axis.torque_rated_nm, cell.cycle);
+    let bounds = AxisBounds {
+        counts_per_au: axis.counts_per_au,
+        torque_max_nm: axis.torque_max_nm,
+        torque_rated_nm: axis.torque_rated_nm,
+        velocity_max: axis.velocity_max,
+        following_error_max: axis.following_error_max_au,
+        period: cell.cycle,
+    };
+    let objects = servo_start_up(&bounds, false);
     let sdo = |o: &StartUpObject| {
         SdoData::new(o.bytes()).map(|data| StartUpSdo { index: o.index, sub: o.sub, data })
     };

@@ -7,13 +7,13 @@ use cellwright_model::DurationNs;
 pub struct StartUpObject {
     pub index: u16,
     pub sub: u8,
-    bytes: [u8; 2],
+    bytes: [u8; 4],
     len: usize,
 }
 
 impl StartUpObject {
     fn new(index: u16, sub: u8, value: &[u8]) -> StartUpObject {
-        let mut bytes = [0; 2];
+        let mut bytes = [0; 4];
         bytes[..value.len()].copy_from_slice(value);
         StartUpObject { index, sub, bytes, len: value.len() }
     }
@@ -24,20 +24,57 @@ impl StartUpObject {
     }
 }
 
+/// The drive bounds its speed this far above the highest velocity of its axis: regulation overshoots a little.
+/// The guard of the cycle acts at a higher one, so that the drive bounds first.
+const SPEED_MARGIN: f64 = 1.1;
+/// The drive's own following error window is this much wider than what the cycle permits, which so acts first.
+const WINDOW_MARGIN: f64 = 1.5;
+/// Time for which the following error may be outside of the drive's window, ms.
+const WINDOW_TIME_MS: u16 = 10;
+const CSP: i8 = 8;
+
+/// What a drive has to know of its axis beforehand; all positive.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct AxisBounds {
+    pub counts_per_au: f64,
+    pub torque_max_nm: f64,
+    pub torque_rated_nm: f64,
+    /// au/s.
+    pub velocity_max: f64,
+    /// au.
+    pub following_error_max: f64,
+    /// Of the cycle.
+    pub period: DurationNs,
+}
+
 /// Start-up objects of one drive, in the order in which they are written (CiA 402-2):
 /// - 0x6072, maximum torque in per mille of the rated one: the drive itself limits it, too;
+/// - 0x6080, maximum motor speed, in the velocity units of 0x606C (counts/s): what bounds an axis under torque;
+/// - 0x6065 and 0x6066, following error window and time-out: the drive's own watch, behind that of the cycle;
 /// - 0x60C2, interpolation time period: the time in which a drive in CSP goes from one target to the next.
 ///   With another one than the period of the cycle it would be at each target too early and then stop, or
-///   never there.
+///   never there;
+/// - 0x6060, mode CSP, if its process data do not carry the mode.
 ///
-/// Torques in N·m, both positive. A period that the object cannot express is left as the drive has it.
-pub fn start_up(torque_max_nm: f64, torque_rated_nm: f64, period: DurationNs) -> Vec<StartUpObject> {
-    // The cast saturates.
-    let per_mille = (1000.0 * torque_max_nm / torque_rated_nm).round() as u16;
-    let mut objects = vec![StartUpObject::new(0x6072, 0, &per_mille.to_le_bytes())];
-    if let Some((units, exponent)) = interpolation(period) {
+/// A period that the object cannot express is left as the drive has it.
+pub fn start_up(axis: &AxisBounds, mode_by_sdo: bool) -> Vec<StartUpObject> {
+    // The casts saturate.
+    let per_mille = (1000.0 * axis.torque_max_nm / axis.torque_rated_nm).round() as u16;
+    let counts = |au: f64| (au * axis.counts_per_au).round() as u32;
+    let speed = counts(axis.velocity_max * SPEED_MARGIN).max(1);
+    let window = counts(axis.following_error_max * WINDOW_MARGIN);
+    let mut objects = vec![
+        StartUpObject::new(0x6072, 0, &per_mille.to_le_bytes()),
+        StartUpObject::new(0x6080, 0, &speed.to_le_bytes()),
+        StartUpObject::new(0x6065, 0, &window.to_le_bytes()),
+        StartUpObject::new(0x6066, 0, &WINDOW_TIME_MS.to_le_bytes()),
+    ];
+    if let Some((units, exponent)) = interpolation(axis.period) {
         objects.push(StartUpObject::new(0x60C2, 1, &[units]));
         objects.push(StartUpObject::new(0x60C2, 2, &exponent.to_le_bytes()));
+    }
+    if mode_by_sdo {
+        objects.push(StartUpObject::new(0x6060, 0, &CSP.to_le_bytes()));
     }
     objects
 }
@@ -70,10 +107,26 @@ mod tests {
 
     #[test]
     fn objects_have_the_bytes_of_their_types() {
-        let objects = start_up(1.6, 0.64, DurationNs::from_millis(2));
-        let shown: Vec<_> = objects.iter().map(|o| (o.index, o.sub, o.bytes().to_vec())).collect();
-        let period = [(0x60C2, 1, vec![2]), (0x60C2, 2, vec![0xFD])];
-        assert_eq!(shown[0], (0x6072, 0, 2500u16.to_le_bytes().to_vec()));
-        assert_eq!(shown[1..], period);
+        let axis = AxisBounds {
+            counts_per_au: 1_000.0,
+            torque_max_nm: 1.6,
+            torque_rated_nm: 0.64,
+            velocity_max: 200.0,
+            following_error_max: 2.0,
+            period: DurationNs::from_millis(2),
+        };
+        let shown = |by_sdo| -> Vec<_> {
+            start_up(&axis, by_sdo).iter().map(|o| (o.index, o.sub, o.bytes().to_vec())).collect()
+        };
+        let told = [
+            (0x6072, 0, 2_500u16.to_le_bytes().to_vec()),
+            (0x6080, 0, 220_000u32.to_le_bytes().to_vec()),
+            (0x6065, 0, 3_000u32.to_le_bytes().to_vec()),
+            (0x6066, 0, 10u16.to_le_bytes().to_vec()),
+            (0x60C2, 1, vec![2]),
+            (0x60C2, 2, vec![0xFD]),
+        ];
+        assert_eq!(shown(false), told);
+        assert_eq!(shown(true).last(), Some(&(0x6060, 0, vec![8])));
     }
 }

@@ -1,4 +1,5 @@
 use cellwright_driver_api::cyclic::DriveState;
+use cellwright_model::pdos::{Mapped, PdoMap, Pdos};
 
 use super::*;
 
@@ -44,8 +45,15 @@ fn cycle(
     )
 }
 
-const ON: AxisOutput =
-    AxisOutput { power: true, reset_fault: true, mode: DriveMode::Csp, position_au: 777.0, torque_nm: 0.1 };
+const ON: AxisOutput = AxisOutput {
+    power: true,
+    reset_fault: true,
+    mode: DriveMode::Csp,
+    position_au: 777.0,
+    velocity_au_s: 33.0,
+    torque_nm: 0.1,
+};
+const CSV: AxisOutput = AxisOutput { mode: DriveMode::Csv, ..ON };
 const CST: AxisOutput = AxisOutput { mode: DriveMode::Cst, ..ON };
 const OFF: AxisOutput = AxisOutput { power: false, ..ON };
 
@@ -99,6 +107,74 @@ fn torque_is_sent_only_when_cst_is_displayed() {
     assert_eq!(cycle(&mut d, 4, 0x0237, 8, 530, ON), (0x0F, 8, 77_700, 0));
 }
 
+/// As `cycle`, the target velocity.
+fn velocity(d: &mut ServoDriver, statusword: u16, mode: i8, output: AxisOutput) -> i32 {
+    d.decode(&inputs(statusword, mode, 500));
+    let mut b = [0xEE; OUTPUT_BYTES];
+    d.encode(TimeNs(0), &output, &mut b);
+    i32::from_le_bytes([b[10], b[11], b[12], b[13]])
+}
+
+/// The inputs say -2500 counts/s.
+#[test]
+fn velocity_is_sent_only_when_csv_is_displayed_and_the_actual_one_on_the_way_there() {
+    let mut d = driver();
+    assert_eq!(velocity(&mut d, 0x0237, 8, ON), 0);
+    assert_eq!(velocity(&mut d, 0x0237, 8, CSV), -2_500);
+    assert_eq!(velocity(&mut d, 0x0237, 9, CSV), 3_300);
+    assert_eq!(velocity(&mut d, 0x0237, 9, ON), 3_300, "kept until the new mode is displayed");
+    assert_eq!(velocity(&mut d, 0x0237, 8, ON), 0);
+    assert_eq!(velocity(&mut d, 0x0233, 9, CSV), 0, "not enabled");
+    assert_eq!(velocity(&mut d, 0x0237, 9, AxisOutput { power: false, ..CSV }), 0);
+    let wild = |v| AxisOutput { velocity_au_s: v, ..CSV };
+    assert_eq!(velocity(&mut d, 0x0237, 9, wild(f64::NAN)), 0);
+    assert_eq!(velocity(&mut d, 0x0237, 9, wild(-1e12)), i32::MIN);
+}
+
+/// 6040, 607A; 603F, 6041, 6064: a drive with a small fixed map.
+fn small() -> Pdos {
+    let map = |index, entries: &[(u16, u8)]| {
+        let entries = entries.iter().map(|(index, bits)| Mapped::new(*index, 0, *bits)).collect();
+        vec![PdoMap { index, entries }]
+    };
+    Pdos {
+        rx: map(0x1701, &[(0x6040, 16), (0x607A, 32)]),
+        tx: map(0x1B01, &[(0x603F, 16), (0x6041, 16), (0x6064, 32)]),
+        fixed: None,
+    }
+}
+
+#[test]
+fn a_layout_is_read_from_the_map() {
+    assert_eq!(ServoLayout::of(&Pdos::servo()), Ok(ServoLayout::default()));
+    let layout = ServoLayout::of(&small()).unwrap();
+    assert!(layout.needs_mode_by_sdo());
+    let mut d = ServoDriver::with_layout(driver().parameters, layout, DurationNs::from_millis(2));
+    assert_eq!((d.output_bytes(), d.input_bytes()), (6, 8));
+    assert!(d.supports(DriveMode::Csp) && !d.supports(DriveMode::Cst) && !d.supports(DriveMode::Csv));
+    let mut says = |t, position: i32| {
+        let mut b = [0x11, 0x86, 0x37, 0x02, 0, 0, 0, 0];
+        b[4..].copy_from_slice(&position.to_le_bytes());
+        let input = d.decode(&b);
+        let mut out = [0xEE; 6];
+        d.encode(TimeNs(t), &ON, &mut out);
+        (input, out)
+    };
+    let (input, out) = says(0, 500);
+    assert_eq!((input.error_code, input.mode, input.velocity_au_s), (0x8611, Some(DriveMode::Csp), 0.0));
+    assert_eq!(out, [0x0F, 0, 0x84, 0x2F, 1, 0], "77,700 counts");
+    // 20 counts in 2 ms are 10,000 counts/s and 100 au/s.
+    assert_eq!(says(1, 520).0.velocity_au_s, 100.0);
+}
+
+#[test]
+fn a_map_that_no_axis_can_be_moved_with_is_refused() {
+    let mut pdos = small();
+    pdos.tx[0].entries.pop();
+    let fault = ServoLayout::of(&pdos).unwrap_err().to_string();
+    assert_eq!(fault, "no TxPDO carries position actual value (0x6064)");
+}
+
 #[test]
 fn a_fault_is_reset_by_one_rising_edge() {
     let mut d = driver();
@@ -146,9 +222,9 @@ fn a_transition_that_takes_too_long_is_overdue_and_progress_starts_the_time_agai
 fn short_process_data_and_wild_numbers_do_no_harm() {
     let mut d = driver();
     assert_eq!(d.decode(&[0xff; 19]).state, DriveState::NotReady);
-    let mut short = [0x55; 9];
+    let mut short = [0x55; 13];
     d.encode(TimeNs(0), &ON, &mut short);
-    assert_eq!(short, [0x55; 9]);
+    assert_eq!(short, [0x55; 13]);
     let wild = |v| AxisOutput { position_au: v, torque_nm: v, ..ON };
     assert_eq!(cycle(&mut d, 0, 0x0237, 8, 42, wild(f64::NAN)).2, 42);
     assert_eq!(cycle(&mut d, 0, 0x0237, 8, 42, wild(f64::INFINITY)).2, i32::MAX);

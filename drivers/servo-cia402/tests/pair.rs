@@ -3,14 +3,22 @@
 use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode, DriveState};
 use cellwright_driver_api::twin::{PlantPort, Quantities, SubDeviceModel};
 use cellwright_model::{DurationNs, TimeNs};
-use cellwright_servo_cia402::driver::{INPUT_BYTES, OUTPUT_BYTES, ServoDriver, ServoParameters, start_up};
+use cellwright_servo_cia402::driver::{
+    AxisBounds, INPUT_BYTES, OUTPUT_BYTES, ServoDriver, ServoLayout, ServoParameters, start_up,
+};
 use cellwright_servo_cia402::twin::{ServoConfig, ServoTwin};
 
 const MS: u64 = 1_000_000;
 const COUNTS: f64 = 1_000.0;
 const START_AU: f64 = 12.345;
-const ON: AxisOutput =
-    AxisOutput { power: true, reset_fault: true, mode: DriveMode::Csp, position_au: 0.0, torque_nm: 0.0 };
+const ON: AxisOutput = AxisOutput {
+    power: true,
+    reset_fault: true,
+    mode: DriveMode::Csp,
+    position_au: 0.0,
+    velocity_au_s: 0.0,
+    torque_nm: 0.0,
+};
 
 struct Pair {
     driver: ServoDriver,
@@ -19,6 +27,8 @@ struct Pair {
     inertia: f64,
     now: u64,
     input: AxisInput,
+    /// What goes with the next exchange.
+    outputs: [u8; OUTPUT_BYTES],
 }
 
 impl Pair {
@@ -36,12 +46,13 @@ impl Pair {
             transition_timeout: DurationNs::from_millis(500),
         };
         Pair {
-            driver: ServoDriver::new(parameters),
+            driver: ServoDriver::with_layout(parameters, ServoLayout::default(), DurationNs::from_millis(1)),
             twin: ServoTwin::new(config, &plant).unwrap(),
             plant,
             inertia,
             now: 0,
             input: AxisInput::default(),
+            outputs: [0; OUTPUT_BYTES],
         }
     }
 
@@ -54,29 +65,30 @@ impl Pair {
         self.plant.set(ix, value);
     }
 
-    /// Inputs, outputs, a millisecond of drive and mechanics.
+    /// One exchange of inputs and of the outputs encoded before it; then a millisecond of drive and mechanics.
     fn cycle(&mut self, output: AxisOutput) {
         self.cycle_with(|_| output);
     }
 
-    fn cycle_with(&mut self, output: impl Fn(&AxisInput) -> AxisOutput) {
+    fn cycle_with(&mut self, output: impl FnOnce(&AxisInput) -> AxisOutput) {
         self.now += MS;
         let mut inputs = [0; INPUT_BYTES];
         self.twin.inputs(&mut inputs);
         self.input = self.driver.decode(&inputs);
-        let mut outputs = [0; OUTPUT_BYTES];
+        self.twin.outputs(&self.outputs);
         let output = output(&self.input);
-        self.driver.encode(TimeNs(self.now), &output, &mut outputs);
-        self.twin.outputs(&outputs);
+        self.driver.encode(TimeNs(self.now), &output, &mut self.outputs);
         self.millisecond();
     }
 
-    /// Of drive and mechanics, with the outputs that it has.
+    /// Of drive and mechanics in the substeps of the twin's world, with the outputs that it has.
     fn millisecond(&mut self) {
-        self.twin.step(MS, &mut self.plant);
-        let v = self.get("axis.x.velocity") + self.get("axis.x.torque") / self.inertia * 1e-3;
-        self.set("axis.x.velocity", v);
-        self.set("axis.x.position", self.get("axis.x.position") + v * 1e-3);
+        for _ in 0..8 {
+            self.twin.step(MS / 8, &mut self.plant);
+            let v = self.get("axis.x.velocity") + self.get("axis.x.torque") / self.inertia * 125e-6;
+            self.set("axis.x.velocity", v);
+            self.set("axis.x.position", self.get("axis.x.position") + v * 125e-6);
+        }
     }
 
     /// Until the drive follows the mode. As the cycle does it: the setpoint is a far one until the drive
@@ -154,7 +166,15 @@ fn a_fault_is_reset_on_the_way_to_operation_enabled() {
 fn a_drive_told_the_period_of_the_cycle_moves_evenly_from_target_to_target() {
     for period_ms in [1, 2, 4] {
         let mut p = Pair::new();
-        for o in start_up(1.0, 1.0, DurationNs::from_millis(period_ms)) {
+        let axis = AxisBounds {
+            counts_per_au: COUNTS,
+            torque_max_nm: 1.0,
+            torque_rated_nm: 1.0,
+            velocity_max: 200.0,
+            following_error_max: 10.0,
+            period: DurationNs::from_millis(period_ms),
+        };
+        for o in start_up(&axis, false) {
             p.twin.object_write(o.index, o.sub, o.bytes()).unwrap();
         }
         p.until_follows(ON);
@@ -175,4 +195,59 @@ fn a_drive_told_the_period_of_the_cycle_moves_evenly_from_target_to_target() {
         let shown = p.input.position_au - START_AU;
         assert!((3.8..4.0).contains(&shown), "{shown} with a cycle of {period_ms} ms");
     }
+}
+
+/// Through all modes and back at 50 au/s: no cycle changes the velocity by more than rated torque does in it
+/// (2,000 au/s²; the motor can do three times that), and none takes it further than that from where it was.
+#[test]
+fn no_change_of_mode_in_motion_is_a_jump() {
+    let mut p = Pair::new();
+    p.until_follows(ON);
+    let mut position_au = p.input.position_au;
+    for n in 1..=200 {
+        position_au += (0.25 * f64::from(n)).min(50.0) * 1e-3;
+        p.cycle(AxisOutput { position_au, ..ON });
+    }
+    (0..100).for_each(|_| {
+        position_au += 0.05;
+        p.cycle(AxisOutput { position_au, ..ON });
+    });
+    for mode in [DriveMode::Cst, DriveMode::Csv, DriveMode::Csp] {
+        let (mut confirmed, mut last) = (0, p.get("axis.x.velocity"));
+        assert!((last - 50.0).abs() < 2.0, "before {mode:?}: {last} au/s");
+        let mut first = None;
+        for _ in 0..40 {
+            p.cycle_with(|input| {
+                position_au += 0.05;
+                if mode == DriveMode::Csp && input.follows(mode) {
+                    // The first setpoint is where the axis will be.
+                    first = first.or(Some(input.position_au + 0.1));
+                    position_au = first.map_or(position_au, |at| at + 0.05 * f64::from(confirmed));
+                }
+                confirmed += i32::from(input.follows(mode));
+                AxisOutput { mode, position_au, velocity_au_s: 50.0, ..ON }
+            });
+            let v = p.get("axis.x.velocity");
+            assert!((v - last).abs() < 2.0 && (v - 50.0).abs() < 2.0, "to {mode:?}: {last} to {v} au/s");
+            last = v;
+        }
+        assert!(confirmed >= 30, "{mode:?} was confirmed {confirmed} cycles long");
+    }
+}
+
+/// A mode that the drive does not have is never confirmed: overdue, and the axis stays in the mode that it has.
+#[test]
+fn a_refused_mode_moves_nothing_and_is_overdue() {
+    let mut p = Pair::new();
+    p.until_follows(ON);
+    let at = p.input.position_au;
+    let outputs_mode = |p: &Pair| p.outputs[2] as i8;
+    for _ in 0..600 {
+        p.cycle(AxisOutput { mode: DriveMode::Cst, position_au: at, torque_nm: 0.5, ..ON });
+        assert_eq!(outputs_mode(&p), 10);
+        // The drive is told a mode of its maker's instead.
+        p.outputs[2] = 0xFD;
+    }
+    assert!(p.input.overdue.is_some() && p.input.mode == Some(DriveMode::Csp), "{:?}", p.input);
+    assert!((p.get("axis.x.position") - at).abs() < 1e-3);
 }

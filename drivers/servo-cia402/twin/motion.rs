@@ -117,7 +117,7 @@ impl Motion {
         self.remaining_s = 0.0;
     }
 
-    /// A stop ramp begins at the actual velocity.
+    /// A stop ramp, or another mode, begins at the actual velocity.
     pub(super) fn seed_moving(&mut self, actual: &Actual) {
         self.seed(actual);
         self.demand_velocity = actual.velocity;
@@ -161,6 +161,21 @@ impl Motion {
         } else {
             self.demand_velocity = 0.0;
         }
+        self.cascade(dt, before, actual, limits);
+    }
+
+    /// Cyclic synchronous velocity: the demand goes evenly to `target` in au/s, without a position loop. The
+    /// demand of the position follows the actual one.
+    pub(super) fn run(&mut self, dt: f64, target: f64, actual: &Actual, limits: &Limits) {
+        let before = self.demand_velocity;
+        if self.remaining_s > dt {
+            self.demand_velocity += (target - before) * (dt / self.remaining_s);
+            self.remaining_s -= dt;
+        } else if self.remaining_s > 0.0 {
+            self.demand_velocity = target;
+            self.remaining_s = 0.0;
+        }
+        self.demand = actual.position;
         self.cascade(dt, before, actual, limits);
     }
 

@@ -2,7 +2,7 @@
 
 use cellwright_driver_api::twin::{DataType, EntryInfo, ObjectInfo, SdoAbort};
 
-use super::{MODE_CSP, MODE_CST, ServoTwin};
+use super::{MODE_CSP, MODE_CST, MODE_CSV, ServoTwin};
 
 const fn object(index: u16, name: &'static str, entry: &'static [EntryInfo]) -> ObjectInfo {
     ObjectInfo { index, name, entries: entry }
@@ -44,6 +44,7 @@ pub(super) const OBJECTS: &[ObjectInfo] = &[
         ],
     ),
     object(0x607F, "Max profile velocity", &[E::write(0, U32, "Max profile velocity")]),
+    object(0x6080, "Max motor speed", &[E::write(0, U32, "Max motor speed")]),
     object(0x6085, "Quick stop deceleration", &[E::write(0, U32, "Quick stop deceleration")]),
     object(
         0x60C2,
@@ -55,6 +56,7 @@ pub(super) const OBJECTS: &[ObjectInfo] = &[
         ],
     ),
     object(0x60F4, "Following error actual value", &[E::read(0, I32, "Following error actual value")]),
+    object(0x60FF, "Target velocity", &[E::write(0, I32, "Target velocity")]),
     object(0x6502, "Supported drive modes", &[E::read(0, U32, "Supported drive modes")]),
 ];
 
@@ -76,6 +78,8 @@ pub(super) struct Parameters {
     pub(super) position_max: i32,
     /// 0x607F.
     pub(super) velocity_max: u32,
+    /// 0x6080, in the units of the velocity, counts/s; it bounds the motor in every mode.
+    pub(super) motor_speed_max: u32,
     /// 0x6085.
     pub(super) quick_stop_deceleration: u32,
     /// 0x60C2: mantissa and decimal exponent of seconds.
@@ -143,13 +147,15 @@ impl ServoTwin {
             (0x607D, 1) => Value::I32(p.position_min),
             (0x607D, 2) => Value::I32(p.position_max),
             (0x607F, 0) => Value::U32(p.velocity_max),
+            (0x6080, 0) => Value::U32(p.motor_speed_max),
             (0x6085, 0) => Value::U32(p.quick_stop_deceleration),
             (0x60C2, 0) => Value::U8(2),
             (0x60C2, 1) => Value::U8(p.interpolation_value),
             (0x60C2, 2) => Value::I8(p.interpolation_exponent),
             (0x60F4, 0) => Value::I32(self.following_error_counts()),
+            (0x60FF, 0) => Value::I32(self.target_velocity),
             // Bit n − 1: mode n.
-            (0x6502, 0) => Value::U32(1 << (MODE_CSP - 1) | 1 << (MODE_CST - 1)),
+            (0x6502, 0) => Value::U32([MODE_CSP, MODE_CSV, MODE_CST].map(|m| 1 << (m - 1)).iter().sum()),
             _ => return Err(missing(index)),
         };
         value.store(data)
@@ -166,7 +172,7 @@ impl ServoTwin {
             }
             (0x605E, 0) => p.fault_reaction = one_of(int16(data)?, &[0, 2])?,
             (0x6060, 0) => {
-                self.mode_requested = one_of(int8(data)? as i8, &[0, MODE_CSP, MODE_CST])?;
+                self.mode_requested = one_of(int8(data)? as i8, &[0, MODE_CSP, MODE_CSV, MODE_CST])?;
             }
             (0x6065, 0) => p.following_window = int32(data)?,
             (0x6066, 0) => p.following_timeout_ms = int16(data)? as u16,
@@ -176,7 +182,9 @@ impl ServoTwin {
             (0x607D, 1) => p.position_min = int32(data)? as i32,
             (0x607D, 2) => p.position_max = int32(data)? as i32,
             (0x607F, 0) => p.velocity_max = above_zero(int32(data)?)?,
+            (0x6080, 0) => p.motor_speed_max = above_zero(int32(data)?)?,
             (0x6085, 0) => p.quick_stop_deceleration = above_zero(int32(data)?)?,
+            (0x60FF, 0) => self.target_velocity = int32(data)? as i32,
             (0x60C2, 1) => p.interpolation_value = above_zero(u32::from(int8(data)?))? as u8,
             (0x60C2, 2) => {
                 p.interpolation_exponent = one_of(int8(data)? as i8, &[-6, -5, -4, -3, -2])?;

@@ -30,6 +30,7 @@ struct Bench {
     mode: i8,
     target: i32,
     torque: i16,
+    velocity: i32,
     /// Steps of drive and mechanics in a cycle of 1 ms.
     substeps: u32,
 }
@@ -55,6 +56,7 @@ impl Bench {
             mode: MODE_CSP,
             target,
             torque: 0,
+            velocity: 0,
             substeps: 1,
         }
     }
@@ -85,11 +87,12 @@ impl Bench {
 
     /// One cycle: process data out, a millisecond of drive and mechanics, process data in.
     fn cycle(&mut self) -> Inputs {
-        let mut out = [0u8; 10];
+        let mut out = [0u8; 14];
         out[..2].copy_from_slice(&self.controlword.to_le_bytes());
         out[2] = self.mode as u8;
         out[4..8].copy_from_slice(&self.target.to_le_bytes());
-        out[8..].copy_from_slice(&self.torque.to_le_bytes());
+        out[8..10].copy_from_slice(&self.torque.to_le_bytes());
+        out[10..].copy_from_slice(&self.velocity.to_le_bytes());
         self.twin.outputs(&out);
         self.silent_cycle()
     }
@@ -264,6 +267,39 @@ fn torque_mode_accelerates_up_to_the_velocity_limit() {
     let inputs = bench.cycles(2_000);
     assert!((f64::from(inputs.velocity) / COUNTS - VELOCITY_MAX).abs() < 2.0, "{inputs:?}");
     assert_ne!(inputs.statusword & (1 << 11), 0, "internal limit");
+}
+
+#[test]
+fn the_motor_speed_bounds_an_axis_under_torque() {
+    let mut bench = Bench::enabled_at(0.0);
+    bench.friction = 0.0;
+    (bench.mode, bench.torque) = (MODE_CST, 200);
+    bench.twin.object_write(0x6080, 0, &30_000u32.to_le_bytes()).unwrap();
+    let fastest = (0..1_000).map(|_| bench.cycle().velocity).max();
+    assert!((29_000..30_500).contains(&fastest.unwrap_or(0)), "{fastest:?}");
+    assert_ne!(bench.inputs().statusword & STATUS_LIMIT, 0);
+    assert_eq!(bench.twin.object_write(0x6080, 0, &[0; 4]), Err(SdoAbort::VALUE_RANGE));
+}
+
+#[test]
+fn velocity_mode_runs_at_its_target_and_stops_at_zero() {
+    let mut bench = Bench::enabled_at(0.0);
+    bench.mode = MODE_CSV;
+    bench.cycles(2);
+    for n in 1..=100 {
+        bench.velocity = n * 1_000;
+        bench.cycle();
+    }
+    let inputs = bench.cycles(200);
+    assert_eq!((inputs.mode, inputs.following_error), (MODE_CSV, 0));
+    assert!((inputs.velocity - 100_000).abs() < 500, "{inputs:?}");
+    // No faster than its limit, whatever it is told.
+    bench.velocity = i32::MAX;
+    let fastest = bench.cycles(500).velocity;
+    assert!(f64::from(fastest) <= VELOCITY_MAX * COUNTS * 1.1, "{fastest}");
+    bench.velocity = 0;
+    let inputs = bench.cycles(500);
+    assert!(inputs.velocity.abs() <= 10 && inputs.error_code == 0, "{inputs:?}");
 }
 
 #[test]

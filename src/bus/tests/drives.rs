@@ -95,7 +95,7 @@ fn the_reference_segment_measures_switches_and_enables_a_drive() {
     with_bus(link, clock.clone(), config, |bus| {
         let layout = bus.bring_up().unwrap_or_else(|fault| panic!("{fault}"));
         let lengths: Vec<_> = layout.subdevices.iter().map(|s| (s.inputs_len, s.outputs_len)).collect();
-        assert_eq!(lengths, [(0, 0), (2, 0), (0, 2), (16, 0), (20, 10), (20, 10), (20, 10), (20, 10)]);
+        assert_eq!(lengths, [(0, 0), (2, 0), (0, 2), (16, 0), (20, 14), (20, 14), (20, 14), (20, 14)]);
         let mut image = ProcessImage::new(&layout).unwrap();
         let mut n = 0;
         let mut cycle = |image: &mut ProcessImage, bus: &mut dyn Bus| {

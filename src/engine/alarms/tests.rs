@@ -13,7 +13,7 @@ fn ms(ms: u64) -> TimeNs {
 }
 
 fn fault(code: AlarmCode, place: &str) -> MachineFault {
-    let known = ["value", "limit", "code", "inputs", "cause", "id", "max", "first", "error"];
+    let known = ["value", "limit", "code", "inputs", "cause", "id", "max", "first", "error", "mode"];
     code.fault(place, &known.map(|name| (name, "1")))
 }
 
@@ -134,6 +134,7 @@ fn every_kind_of_the_cycle_has_its_words() {
         Emergency,
         ProgramError,
         DriveTimeout,
+        DriveMode,
     ];
     for kind in kinds {
         let rt = RtFault { kind, axis: Some(AxisId(0)), value: 4660.0, limit: 2.0, class: FaultClass::Stop };

@@ -160,6 +160,15 @@ catalogue! {
         page: "Asked to switch on or off, the drive did not come to the state asked for (CiA 402) \
             within its time.",
     }
+    DriveMode "drive-mode": Abort, Drive, Commands {
+        title: "A drive does not take a mode",
+        cause: "the drive does not go to the mode {mode} within {limit} s",
+        place: "the axis",
+        first: "see which modes the drive supports (object 0x6502) and whether its process data carry the \
+            setpoint of this one",
+        page: "Asked for another mode of operation (0x6060), the drive stayed enabled but does not display \
+            it (0x6061). It is given no setpoint of a mode that it does not display.",
+    }
     Position "position": Abort, Motion, Commands {
         title: "An axis is beyond its travel",
         cause: "actual position {value} is beyond the travel limit {limit}",

@@ -156,7 +156,7 @@ fn a_drive_that_does_not_enable_is_a_timeout() {
 }
 
 #[test]
-fn a_mode_that_is_never_displayed_is_a_timeout() {
+fn a_mode_that_is_never_displayed_is_named() {
     let mut b = Bench::enabled();
     b.bus.drives[1].quirks = Quirks { mode_stuck: true, ..Quirks::default() };
     let tighten = cellwright_model::job::Tighten {
@@ -171,7 +171,7 @@ fn a_mode_that_is_never_displayed_is_a_timeout() {
     };
     let job = b.send(RtOp::Tighten { axis: Z, tighten });
     let RtEventKind::Fault(f) = b.until_end(job) else { panic!() };
-    assert_eq!((f.kind, f.class), (RtFaultKind::DriveTimeout, FaultClass::Abort));
+    assert_eq!((f.kind, f.value, f.class), (RtFaultKind::DriveMode, 10.0, FaultClass::Abort));
     assert!(b.bus.drives[1].received.1 == 0, "no torque was ever commanded");
     assert_off(&mut b);
 }

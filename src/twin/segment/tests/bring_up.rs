@@ -47,13 +47,13 @@ const PROCESS_DATA: [(u16, u16, u16, u16); 8] = [
     (0, 0, 2, 0),
     (2, 0, 0, 0),
     (0, 2, 16, 3),
-    (10, 2, 20, 3),
-    (10, 2, 20, 3),
-    (10, 2, 20, 3),
-    (10, 2, 20, 3),
+    (14, 2, 20, 3),
+    (14, 2, 20, 3),
+    (14, 2, 20, 3),
+    (14, 2, 20, 3),
 ];
 const IMAGE: u32 = 0x0100_0000;
-const OUTPUTS: usize = 2 + 4 * 10;
+const OUTPUTS: usize = 2 + 4 * 14;
 const INPUTS: usize = 2 + 16 + 4 * 20;
 
 fn bring_up(main: &mut Main) {

@@ -54,7 +54,7 @@ impl Bench {
 
     fn millisecond(&mut self, controlword: u16) {
         for d in &mut self.drives {
-            let mut pdo = [0u8; 10];
+            let mut pdo = [0u8; 14];
             pdo[0..2].copy_from_slice(&controlword.to_le_bytes());
             pdo[2] = d.mode as u8;
             pdo[4..8].copy_from_slice(&((d.target_au * d.counts_per_au).round() as i32).to_le_bytes());
