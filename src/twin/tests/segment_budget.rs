@@ -16,7 +16,7 @@ use cellwright_twin::segment::{AlState, DEFAULT_HOP_DELAY_NS, Processed, Segment
 /// Target for one LRW through eight drives, ns.
 const LRW_NS_TARGET: u64 = 2_000;
 const DRIVES: usize = 8;
-const OUT: usize = 10;
+const OUT: usize = 14;
 const IN: usize = 20;
 const IMAGE: usize = DRIVES * (OUT + IN);
 const MS: u64 = 1_000_000;

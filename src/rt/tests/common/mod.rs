@@ -355,7 +355,7 @@ impl Bus for MockBus {
         }
         self.up = true;
         self.wire = Wire::Good;
-        let sizes = [(0, 0), (2, 0), (0, 2), (16, 0), (20, 10), (20, 10), (20, 10), (20, 10)];
+        let sizes = [(0, 0), (2, 0), (0, 2), (16, 0), (20, 14), (20, 14), (20, 14), (20, 14)];
         let sub = |&(inputs_len, outputs_len): &(usize, usize)| SubDeviceLayout {
             name: String::new(),
             identity: Identity { vendor: 1, product: 1, revision: 1, serial: 0 },
