@@ -43,6 +43,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
             return Err(BusFault::Protocol { doing: "reading the bus configuration", cause });
         }
         self.coe.reset(Vec::new());
+        (self.reference, self.sync0) = (None, None);
         let group = self.scan()?;
         let has_coe = self.find_mailboxes(&group)?;
         self.write_start_up_sdos()?;
@@ -50,6 +51,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         for position in 0..self.config.subdevices.len() {
             self.coe.fetch_unasked(position, &mut self.pump, main, ACCESS_WAIT);
         }
+        self.set_up_sync0(&group)?;
         let group = self.within(STAGE_WAIT, "going to SAFE-OP", AlState::SafeOp, group.into_safe_op(main))?;
         self.greet_mailboxes()?;
         let layout = self.layout(&group, &has_coe);
@@ -182,7 +184,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
                 has_coe: has_coe.get(position).copied().unwrap_or(false),
             });
         }
-        self.wkc = ExpectedWkc::of(&lengths);
+        self.wkc = ExpectedWkc::of(&lengths, self.config.dc.is_some());
         Layout { expected_wkc: self.wkc.full, ..Layout::new(subdevices) }
     }
 
@@ -194,6 +196,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         // Outputs must have arrived before OP is asked for, or a SubDevice refuses (0x0019).
         if matches!(self.stage, Stage::SafeOp(_)) {
             self.cycle_while_arming(image);
+            self.wait_for_clocks(image)?;
         }
         let Stage::SafeOp(group) = core::mem::replace(&mut self.stage, Stage::Down) else {
             return Err(BusFault::NotUp);
@@ -235,7 +238,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
     }
 
     /// Runs one step of arming within a bound and explains its failure.
-    fn within<T>(
+    pub(crate) fn within<T>(
         &mut self,
         wait: DurationNs,
         doing: &'static str,
@@ -283,7 +286,7 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         BusFault::StateTransition { position, name: self.name(position), wanted, reached, code }
     }
 
-    fn name(&self, position: u16) -> String {
+    pub(crate) fn name(&self, position: u16) -> String {
         self.config.subdevices.get(usize::from(position)).map_or_else(String::new, |s| s.name.clone())
     }
 }

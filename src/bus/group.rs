@@ -6,7 +6,7 @@ use std::rc::Rc;
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_rt::bus::{
     AlState, Bus, BusCounters, BusFault, Busy, Emergency, Exchange, ExchangeStatus, IMAGE_BYTES_MAX,
-    Identity, Layout, ProcessImage, SUBDEVICES_MAX, SdoData, SdoReply, SdoRequest,
+    Identity, Layout, ProcessImage, Reference, SUBDEVICES_MAX, SdoData, SdoReply, SdoRequest,
 };
 use cellwright_rt::clock::Clock;
 use ethercrab::subdevice_group::{HasPdi, Op, SafeOp};
@@ -16,6 +16,7 @@ use ethercrab::{
 };
 
 use crate::coe::CoeClient;
+use crate::dc::{DcConfig, STATIC_SYNC_FRAMES, Sync0Start};
 use crate::frame::{DATAGRAM_OVERHEAD, FRAME_BYTES_MAX, FRAME_OVERHEAD};
 use crate::link::Link;
 use crate::pump::{FRAMES, Pump};
@@ -37,8 +38,6 @@ const TIMEOUTS: Timeouts = Timeouts {
 };
 /// A frame lost while arming is sent again so often.
 const RETRIES: usize = 2;
-/// No distributed clocks yet: nothing to let settle.
-const DC_STATIC_SYNC_FRAMES: u32 = 0;
 /// A mailbox frame begins only while this share of the period is left before the exchange's deadline: the time of a
 /// frame on a slow link, and of what comes with it.
 const MAILBOX_SHARE: u64 = 4;
@@ -82,6 +81,8 @@ pub struct BusConfig {
     pub period: DurationNs,
     /// The SubDevices in the order of the wire.
     pub subdevices: Vec<ExpectedSubDevice>,
+    /// Distributed clocks; `None`: they are left alone.
+    pub dc: Option<DcConfig>,
 }
 
 /// How far the segment is.
@@ -101,6 +102,9 @@ pub struct EthercrabBus<'sto, L: Link, C: Clock> {
     pub(crate) wkc: ExpectedWkc,
     /// Station addresses by position.
     pub(crate) stations: Vec<u16>,
+    /// The last exchange's reading of the reference clock.
+    pub(crate) reference: Option<Reference>,
+    pub(crate) sync0: Option<Sync0Start>,
 }
 
 /// ethercrab's frames; a bus borrows them.
@@ -131,11 +135,14 @@ pub(crate) struct ExpectedWkc {
 impl ExpectedWkc {
     /// From (input, output) lengths by position. ethercrab lays all inputs out first, then all outputs,
     /// and cuts the image where a frame is full; a SubDevice counts once for each datagram it is in.
-    pub(crate) fn of(lengths: &[(usize, usize)]) -> ExpectedWkc {
+    /// `clocked`: the first frame carries the reference clock's time besides.
+    pub(crate) fn of(lengths: &[(usize, usize)], clocked: bool) -> ExpectedWkc {
         const CHUNK: usize = FRAME_BYTES_MAX - FRAME_OVERHEAD - DATAGRAM_OVERHEAD;
+        // As if those bytes of the first chunk stood before the image.
+        let before = if clocked { DATAGRAM_OVERHEAD + size_of::<u64>() } else { 0 };
         let chunks = |start: usize, len: usize| match len {
             0 => 0,
-            len => ((start + len - 1) / CHUNK - start / CHUNK + 1) as u16,
+            len => ((before + start + len - 1) / CHUNK - (before + start) / CHUNK + 1) as u16,
         };
         let (mut at, mut expected) = (0, ExpectedWkc::default());
         for &(inputs, _) in lengths {
@@ -166,8 +173,8 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
             unreachable!("storage that was just made is split for the first time")
         };
         let retry_behaviour = RetryBehaviour::Count(RETRIES);
-        let main_config =
-            MainDeviceConfig { dc_static_sync_iterations: DC_STATIC_SYNC_FRAMES, retry_behaviour };
+        let dc_static_sync_iterations = if config.dc.is_some() { STATIC_SYNC_FRAMES } else { 0 };
+        let main_config = MainDeviceConfig { dc_static_sync_iterations, retry_behaviour };
         EthercrabBus {
             config,
             main: Rc::new(MainDevice::new(pdu_loop, TIMEOUTS, main_config)),
@@ -176,6 +183,8 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
             coe: CoeClient::new(),
             wkc: ExpectedWkc::default(),
             stations: Vec::new(),
+            reference: None,
+            sync0: None,
         }
     }
 
@@ -192,18 +201,21 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
     /// Sends the image once and evaluates what comes back; no counters, no mailbox.
     fn exchange_image(&mut self, image: &mut ProcessImage, deadline: TimeNs) -> ExchangeStatus {
         let EthercrabBus { stage, pump, main, wkc, stations, .. } = self;
-        let main = &**main;
+        let (main, sent, clocked) = (&**main, pump.clock.now(), self.config.dc.is_some());
+        let mut time_ns = None;
         let status = match stage {
             Stage::Down => ExchangeStatus::Lost,
             Stage::SafeOp(group) => {
                 let wanted = Wanted { state: AlState::SafeOp, wkc_min: wkc.inputs_only, wkc_max: wkc.full };
-                exchange_group(group, pump, main, image, wanted, deadline)
+                exchange_group(group, pump, main, image, wanted, clocked.then_some(&mut time_ns), deadline)
             }
             Stage::Op(group) => {
                 let wanted = Wanted { state: AlState::Op, wkc_min: wkc.full, wkc_max: wkc.full };
-                exchange_group(group, pump, main, image, wanted, deadline)
+                exchange_group(group, pump, main, image, wanted, clocked.then_some(&mut time_ns), deadline)
             }
         };
+        // A reference clock that is gone leaves the datagram as it was sent: all zero.
+        self.reference = time_ns.filter(|&t| t > 0).map(|time_ns| Reference { sent, time_ns });
         let ExchangeStatus::AlState { position, state, .. } = status else { return status };
         // Why it left its state, while there is time; a SubDevice that is gone says nothing.
         let station = stations.get(usize::from(position)).copied().unwrap_or(0);
@@ -241,31 +253,44 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         self.pump.link.cycle_begin(0, self.config.period);
         let status = self.exchange_image(image, now + self.config.period);
         image.mark(status == ExchangeStatus::Ok);
-        self.pump.clock.sleep_until(now + self.config.period);
+        self.pump.clock.sleep_until(self.next_while_arming(now));
         status
     }
 }
 
-/// One `tx_rx` of a group; inputs reach `image` only if WKC and states are as wanted.
+/// One exchange of a group; inputs reach `image` only if WKC and states are as wanted. `time_ns`: takes what the
+/// reference clock showed; without it, it is not asked.
 fn exchange_group<'s, S: HasPdi, L: Link, C: Clock>(
     group: &Group<S>,
     pump: &mut Pump<'_, L, C>,
     main: &'s MainDevice<'s>,
     image: &mut ProcessImage,
     wanted: Wanted,
+    time_ns: Option<&mut Option<u64>>,
     deadline: TimeNs,
 ) -> ExchangeStatus {
     for (position, subdevice) in group.iter(main).enumerate() {
         copy(image.outputs(position), &mut subdevice.outputs_raw_mut());
     }
-    let Some(Ok(response)) = pump.run(group.tx_rx(main), deadline) else { return ExchangeStatus::Lost };
-    let states = response.subdevice_states.iter().map(|&s| AlState::from_register(u8::from(s)));
+    let (got, states) = match time_ns {
+        None => match pump.run(group.tx_rx(main), deadline) {
+            Some(Ok(response)) => (response.working_counter, response.subdevice_states),
+            _ => return ExchangeStatus::Lost,
+        },
+        Some(time_ns) => match pump.run(group.tx_rx_sync_system_time(main), deadline) {
+            Some(Ok(response)) => {
+                *time_ns = response.extra;
+                (response.working_counter, response.subdevice_states)
+            }
+            _ => return ExchangeStatus::Lost,
+        },
+    };
+    let states = states.iter().map(|&s| AlState::from_register(u8::from(s)));
     // A state check that is missing altogether counts as no answer.
     let states = states.chain(core::iter::repeat(AlState::None)).take(group.len());
     if let Some((position, state)) = states.enumerate().find(|&(_, state)| state != wanted.state) {
         return ExchangeStatus::AlState { position: position as u16, state, code: 0 };
     }
-    let got = response.working_counter;
     if !(wanted.wkc_min..=wanted.wkc_max).contains(&got) {
         return ExchangeStatus::WkcMismatch { got, expected: wanted.wkc_max };
     }
@@ -339,6 +364,10 @@ impl<L: Link, C: Clock> Bus for EthercrabBus<'_, L, C> {
         }
     }
 
+    fn reference(&self) -> Option<Reference> {
+        self.reference
+    }
+
     fn counters(&self) -> BusCounters {
         let CoeClient { emergencies_dropped, put_off, .. } = self.coe;
         BusCounters { emergencies_dropped, mailbox_put_off: put_off, ..self.pump.counters }
@@ -373,16 +402,26 @@ mod tests {
     #[test]
     fn the_working_counter_of_a_small_segment() {
         let eight = [(0, 0), (2, 0), (0, 2), (16, 0), (20, 10), (20, 10), (20, 10), (20, 10)];
-        let expected = ExpectedWkc::of(&eight);
+        let expected = ExpectedWkc::of(&eight, false);
         assert_eq!(expected, ExpectedWkc { full: 1 + 2 + 1 + 4 * 3, inputs_only: 6 });
     }
 
     #[test]
     fn an_image_over_two_frames_counts_a_subdevice_that_is_cut_twice() {
         // 1486 bytes go into the first datagram: it cuts the second SubDevice's inputs.
-        let expected = ExpectedWkc::of(&[(1_480, 0), (20, 0), (0, 100)]);
+        let expected = ExpectedWkc::of(&[(1_480, 0), (20, 0), (0, 100)], false);
         assert_eq!(expected, ExpectedWkc { full: 1 + 2 + 2, inputs_only: 3 });
         // And an output that ends exactly there is not cut.
-        assert_eq!(ExpectedWkc::of(&[(1_480, 6), (0, 1)]), ExpectedWkc { full: 1 + 2 + 2, inputs_only: 1 });
+        assert_eq!(
+            ExpectedWkc::of(&[(1_480, 6), (0, 1)], false),
+            ExpectedWkc { full: 1 + 2 + 2, inputs_only: 1 }
+        );
+        // With the time of the reference clock, 20 bytes, only 1466 go into the first one.
+        let clocked = ExpectedWkc::of(&[(1_460, 6), (0, 1)], true);
+        assert_eq!(clocked, ExpectedWkc { full: 1 + 2 + 2, inputs_only: 1 });
+        let clocked = ExpectedWkc::of(&[(1_466, 0), (0, 1)], true);
+        assert_eq!(clocked, ExpectedWkc { full: 1 + 2, inputs_only: 1 });
+        let clocked = ExpectedWkc::of(&[(1_467, 0), (0, 1)], true);
+        assert_eq!(clocked, ExpectedWkc { full: 2 + 2, inputs_only: 2 });
     }
 }

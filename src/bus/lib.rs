@@ -20,6 +20,7 @@
 //! | `pump` | frames in flight, their admission, deadlines |
 //! | `time` | the time below ethercrab |
 //! | `bring_up`, `group` | from power-on to OP; the cyclic exchange |
+//! | `dc` | distributed clocks: SYNC0, agreement before OP |
 //! | `owned` | a bus that owns its storage |
 //! | `ask`, `survey`, `sii` | what stands on a segment, without a main device |
 //! | `coe`, `mailbox` | SDOs and emergencies while armed |
@@ -28,6 +29,7 @@ pub mod ask;
 mod bring_up;
 pub mod capture;
 mod coe;
+mod dc;
 pub mod ethtool;
 mod frame;
 mod group;
@@ -41,6 +43,7 @@ pub mod sii;
 pub mod survey;
 mod time;
 
+pub use dc::DcConfig;
 pub use group::{BusConfig, EthercrabBus, ExpectedSubDevice, StartUpSdo, with_bus};
 pub use link::{InProcessLink, InProcessSegment, Link};
 pub use owned::OwnedBus;

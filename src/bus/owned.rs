@@ -3,7 +3,8 @@
 
 use cellwright_model::TimeNs;
 use cellwright_rt::bus::{
-    Bus, BusCounters, BusFault, Busy, Emergency, Exchange, Layout, ProcessImage, SdoReply, SdoRequest,
+    Bus, BusCounters, BusFault, Busy, Emergency, Exchange, Layout, ProcessImage, Reference, SdoReply,
+    SdoRequest,
 };
 use cellwright_rt::clock::Clock;
 
@@ -50,6 +51,9 @@ impl Bus for OwnedBus {
     }
     fn exchange(&mut self, cycle: u64, image: &mut ProcessImage, deadline: TimeNs) -> Exchange {
         self.with(|bus| bus.exchange(cycle, image, deadline))
+    }
+    fn reference(&self) -> Option<Reference> {
+        self.0.with_dependent(|_, bus| bus.reference())
     }
     fn shutdown(&mut self) -> Result<(), BusFault> {
         self.with(|bus| bus.shutdown())

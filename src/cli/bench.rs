@@ -82,6 +82,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
             "period_ns": period_ns, "cycles": cycles, "missed": r.missed_cycles, "wkc_errors": report.wkc_errors,
             "allocations": allocations, "page_faults": page_faults, "wake_ns": quantiles(&r.wake_ns),
             "exec_ns": quantiles(&r.exec_ns), "round_trip_ns": quantiles(&r.round_trip_ns),
+            "phase_ns": quantiles(&r.phase_ns), "clock_jumps": r.clock_jumps,
         }));
     } else {
         outln!(
@@ -94,6 +95,7 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         outln!("wake-up    {}", progress::quantiles(&r.wake_ns));
         outln!("execution  {} (with the twin's segment and plant)", progress::quantiles(&r.exec_ns));
         outln!("round trip {}", progress::quantiles(&r.round_trip_ns));
+        progress::phase(r).iter().for_each(|line| outln!("{line}"));
     }
     let complete = report.end == End::Completed && bench.ended == args.units + 1;
     if !complete {

@@ -136,6 +136,13 @@ pub(crate) fn measurement_text(m: &Measurement) -> String {
 }
 
 /// `p50 1.2 µs, p99 …` of a histogram in ns.
+/// How the cycle stood to the reference clock, if it followed one.
+pub(crate) fn phase(cycle: &cellwright_rt::LoopReport) -> Option<String> {
+    let q = quantiles(&cycle.phase_ns);
+    (cycle.phase_ns.count > 0)
+        .then(|| format!("phase      {q} off the reference clock, which jumped {} times", cycle.clock_jumps))
+}
+
 pub(crate) fn quantiles(q: &cellwright_rt::Quantiles) -> String {
     let us = |ns: u64| ns as f64 / 1e3;
     format!(

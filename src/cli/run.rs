@@ -192,6 +192,7 @@ fn print_summary(summary: &Summary, report: &Report, printer: &mut Printer) {
     printer.say(&format!("wake-up    {}", progress::quantiles(&cycle.wake_ns)));
     printer.say(&format!("execution  {}", progress::quantiles(&cycle.exec_ns)));
     printer.say(&format!("round trip {}", progress::quantiles(&cycle.round_trip_ns)));
+    progress::phase(cycle).iter().for_each(|line| printer.say(line));
     let state = report.state.display();
     printer.say(&match &report.store {
         Some(store) if *store == report.state.join("dhr.db") => {

@@ -26,6 +26,17 @@ pub struct Timing {
     /// The last part of each wait for the cycle's instant is spun through by the clock, so that no wake-up is late for
     /// it; zero: slept through.
     pub spin: DurationNs,
+    /// The cycle follows the distributed clocks of the segment; `None`: its own clock alone.
+    pub dc: Option<DistributedClocks>,
+}
+
+/// How the cycle stands to the distributed clocks (ETG.1000.4, clause 6.8).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DistributedClocks {
+    /// Period of SYNC0, by which every drive runs: a whole multiple of the cycle, or a whole part of it.
+    pub sync0: DurationNs,
+    /// So long after a pulse of SYNC0 the cycle's frame passes the reference clock; less than a cycle.
+    pub shift: DurationNs,
 }
 
 impl Timing {

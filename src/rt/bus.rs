@@ -11,11 +11,13 @@
 mod al;
 mod fault;
 mod image;
+mod reference;
 mod sdo;
 
 pub use al::{AlState, al_status_text};
 pub use fault::BusFault;
 pub use image::{IMAGE_BYTES_MAX, ProcessImage};
+pub use reference::Reference;
 pub use sdo::{Busy, Emergency, SDO_BYTES_MAX, SdoData, SdoFault, SdoOp, SdoReply, SdoRequest};
 
 use cellwright_model::{DurationNs, TimeNs};
@@ -179,6 +181,12 @@ pub trait Bus {
     /// on the bus's clock: a reply after it is never used, not in this cycle nor in a later one.
     fn exchange(&mut self, cycle: u64, image: &mut ProcessImage, deadline: TimeNs) -> Exchange;
 
+    /// What the last exchange has read of the segment's reference clock; `None` without distributed clocks, and when
+    /// it brought no reading.
+    fn reference(&self) -> Option<Reference> {
+        None
+    }
+
     /// Takes the segment to INIT, best effort: outputs go to their defined off state. A bus that is
     /// already down stays down.
     fn shutdown(&mut self) -> Result<(), BusFault>;
@@ -207,6 +215,9 @@ impl<B: Bus + ?Sized> Bus for &mut B {
     }
     fn exchange(&mut self, cycle: u64, image: &mut ProcessImage, deadline: TimeNs) -> Exchange {
         (**self).exchange(cycle, image, deadline)
+    }
+    fn reference(&self) -> Option<Reference> {
+        (**self).reference()
     }
     fn shutdown(&mut self) -> Result<(), BusFault> {
         (**self).shutdown()

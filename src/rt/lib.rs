@@ -24,6 +24,7 @@ mod io;
 mod job;
 mod link;
 mod motion;
+pub mod phase;
 pub mod platform;
 mod power;
 mod reaction;

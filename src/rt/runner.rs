@@ -1,6 +1,7 @@
 //! The loop around the cycle: sleep until the next period, run, measure; bring the bus up when asked;
 //! end in order. The same code runs on the real clock and on a virtual one.
 //!
+//! With distributed clocks the instants follow the reference clock of the segment ([`PhaseLock`]).
 //! A period that was slept through is skipped and counted: cycles are never made up for in a burst.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,6 +15,7 @@ use crate::bus::{Bus, BusFault};
 use crate::clock::Clock;
 use crate::cycle::Cycle;
 use crate::histogram::{Histogram, Quantiles};
+use crate::phase::PhaseLock;
 
 /// Longest ordered stop: the slowest stop, the release of a drive, and some.
 const WIND_DOWN_MAX: DurationNs = DurationNs::from_millis(5_000);
@@ -45,11 +47,19 @@ pub struct Statistics {
     pub exec: Histogram,
     /// From sending the frame to the end of the exchange.
     pub round_trip: Histogram,
+    /// By how much a cycle's frame missed its instant at the reference clock, early or late, waking included;
+    /// empty without distributed clocks.
+    pub phase: Histogram,
     cycles: AtomicU64,
     missed: AtomicU64,
+    clock_jumps: AtomicU64,
 }
 
 impl Statistics {
+    /// Jumps of the reference clock.
+    pub fn clock_jumps(&self) -> u64 {
+        self.clock_jumps.load(Ordering::Relaxed)
+    }
     /// Cycles run.
     pub fn cycles(&self) -> u64 {
         self.cycles.load(Ordering::Relaxed)
@@ -83,6 +93,9 @@ pub struct LoopReport {
     pub wake_ns: Quantiles,
     pub exec_ns: Quantiles,
     pub round_trip_ns: Quantiles,
+    /// See [`Statistics::phase`].
+    pub phase_ns: Quantiles,
+    pub clock_jumps: u64,
     /// What the bus said when it was taken down.
     pub shutdown: Result<(), BusFault>,
 }
@@ -93,6 +106,9 @@ pub struct Runner<B: Bus, C: Clock> {
     bus: B,
     clock: C,
     next: Option<TimeNs>,
+    /// When the last cycle began.
+    begun: TimeNs,
+    lock: Option<PhaseLock>,
     bring_up_wanted: bool,
     statistics: Arc<Statistics>,
 }
@@ -101,7 +117,9 @@ impl<B: Bus, C: Clock> Runner<B, C> {
     /// Nothing runs yet. A bus that was lent (`&mut B`) is one too.
     pub fn new(cycle: Cycle, bus: B, clock: C) -> Runner<B, C> {
         let statistics = Arc::new(Statistics::default());
-        Runner { cycle, bus, clock, next: None, bring_up_wanted: false, statistics }
+        let lock = cycle.timing().dc.map(|dc| PhaseLock::new(cycle.period(), dc.shift));
+        let begun = clock.now();
+        Runner { cycle, bus, clock, next: None, begun, lock, bring_up_wanted: false, statistics }
     }
 
     /// The measurements, to be read from any thread.
@@ -131,6 +149,9 @@ impl<B: Bus, C: Clock> Runner<B, C> {
         self.bring_up_wanted = false;
         // Periods that pass meanwhile are not missed ones.
         self.next = None;
+        if let Some(lock) = &mut self.lock {
+            lock.reset();
+        }
         self.cycle.arm(&mut self.bus, &self.clock)
     }
 
@@ -140,7 +161,7 @@ impl<B: Bus, C: Clock> Runner<B, C> {
         let period = self.cycle.period();
         let due = match self.next {
             Some(next) => next,
-            None => self.clock.now() + period,
+            None => self.first_instant(),
         };
         self.wait_until(due);
         let now = self.clock.now();
@@ -154,7 +175,33 @@ impl<B: Bus, C: Clock> Runner<B, C> {
         if !self.clock.is_virtual() {
             self.statistics.wake.record(late.0);
         }
-        self.once(now)
+        self.once(now)?;
+        self.follow_reference(due, missed + 1);
+        Ok(())
+    }
+
+    /// A period from now, moved to where its frame passes the reference clock at its instant.
+    fn first_instant(&self) -> TimeNs {
+        let earliest = self.clock.now() + self.cycle.period();
+        self.lock.as_ref().map_or(earliest, |lock| lock.first(earliest, self.bus.reference()))
+    }
+
+    /// Moves the next instant by what the reference clock says of this one. After a bring-up there is none.
+    fn follow_reference(&mut self, due: TimeNs, periods: u64) {
+        let (Some(lock), Some(next)) = (&mut self.lock, &mut self.next) else { return };
+        // A reading of an earlier exchange says nothing of this one.
+        let reference = self.bus.reference().filter(|r| r.sent >= due);
+        if let Some(reference) = &reference {
+            self.statistics.phase.record(lock.missed_by(reference));
+        }
+        let step = lock.step(due, reference, periods);
+        *next = TimeNs(next.0.saturating_add_signed(step.correction_ns));
+        self.statistics.clock_jumps.fetch_add(u64::from(step.jumped), Ordering::Relaxed);
+    }
+
+    /// When the last cycle began, or ended in a bring-up.
+    pub fn begun(&self) -> TimeNs {
+        self.begun
     }
 
     /// Asleep to shortly before the instant, the rest by asking the clock.
@@ -172,8 +219,10 @@ impl<B: Bus, C: Clock> Runner<B, C> {
         if self.bring_up_wanted && (!self.cycle.operational() || self.cycle.at_rest()) {
             // The fault has gone to the controller; the cycle goes on without a bus.
             let _told = self.bring_up();
+            self.begun = self.clock.now();
             return Ok(());
         }
+        self.begun = now;
         let (cycle, bus) = (&mut self.cycle, &mut self.bus);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| cycle.run(bus, now))) {
             return Err(self.program_error(panic));
@@ -200,6 +249,8 @@ impl<B: Bus, C: Clock> Runner<B, C> {
             wake_ns: self.statistics.wake.quantiles(),
             exec_ns: self.statistics.exec.quantiles(),
             round_trip_ns: self.statistics.round_trip.quantiles(),
+            phase_ns: self.statistics.phase.quantiles(),
+            clock_jumps: self.statistics.clock_jumps(),
             shutdown,
         }
     }

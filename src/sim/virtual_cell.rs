@@ -194,9 +194,9 @@ impl VirtualCell {
         };
         life.runner.tick().map_err(SimError::ProgramError)?;
         // The instant of the cycle, not of its frames' return: how long those were on the wire depends on what
-        // else was sent, and nobody's waiting may.
+        // else was sent, and nobody's waiting may. In whole periods, wherever its phase to the clocks is.
         let period = self.cell.cycle.0.max(1);
-        let now = TimeNs(self.clock.now().0 / period * period);
+        let now = TimeNs(life.runner.begun().0 / period * period);
         self.wires.deliver(now, &mut life.inputs);
         life.journal.acknowledged(now, &mut life.inputs.persisted);
         life.inputs.wall_unix_ns = VIRTUAL_EPOCH_UNIX_NS + i128::from(now.0);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cellwright_analog_in::driver::AnalogInput4;
-use cellwright_bus::{BusConfig, ExpectedSubDevice, StartUpSdo};
+use cellwright_bus::{BusConfig, DcConfig, ExpectedSubDevice, StartUpSdo};
 use cellwright_controller::{
     Engine, EngineConfig, EngineError, Load, Question, QuestionKind, TrayState, TrayUse, journalled,
 };
@@ -65,7 +65,14 @@ pub fn bus_config(cell: &Cell, link_name: &str) -> BusConfig {
         link_name: link_name.to_owned(),
         period: cell.cycle,
         subdevices: cell.segment.iter().enumerate().map(expected).collect(),
+        dc: cell.realtime.dc.map(|dc| DcConfig { sync0: dc.sync0, shift: dc.shift, positions: drives(cell) }),
     }
+}
+
+/// The positions of the drives, a bit each: they run by SYNC0.
+fn drives(cell: &Cell) -> u64 {
+    let devices = cell.segment.iter().enumerate();
+    devices.filter(|(_, d)| d.kind == DeviceKind::ServoCia402).fold(0, |bits, (p, _)| bits | 1 << p)
 }
 
 /// What the driver of the drive wants it told in PRE-OP.

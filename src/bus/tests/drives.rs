@@ -66,6 +66,7 @@ fn config(models: &[Box<dyn SubDeviceModel>]) -> BusConfig {
         link_name: "twin".to_owned(),
         period: PERIOD,
         subdevices: models.iter().map(|model| expected(&**model)).collect(),
+        dc: None,
     }
 }
 

@@ -6,7 +6,7 @@ mod common;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use cellwright_bus::{EthercrabBus, InProcessLink, Link, capture, with_bus};
+use cellwright_bus::{BusConfig, DcConfig, EthercrabBus, InProcessLink, Link, capture, with_bus};
 use cellwright_model::DurationNs;
 use cellwright_rt::bus::{Bus, ProcessImage, SdoOp, SdoRequest};
 use cellwright_rt::clock::{Clock, VirtualClock};
@@ -83,6 +83,16 @@ fn an_armed_exchange_allocates_nothing() {
         });
         assert_eq!(allocations(bus, clock, &mut image, 500), 0);
         assert!(bus.counters().lost > 0, "frames were lost");
+    });
+}
+
+#[test]
+fn nor_does_one_that_reads_the_reference_clock() {
+    let dc = DcConfig { sync0: PERIOD, shift: DurationNs(300_000), positions: 0xff };
+    common::with_bench(BusConfig { dc: Some(dc), ..config() }, |bus, _, clock| {
+        let (_, mut image) = common::to_op(bus);
+        assert_eq!(allocations(bus, clock, &mut image, 2_000), 0);
+        assert!(bus.reference().is_some());
     });
 }
 

@@ -5,7 +5,7 @@ mod common;
 
 use cellwright_model::cell::{ButtonAct, Light, Lights};
 use cellwright_model::packml::{CellCommand, CellState};
-use cellwright_model::timing::{Receive, Timing};
+use cellwright_model::timing::{DistributedClocks, Receive, Timing};
 use cellwright_model::{AxisId, Dimension, DurationNs};
 use cellwright_recipe::{Sources, load_cell, render};
 use common::{CELL, Files, cell, marked, repository, rows};
@@ -41,12 +41,21 @@ fn reads_the_embedded_cell() {
 }
 
 #[test]
-fn how_the_cycle_waits() {
-    assert_eq!(cell().realtime, Timing::default(), "asleep, as long as nothing is said");
-    let text =
-        repository(CELL).replace("cycle: 1 ms", "cycle: 1 ms\nrealtime: { receive: spin, spin: 50 us }");
-    let (cell, _) = load_cell(&Files::with(CELL, text), CELL, None, &mut Sources::default()).unwrap();
-    assert_eq!((cell.realtime.receive, cell.realtime.spin), (Receive::Spin, DurationNs(50_000)));
+fn how_the_cycle_waits_and_what_it_follows() {
+    let dc = |sync0, shift| Some(DistributedClocks { sync0: DurationNs(sync0), shift: DurationNs(shift) });
+    let embedded = Timing { dc: dc(1_000_000, 300_000), ..Timing::default() };
+    assert_eq!(cell().realtime, embedded);
+    let text = repository(CELL);
+    let (before, rest) = text.split_once("realtime:\n").unwrap();
+    let after = &rest[rest.find("units_in_flight_max").unwrap()..];
+    let read = |realtime: &str| {
+        let text = format!("{before}realtime: {realtime}\n{after}");
+        load_cell(&Files::with(CELL, text), CELL, None, &mut Sources::default()).unwrap().0.realtime
+    };
+    let spun = read("{ receive: spin, spin: 50 us, dc: { shift: 250 us } }");
+    let wanted = Timing { receive: Receive::Spin, spin: DurationNs(50_000), dc: dc(1_000_000, 250_000) };
+    assert_eq!(spun, wanted, "SYNC0 is the cycle if nothing is said");
+    assert_eq!(read("{ receive: blocking }"), Timing::default(), "asleep, by its own clock");
 }
 
 #[test]
@@ -83,9 +92,12 @@ fn wrong_cells() {
         ("cell: 1 ", "cell: «2 ", "R0110"),
         ("cycle: 1 ms", "cycle: «100 us", "R0906"),
         ("cycle: 1 ms", "cycle: «1", "R0201"),
-        ("cycle: 1 ms", "cycle: 1 ms\nrealtime: { receive: «asleep }", "R0105"),
-        ("cycle: 1 ms", "cycle: 1 ms\nrealtime: { spin: «600 us }", "R0112"),
-        ("cycle: 1 ms", "cycle: 1 ms\nrealtime: { spin: «0 us }", "R0207"),
+        ("receive: blocking", "receive: «asleep", "R0105"),
+        ("spin: 0 us", "spin: «600 us", "R0112"),
+        ("spin: 0 us", "spin: «-1 us", "R0112"),
+        ("shift: 300 us", "shift: «1 ms", "R0112"),
+        ("sync0: 1 ms", "sync0: «700 us", "R0112"),
+        ("dc: { sync0: 1 ms, shift: 300 us }", "dc: { «sync0: 2 ms }", "R0102"),
         ("units_in_flight_max: 4", "units_in_flight_max: «0", "R0112"),
         ("serial_prefix: \"CW-\"", "serial_prefix: «\"C W\"", "R0113"),
         ("di_1,     kind: digital-input-16, ", "di_1,     kind: «digital-inputs, ", "R0105"),

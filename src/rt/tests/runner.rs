@@ -6,7 +6,9 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use cellwright_model::job::{RtCommand, RtEventKind, RtFaultKind, RtOp};
+use cellwright_model::timing::DistributedClocks;
 use cellwright_model::{AxisId, DurationNs, JobId, TimeNs};
+use cellwright_rt::bus::Reference;
 use cellwright_rt::clock::{Clock, MonotonicClock, VirtualClock};
 use cellwright_rt::{ControllerEnds, Cycle, LoopEnd, Runner, StopRequest, link};
 use common::{MockBus, Wire, cell, drivers};
@@ -87,6 +89,51 @@ fn the_last_part_of_a_wait_is_spun_through() {
     let offsets: Vec<u64> = woken.iter().skip(1).map(|t| t - woken[1]).collect();
     assert_eq!(offsets, [0, 980, 1_000, 1_980, 2_000, 5_020, 5_020, 5_950, 6_000]);
     assert_eq!(runner.statistics().missed(), 2, "a spin makes up for nothing that was slept through");
+}
+
+#[test]
+fn the_instants_follow_the_reference_clock() {
+    let mut cell = cell();
+    cell.realtime.dc = Some(DistributedClocks { sync0: cell.cycle, shift: DurationNs(300_000) });
+    let (rt, _ends) = link();
+    let clock = LateClock::default();
+    let jump = Rc::new(Cell::new(0));
+    let (at, jumped) = (clock.clone(), jump.clone());
+    // 50 ppm fast.
+    let read = move || {
+        let sent = at.now();
+        Reference { sent, time_ns: 777_777 + jumped.get() + sent.0 + sent.0 / 20_000 }
+    };
+    let mut bus = MockBus { clock: Some(Box::new(read)), ..MockBus::default() };
+    let cycle = Cycle::new(&cell, drivers(&cell), rt).unwrap();
+    let mut runner = Runner::new(cycle, &mut bus, clock.clone());
+    runner.bring_up().unwrap();
+    clock.woken.borrow_mut().clear();
+    (0..300).for_each(|_| runner.tick().unwrap());
+    let statistics = runner.statistics();
+    assert!(statistics.phase.quantiles().max < 10_000, "locked at once: {:?}", statistics.phase.quantiles());
+    statistics.phase.reset();
+    (0..300).for_each(|_| runner.tick().unwrap());
+    assert!(statistics.phase.quantiles().max < 100, "{:?}", statistics.phase.quantiles());
+    // Late by two periods and some: skipped, counted, and back in phase.
+    clock.late.set(2_400_000);
+    runner.tick().unwrap();
+    assert_eq!(statistics.missed(), 2);
+    statistics.phase.reset();
+    (0..100).for_each(|_| runner.tick().unwrap());
+    assert!(statistics.phase.quantiles().max < 1_000, "{:?}", statistics.phase.quantiles());
+    jump.set(444_000);
+    (0..250).for_each(|_| runner.tick().unwrap());
+    statistics.phase.reset();
+    (0..50).for_each(|_| runner.tick().unwrap());
+    assert!(statistics.phase.quantiles().max < 10_000, "{:?}", statistics.phase.quantiles());
+    assert_eq!(statistics.clock_jumps(), 1);
+    let woken = clock.woken.borrow();
+    let shortest = woken.windows(2).map(|w| w[1].since(w[0]).0).min().unwrap();
+    // But for the one after the late cycle, which is on the grid again.
+    assert!(shortest >= 590_000, "{shortest} ns: never a burst");
+    let short = woken.windows(2).filter(|w| w[1].since(w[0]).0 < 989_000).count();
+    assert_eq!(short, 1);
 }
 
 #[test]

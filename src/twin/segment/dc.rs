@@ -43,9 +43,12 @@ impl LocalClock {
     }
 
     fn error_at(&self, now_ns: u64) -> i64 {
-        let elapsed = now_ns.saturating_sub(self.since_ns);
-        let rate = i128::from(self.drift_ppb - self.trim_ppb);
-        self.error_ns + (i128::from(elapsed) * rate / 1_000_000_000) as i64
+        let (elapsed, rate) = (now_ns.saturating_sub(self.since_ns), self.drift_ppb - self.trim_ppb);
+        if rate == 0 {
+            // All the clocks of a cell in virtual time, several times a frame.
+            return self.error_ns;
+        }
+        self.error_ns + (i128::from(elapsed) * i128::from(rate) / 1_000_000_000) as i64
     }
 
     fn at(&self, now_ns: u64) -> u64 {
@@ -57,6 +60,9 @@ impl LocalClock {
         let difference = i64::from(difference_ns);
         (self.error_ns, self.since_ns) = (self.error_at(now_ns), now_ns);
         let Some(last) = self.compared_ns.replace(now_ns) else { return };
+        if difference == 0 {
+            return;
+        }
         let elapsed = now_ns.saturating_sub(last);
         let most = (elapsed / SLEW) as i64;
         self.error_ns -= (difference / PROPORTIONAL).clamp(-most, most);

@@ -60,7 +60,7 @@ fn config(cell: &Cell) -> BusConfig {
         identity: Identity { vendor: d.vendor, product: d.product, revision: d.revision, serial: d.serial },
         start_up: Vec::new(),
     });
-    BusConfig { link_name: "twin".into(), period: cell.cycle, subdevices: subdevices.collect() }
+    BusConfig { link_name: "twin".into(), period: cell.cycle, subdevices: subdevices.collect(), dc: None }
 }
 
 /// A person at the machine: one job after another, each awaited.

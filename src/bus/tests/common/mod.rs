@@ -184,6 +184,7 @@ pub fn config() -> BusConfig {
         link_name: "twin".to_owned(),
         period: PERIOD,
         subdevices: SIZES.iter().enumerate().map(expected).collect(),
+        dc: None,
     }
 }
 

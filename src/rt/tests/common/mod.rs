@@ -16,7 +16,7 @@ use cellwright_model::timing::Timing;
 use cellwright_model::{Dimension, DurationNs, InputId, JobId, OutputId, TimeNs};
 use cellwright_rt::bus::{
     AlState, Bus, BusCounters, BusFault, Busy, Emergency, Exchange, ExchangeStatus, Identity, Layout,
-    ProcessImage, SdoReply, SdoRequest, SubDeviceLayout,
+    ProcessImage, Reference, SdoReply, SdoRequest, SubDeviceLayout,
 };
 use cellwright_rt::clock::VirtualClock;
 use cellwright_rt::{ControllerEnds, Cycle, link};
@@ -299,6 +299,9 @@ pub struct MockBus {
     pub refuse_bring_up: bool,
     pub emergency: Option<Emergency>,
     pub counters: BusCounters,
+    /// Reads the reference clock in each exchange.
+    pub clock: Option<Box<dyn FnMut() -> Reference>>,
+    pub read: Option<Reference>,
 }
 
 impl Default for MockBus {
@@ -318,6 +321,8 @@ impl Default for MockBus {
             refuse_bring_up: false,
             emergency: None,
             counters: BusCounters::default(),
+            clock: None,
+            read: None,
         }
     }
 }
@@ -372,7 +377,11 @@ impl Bus for MockBus {
         Ok(())
     }
 
+    fn reference(&self) -> Option<Reference> {
+        self.read
+    }
     fn exchange(&mut self, _cycle: u64, image: &mut ProcessImage, _deadline: TimeNs) -> Exchange {
+        self.read = self.clock.as_mut().map(|read| read());
         self.counters.cycles += 1;
         let status = match self.wire {
             Wire::Panic => {
