@@ -4,7 +4,7 @@
 pysoem (SOEM) and kickcat scan, read SII and object dictionary, go to OP (pysoem with distributed clocks and SYNC0),
 enable every drive through 6040/6041 and move it a little in CSP. All that they read equals the cell file and the
 READMEs of the device families; tshark finds nothing malformed in what went over the wire. `cellwright scan` says the
-same as both, while they run too.
+same as both, while they run too. pysoem then finds its way through the same cell with a branch.
 
 To be run in a network namespace of its own: hil-tests/run does that (suite `peers`).
 """
@@ -66,9 +66,9 @@ def bits(kind, direction):
 
 
 @contextlib.contextmanager
-def twin(folder, name):
+def twin(folder, name, *more):
     """The segment at the far end; ended in order, its counters read."""
-    process = Started(["twin", "--iface", THEIRS, "--priority", 40, "--json"], folder / f"twin-{name}")
+    process = Started(["twin", "--iface", THEIRS, "--priority", 40, "--json", *more], folder / f"twin-{name}")
     if not until(lambda: '"twin"' in process.stdout(), 20):
         raise RuntimeError(f"no twin: {process.stdout()}{process.stderr()}")
     ended = {}
@@ -236,6 +236,56 @@ def pysoem_cycle(checks, pysoem, master, cell):
     checks.check("scan beside it: clocks that run apart are together within 1 µs", max(apart) < 1_000, str(apart))
 
 
+# --- a branch ---------------------------------------------------------------------------------------------------
+
+BRANCH = ("do_1", "{ device: coupler, port: 2 }")
+"""Where the cell of the second round branches: from this SubDevice on the rest hangs at port 2 of the coupler."""
+
+
+def branched(folder):
+    """The cell with a branch, in a folder of its own."""
+    cell = folder / "branched"
+    cell.mkdir()
+    text = (ROOT / "cells/cannula-cell/cell.yaml").read_text()
+    name, after = BRANCH
+    text, count = re.subn(rf"(\{{ name: {name}, .*serial: \d+) \}}", rf"\1, after: {after} }}", text)
+    assert count == 1, f"{name} stands in cell.yaml in another form"
+    (cell / "cell.yaml").write_text(text)
+    (cell / "plant.yaml").write_text((ROOT / "cells/cannula-cell/plant.yaml").read_text())
+    return cell
+
+
+def with_branch(checks, cell):
+    import pysoem
+
+    master = pysoem.Master()
+    master.open(OURS)
+    try:
+        if not checks.equal("branch: pysoem finds every SubDevice", master.config_init(), len(cell)):
+            return
+        master.config_map()
+        checks.check("branch: pysoem sets up distributed clocks", master.config_dc())
+        scanned = cellwright("scan", "--iface", OURS, "--json").json()
+        open_ports = [[port for port, p in enumerate(d["ports"]) if not p["loop_closed"]] for d in scanned]
+        split = 3
+        ends = {split - 1, len(cell) - 1}
+        expected = [[0, 1, 2]] + [[0] if p in ends else [0, 1] for p in range(1, len(cell))]
+        checks.equal("branch: ports that are open", open_ports, expected)
+        # In hops behind the first one: out to the end of the first branch and back, then into the second one.
+        hops = [p if p < split else p + split - 1 for p in range(len(cell))]
+        delays = [d["dc"]["delay"] for d in scanned]
+        hop = delays[1]
+        checks.check("branch: pysoem measures the way that a frame takes",
+                     hop > 0 and all(abs(delay - n * hop) <= n for delay, n in zip(delays, hops)), str(delays))
+        master.state_check(pysoem.SAFEOP_STATE, 2_000_000)
+        master.read_state()
+        checks.equal("branch: SAFE-OP", {s.state for s in master.slaves}, {pysoem.SAFEOP_STATE})
+    finally:
+        master.state = pysoem.INIT_STATE
+        master.write_state()
+        master.close()
+
+
 # --- kickcat --------------------------------------------------------------------------------------------------
 
 
@@ -393,6 +443,9 @@ def main():
     tshark.send_signal(signal.SIGINT)
     tshark.wait(30)
     with_tshark(checks, capture)
+    with twin(folder, "branch", "--cell", branched(folder)) as ended:
+        with_branch(checks, cell)
+    checks.equal("branch: the twin ends with 0", ended["code"], 0)
     with twin(folder, "noise") as ended:
         with_noise(checks, cell)
     checks.equal("noise: the twin ends with 0", ended["code"], 0)

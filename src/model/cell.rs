@@ -7,6 +7,7 @@ use crate::expr::Expr;
 use crate::packml::{CellCommand, CellMode, CellState};
 use crate::robot::{Joints, RobotState};
 use crate::timing::Timing;
+use crate::wiring::Upstream;
 use crate::{
     AnalogId, AxisId, CameraId, Dimension, DurationNs, InputId, LeakTesterId, OutputId, RobotId, ScannerId,
     StationId, TimeNs, TrayId,
@@ -73,6 +74,8 @@ pub struct SubDevice {
     pub product: u32,
     pub revision: u32,
     pub serial: u32,
+    /// Where the cable from its port 0 ends; `None`: at the MainDevice.
+    pub upstream: Option<Upstream>,
 }
 
 /// Device families with a driver.

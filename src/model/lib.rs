@@ -29,6 +29,7 @@ pub mod quantity;
 pub mod robot;
 pub mod time;
 pub mod timing;
+pub mod wiring;
 
 pub use date::Date;
 pub use ids::*;

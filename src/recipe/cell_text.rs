@@ -11,6 +11,7 @@ mod places;
 mod robots;
 mod taught;
 mod timing;
+mod wiring;
 
 use cellwright_model::cell::{Cell, ManualLimits, Panel, Sequences, ZeroSensor};
 use cellwright_model::timing::Timing;

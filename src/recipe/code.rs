@@ -152,6 +152,9 @@ codes! {
     PitchMismatch = "R0913", "a station between two nests";
     BadAddress = "R0914", "not an address";
     SafetyButton = "R0915", "a button that is also a safety input";
+    PortTwice = "R0916", "a port with two cables";
+    WireOrder = "R0917", "SubDevices in another order than that of the wire";
+    BranchDelay = "R0918", "branches whose delays cannot be measured";
 
     SerialRange = "R1001", "serials that cannot be given";
     OrderQuantity = "R1002", "a quantity that its serials or starts do not reach";

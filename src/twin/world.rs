@@ -106,7 +106,8 @@ impl World {
         let plant = Plant::new(cell, truth.clone(), cursors).map_err(WorldError::Plant)?;
         let models: Result<Vec<_>, WorldError> =
             (0..cell.segment.len()).map(|i| model(cell, &truth.description, i, &plant)).collect();
-        let segment = Segment::new(models?, HOP_DELAY_NS).map_err(WorldError::Segment)?;
+        let wiring: Vec<_> = cell.segment.iter().map(|s| s.upstream).collect();
+        let segment = Segment::wired(models?, &wiring, HOP_DELAY_NS).map_err(WorldError::Segment)?;
         let (mut cobots, mut robots) = (Vec::new(), Vec::new());
         for robot in &cell.robots {
             let (driver, ends) = link(robot.answer_timeout);

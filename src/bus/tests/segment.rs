@@ -6,23 +6,11 @@ use cellwright_bus::{ExpectedSubDevice, InProcessLink, StartUpSdo, with_bus};
 use cellwright_driver_api::twin::{Quantities, SubDeviceModel, TWIN_VENDOR};
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_rt::bus::{
-    AlState, Bus, BusFault, Exchange, ExchangeStatus, Identity, ProcessImage, SdoData, SdoFault, SdoOp,
-    SdoRequest,
+    AlState, Bus, BusFault, ExchangeStatus, Identity, ProcessImage, SdoData, SdoFault, SdoOp, SdoRequest,
 };
 use cellwright_rt::clock::{Clock, VirtualClock};
 use cellwright_twin::segment::AlState as TwinState;
-use common::{Bench, Echo, PERIOD, SIZES, TestBus, config, to_op, with_bench};
-
-/// Runs `n` cycles and returns the last exchange.
-fn cycles(bus: &mut TestBus<'_>, clock: &VirtualClock, image: &mut ProcessImage, n: u64) -> Exchange {
-    let mut last = None;
-    for cycle in 1..=n {
-        let start = clock.now();
-        last = Some(bus.exchange(cycle, image, start + DurationNs(500_000)));
-        clock.sleep_until(start + PERIOD);
-    }
-    last.expect("at least one cycle")
-}
+use common::{Bench, Echo, SIZES, TestBus, config, cycles, to_op, with_bench};
 
 #[test]
 fn eight_subdevices_come_up_and_exchange() {

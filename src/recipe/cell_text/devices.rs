@@ -8,7 +8,7 @@ use cellwright_model::cell::{
 };
 use cellwright_model::{Dimension, DurationNs, Quantity, StationId, limits};
 
-use super::{ENTRIES_MAX, entries};
+use super::{ENTRIES_MAX, entries, wiring};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields, split_version};
 use crate::names::{known, station};
@@ -41,16 +41,22 @@ pub(super) fn segment(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) 
     let Some(node) = f.req("segment", d, |_, n| Some(n)) else { return families };
     let list = d.list(node).unwrap_or_default();
     d.capacity(node, limits::SUBDEVICES_MAX);
+    let mut written = Vec::new();
     for node in list {
-        if let Some((device, family)) = device(d, node, cell) {
+        if let Some((device, family, after)) = device(d, node, cell) {
             cell.segment.push(device);
             families.push(family);
+            written.push((node, after));
         }
     }
+    wiring::join(d, &written, cell);
     families
 }
 
-fn device(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<(SubDevice, Option<DeviceKind>)> {
+/// A SubDevice, its family, and what says where it hangs.
+type Device<'n> = (SubDevice, Option<DeviceKind>, Option<&'n Node>);
+
+fn device<'n>(d: &mut Decoder<'_>, node: &'n Node, cell: &Cell) -> Option<Device<'n>> {
     let mut f = d.fields(node)?;
     let name = f.req("name", d, |d, n| d.identifier(n));
     let kind = f.req("kind", d, |d, n| d.word(n, KINDS));
@@ -58,6 +64,7 @@ fn device(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<(SubDevice, O
         |field| f.req(field, d, |d, n| d.integer(n, 0, u64::from(u32::MAX))).unwrap_or_default() as u32;
     let (vendor, product) = (word("vendor"), word("product"));
     let (revision, serial) = (word("revision"), word("serial"));
+    let after = f.opt("after", d, |_, n| Some(n));
     f.finish(d);
     let name = name?;
     if cell.segment.iter().any(|s| s.name == name.text) {
@@ -71,8 +78,9 @@ fn device(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<(SubDevice, O
         product,
         revision,
         serial,
+        upstream: None,
     };
-    Some((device, kind))
+    Some((device, kind, after))
 }
 
 /// Place of a SubDevice of a family.

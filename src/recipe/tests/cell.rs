@@ -6,6 +6,7 @@ mod common;
 use cellwright_model::cell::{ButtonAct, Light, Lights};
 use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::timing::{DistributedClocks, Receive, Timing};
+use cellwright_model::wiring::Upstream;
 use cellwright_model::{AxisId, Dimension, DurationNs};
 use cellwright_recipe::{Sources, load_cell, render};
 use common::{CELL, Files, cell, marked, repository, rows};
@@ -38,6 +39,28 @@ fn reads_the_embedded_cell() {
         [ButtonAct::Acknowledge, command(CellCommand::Clear), command(CellCommand::Reset)]
     );
     assert!(cell.panel.lights.is_empty(), "the usual ones");
+}
+
+#[test]
+fn segments_branch() {
+    let lines = |from: &str, to: &str| {
+        let text = repository(CELL).replace(from, to);
+        load_cell(&Files::with(CELL, text), CELL, None, &mut Sources::default())
+    };
+    let (cell, warnings) =
+        lines("serial: 1003 }", "serial: 1003, after: { device: coupler, port: 2 } }").unwrap();
+    assert!(warnings.is_empty());
+    let upstreams: Vec<_> =
+        cell.segment.iter().map(|s| s.upstream.map(|Upstream { position, port }| (position, port))).collect();
+    let expected = [(0, 1), (1, 1), (0, 2), (3, 1), (4, 1), (5, 1), (6, 1), (7, 1)].map(Some);
+    assert_eq!((upstreams[0], &upstreams[1..]), (None, &expected[..]));
+    // A wrong order is told with the right one.
+    let mut sources = Sources::default();
+    let text =
+        repository(CELL).replace("serial: 1003 }", "serial: 1003, after: { device: coupler, port: 3 } }");
+    let list = load_cell(&Files::with(CELL, text), CELL, None, &mut sources).unwrap_err();
+    let said = list[0].help.clone();
+    assert!(said.contains("coupler, do_1, ai_1, drive_1, drive_2, drive_3, drive_4, di_1, di_2"), "{said}");
 }
 
 #[test]
@@ -105,6 +128,23 @@ fn wrong_cells() {
             "serial: 2004 }",
             "serial: 2004 }\n  - { name: «drive_4, kind: coupler, vendor: 1, product: 1, revision: 1, serial: 1 }",
             "R0107",
+        ),
+        ("serial: 1005 }", "serial: 1005, after: { device: «di_7, port: 2 } }", "R0316"),
+        ("serial: 1005 }", "serial: 1005, after: { device: coupler, port: «4 } }", "R0112"),
+        ("serial: 1005 }", "serial: 1005, after: «{ device: coupler, port: 1 } }", "R0916"),
+        ("serial: 1001 }", "serial: 1001, after: «{ device: di_1, port: 1 } }", "R0917"),
+        ("  - { name: di_2,", "  - «{ name: di_2, after: { device: drive_4, port: 1 },", "R0917"),
+        (
+            "  - { name: ai_1,  ",
+            "  - «{ name: extra, kind: coupler, vendor: 1, product: 1, revision: 1, serial: 1, after: \
+          { device: do_1, port: 2 } }\n  - { name: ai_1, after: { device: do_1, port: 1 },",
+            "R0917",
+        ),
+        (
+            "serial: 2003 }\n",
+            "serial: 2003, after: { device: ai_1, port: 2 } }\n  - { name: extra, kind: coupler, vendor: 1, product: 1, \
+             revision: 1, serial: 1, after: «{ device: coupler, port: 2 } }\n",
+            "R0918",
         ),
         ("drive: drive_2", "drive: «drive_9", "R0316"),
         ("drive: drive_2", "drive: «drive_1", "R0911"),

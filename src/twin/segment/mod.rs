@@ -34,10 +34,11 @@ mod tests;
 
 use cellwright_driver_api::twin::{PlantPort, SubDeviceModel};
 use cellwright_model::TimeNs;
+use cellwright_model::wiring::{self, Upstream};
 
 pub use al::AlState;
 pub use frame::Malformed;
-pub use topology::{Upstream, WiringError};
+pub use topology::WiringError;
 
 use frame::{Command, Datagram};
 use subdevice::SubDevice;
@@ -127,7 +128,7 @@ impl Segment {
     /// `hop_delay_ns`: delay of a frame from one SubDevice to the next
     /// ([`DEFAULT_HOP_DELAY_NS`]).
     pub fn new(models: Vec<Box<dyn SubDeviceModel>>, hop_delay_ns: u32) -> Result<Segment, SegmentError> {
-        let line = Topology::line(models.len());
+        let line = wiring::line(models.len());
         Segment::wired(models, &line, hop_delay_ns)
     }
 

@@ -11,17 +11,8 @@
 //!                 ╚════0 C
 //! ```
 
-/// Ports of an ESC.
-pub(super) const PORTS: usize = 4;
-/// Ports by which a frame leaves, in order.
-const LEAVES_BY: [usize; PORTS - 1] = [3, 1, 2];
-
-/// Where the cable from a SubDevice's port 0 ends: at a port, 1 to 3, of a SubDevice before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Upstream {
-    pub position: usize,
-    pub port: u8,
-}
+pub(super) use cellwright_model::wiring::PORTS;
+use cellwright_model::wiring::{LEAVES_BY, Upstream};
 
 /// When a frame comes to each port, in hops after it left the MainDevice; `None`: it never does.
 pub(super) type Arrivals = [Option<u32>; PORTS];
@@ -119,11 +110,6 @@ impl Topology {
         }
     }
 
-    /// One after the other, each at port 1 of the one before.
-    pub(super) fn line(count: usize) -> Vec<Option<Upstream>> {
-        (0..count).map(|i| i.checked_sub(1).map(|position| Upstream { position, port: 1 })).collect()
-    }
-
     /// Cuts or heals the cable at a port; false if nothing changes, or there is no cable.
     pub(super) fn set_link(&mut self, position: usize, port: u8, whole: bool) -> bool {
         let other = |j: &Joint| j.downstream.get(usize::from(port)).copied().flatten();
@@ -172,9 +158,11 @@ impl Topology {
                 // Behind every port by which the frame left before.
                 Some(u) => {
                     let parent = &self.joints[u.position];
-                    let earlier = LEAVES_BY.iter().take_while(|port| **port != usize::from(u.port));
-                    let passed: u32 =
-                        earlier.filter_map(|port| parent.downstream[*port]).map(|d| 2 * behind[d]).sum();
+                    let earlier = LEAVES_BY.iter().take_while(|port| **port != u.port);
+                    let passed: u32 = earlier
+                        .filter_map(|port| parent.downstream[usize::from(*port)])
+                        .map(|d| 2 * behind[d])
+                        .sum();
                     parent.arrivals[0].unwrap_or(0) + passed + 1
                 }
                 None => 1,
@@ -182,7 +170,7 @@ impl Topology {
             let joint = &mut self.joints[i];
             joint.arrivals = [Some(entered), None, None, None];
             let mut at = entered;
-            for port in LEAVES_BY {
+            for port in LEAVES_BY.map(usize::from) {
                 if let Some(d) = joint.downstream[port].filter(|_| joint.links[port]) {
                     at += 2 * behind[d];
                     joint.arrivals[port] = Some(at);

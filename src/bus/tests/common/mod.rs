@@ -13,7 +13,7 @@ use cellwright_driver_api::twin::{
     Quantities, SdoAbort, SubDeviceModel, TWIN_VENDOR,
 };
 use cellwright_model::{DurationNs, TimeNs};
-use cellwright_rt::bus::{Bus, Identity, Layout, ProcessImage};
+use cellwright_rt::bus::{Bus, Exchange, Identity, Layout, ProcessImage};
 use cellwright_rt::clock::{Clock, VirtualClock};
 use cellwright_twin::segment::{Processed, Segment};
 
@@ -139,8 +139,12 @@ impl Bench {
     }
 
     pub fn of(clock: &VirtualClock, models: Vec<Box<dyn SubDeviceModel>>, plant: Quantities) -> Shared {
+        Bench::with(clock, Segment::new(models, 1_000).unwrap(), plant)
+    }
+
+    pub fn with(clock: &VirtualClock, segment: Segment, plant: Quantities) -> Shared {
         Shared(Rc::new(RefCell::new(Bench {
-            segment: Segment::new(models, 1_000).unwrap(),
+            segment,
             plant,
             clock: clock.clone(),
             disturb: Box::new(|_| true),
@@ -207,4 +211,15 @@ pub fn to_op(bus: &mut TestBus<'_>) -> (Layout, ProcessImage) {
     let mut image = ProcessImage::new(&layout).unwrap();
     bus.enter_op(&mut image).unwrap_or_else(|fault| panic!("{fault}"));
     (layout, image)
+}
+
+/// Runs `n` cycles and returns the last exchange.
+pub fn cycles(bus: &mut TestBus<'_>, clock: &VirtualClock, image: &mut ProcessImage, n: u64) -> Exchange {
+    let mut last = None;
+    for cycle in 1..=n {
+        let start = clock.now();
+        last = Some(bus.exchange(cycle, image, start + DurationNs(500_000)));
+        clock.sleep_until(start + PERIOD);
+    }
+    last.expect("at least one cycle")
 }

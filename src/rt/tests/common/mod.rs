@@ -40,6 +40,7 @@ pub fn cell() -> Cell {
         product: 1,
         revision: 1,
         serial: 0,
+        upstream: None,
     };
     let mut segment = vec![
         sub("coupler", DeviceKind::Coupler),

@@ -1,6 +1,8 @@
 //! Cables: what a cut does to both of its ends and to what is behind it; branches; frames that break on the way.
 
-use super::super::{Dropped, SegmentError, Upstream, WiringError};
+use cellwright_model::wiring::Upstream;
+
+use super::super::{Dropped, SegmentError, WiringError};
 use super::*;
 
 const HOP: u64 = DEFAULT_HOP_DELAY_NS as u64;
