@@ -81,7 +81,7 @@ pub enum Moment {
     /// A step has ended.
     Ended(String),
     Alarm(String),
-    /// Of this kind: `recipe`, `decision`, `reconcile`.
+    /// Of this kind: `recipe`, `decision`, `reconcile`, `identity`.
     Question(String),
 }
 

@@ -166,7 +166,7 @@ fn moment(d: &mut Decoder<'_>, node: &Node) -> Option<Moment> {
     let step = step.map(|step| Moment::Step { step, phase: phase.unwrap_or("running").to_owned() });
     let ended = f.opt("ended", d, |d, n| d.string(n)).map(Moment::Ended);
     let alarm = f.opt("alarm", d, |d, n| d.string(n)).map(Moment::Alarm);
-    let kinds = ["recipe", "decision", "reconcile"].map(|k| (k, k));
+    let kinds = ["recipe", "decision", "reconcile", "identity"].map(|k| (k, k));
     let question = f.opt("question", d, |d, n| d.word(n, &kinds)).map(|k| Moment::Question(k.to_owned()));
     one(d, f, [cycle, time, state, step, ended, alarm, question])
 }
@@ -206,6 +206,7 @@ fn act(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Act> {
             .map(|killed| Act::Controller { killed }),
         f.opt("supply", d, |d, n| supply(d, n, cell)),
         f.opt("link", d, |d, n| link(d, n, cell)).map(Act::Machine),
+        f.opt("replace", d, |d, n| replace(d, n, cell)).map(Act::Machine),
         machine(d, &mut f, cell).map(Act::Machine),
     ];
     one(d, f, found)
@@ -263,6 +264,14 @@ fn supply(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Act> {
     let read = |d: &mut Decoder<'_>, n: &Node| named(d, n, "SubDevice", names);
     let (position, on) = pair(d, node, ("device", read), "on", |d, n| d.boolean(n))?;
     Some(Act::Supply { position: usize::from(position), on })
+}
+
+fn replace(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Injection> {
+    let names = cell.segment.iter().map(|s| s.name.as_str());
+    let read = |d: &mut Decoder<'_>, n: &Node| named(d, n, "SubDevice", names);
+    let (position, serial) =
+        pair(d, node, ("device", read), "serial", |d, n| d.integer(n, 0, u64::from(u32::MAX)))?;
+    Some(Injection::Replace { position, serial: serial as u32 })
 }
 
 fn link(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Injection> {

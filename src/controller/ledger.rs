@@ -168,6 +168,11 @@ impl Ledger {
                 let tray = self.tray(tray).to_owned();
                 entry.out.journal.push(JournalEntry::TrayEmptied { tray });
             }
+            Record::SubDevice { position, serial } => {
+                if let Some(name) = self.cell.segment.get(position).map(|s| s.name.clone()) {
+                    entry.out.journal.push(JournalEntry::SubDevice { name, serial });
+                }
+            }
             Record::StepOutcome(result) => self.outcome(entry, *result, status),
             Record::PartMoved { unit, serial, part, from, to, verified } => {
                 self.moved(entry, unit, &serial, &part, (from, to), verified);

@@ -207,6 +207,9 @@ impl Controller {
             feed(self, None, Input::Rt(event));
         }
         self.events = events;
+        while let Some(serials) = self.ends.pop_found() {
+            feed(self, None, Input::Segment(serials));
+        }
         while let Some(fault) = self.ends.pop_bring_up_fault() {
             feed(self, None, Input::MachineFault(bring_up_fault(&fault)));
         }

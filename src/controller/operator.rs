@@ -115,11 +115,13 @@ impl AutoOperator {
     }
 
     /// What it answers to a question: the first that the recipe offers (`ok`), rejection of the part where the
-    /// machine could not, the first proposal where parts are to be reconciled. `None`: there is nothing to choose.
+    /// machine could not, the first proposal where parts are to be reconciled. `None`: there is nothing to choose,
+    /// or only a person can say what stands there.
     pub fn choice(question: &Question) -> Option<&str> {
         let preferred = match question.kind {
             QuestionKind::Decision => question.answers.iter().find(|a| *a == "reject"),
             QuestionKind::Recipe | QuestionKind::Reconcile => None,
+            QuestionKind::Identity => return None,
         };
         preferred.or_else(|| question.answers.first()).map(String::as_str)
     }

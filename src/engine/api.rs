@@ -141,6 +141,8 @@ pub enum Input {
     /// New machine snapshot: conditions, invariants, safety inputs and rest are looked at again.
     /// Expected at least every 5 ms.
     Tick,
+    /// The segment came up: serial numbers of its SubDevices (object 0x1018, sub-index 4) by position; 0: it has none.
+    Segment(Vec<u32>),
     /// A fault that does not come through the cycle (bring-up, a device's connection, the controller).
     MachineFault(MachineFault),
     /// A person has loaded a tray or lane, put an empty tray for units, or emptied a bin. `next`: first
@@ -335,6 +337,8 @@ pub enum QuestionKind {
     Decision,
     /// Parts are left in the cell that the next unit would meet.
     Reconcile,
+    /// A SubDevice is another one of its type than before.
+    Identity,
 }
 
 /// An alarm: raised once for a cause and place while it is active, not again.

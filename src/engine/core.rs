@@ -16,6 +16,7 @@ use crate::branch::Flow;
 use crate::branch_chart::BranchState;
 use crate::catalogue::{AlarmCode, Meets};
 use crate::cell_chart::{CellMachine, Intent, Trigger};
+use crate::identity::Identities;
 use crate::ledger::Cx;
 use crate::manual::Manual;
 use crate::modes;
@@ -50,6 +51,7 @@ pub(crate) struct Core {
     pub(crate) last_unit: u32,
     pub(crate) ng_in_row: u16,
     pub(crate) reconcile: Reconcile,
+    pub(crate) identities: Identities,
     pub(crate) store_fault: Option<String>,
     pub(crate) manual: Manual,
     /// Bins that are not locked, by their place in the cell.
@@ -65,8 +67,9 @@ pub(crate) struct Core {
 }
 
 impl Core {
-    pub(crate) fn new(cell: &Cell, config: crate::engine::EngineConfig) -> Core {
+    pub(crate) fn new(cell: &Cell, mut config: crate::engine::EngineConfig) -> Core {
         let counter = config.serial_counter;
+        let identities = Identities::new(core::mem::take(&mut config.subdevices));
         Core {
             parts: Parts::new(cell, config),
             chart: CellMachine::new(),
@@ -84,6 +87,7 @@ impl Core {
             last_unit: 0,
             ng_in_row: 0,
             reconcile: Reconcile::default(),
+            identities,
             store_fault: None,
             manual: Manual::default(),
             open_bins: BTreeSet::new(),
@@ -229,6 +233,7 @@ impl Core {
             return;
         }
         self.poll_manual(cx);
+        self.poll_identities(cx);
         for _ in 0..ROUNDS_MAX {
             let mut moved = self.poll_units(cx);
             moved |= self.produce(cx);
@@ -467,6 +472,9 @@ impl Core {
     fn permit(&self, cx: &Cx<'_>, command: CellCommand) -> Result<(), String> {
         if modes::leads(self.mode, self.state(), command)?.is_none() {
             return Ok(());
+        }
+        if let Some(refusal) = self.identities.refusal(cx.cell, self.mode, command) {
+            return Err(refusal);
         }
         match command {
             CellCommand::Reset if self.manual.busy() => {

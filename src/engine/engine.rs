@@ -33,6 +33,8 @@ pub struct EngineConfig {
     pub identities: Vec<(String, String, String)>,
     /// Parts that may have moved on since they were recorded last.
     pub doubts: Vec<Doubt>,
+    /// Serial numbers of SubDevices that were confirmed or seen first, by position in the segment.
+    pub subdevices: Vec<(usize, u32)>,
 }
 
 /// Why there is no engine for a cell.
@@ -139,6 +141,7 @@ impl Core {
             Input::MaterialLoaded { tray, label, next, left, by } => {
                 self.material(cx, &Load { tray, label, next, left }, &by);
             }
+            Input::Segment(serials) => self.identify(cx, &serials),
             Input::Today(date) => self.parts.barred.today = Some(date),
             Input::Quarantine(list) => self.parts.barred.quarantine(list),
             Input::Acknowledge { alarm, by } => self.acknowledge(cx, alarm, &by),

@@ -22,6 +22,7 @@ pub mod cell_chart;
 mod core;
 pub mod draw;
 mod engine;
+mod identity;
 pub mod judge;
 mod ledger;
 mod manual;
@@ -54,6 +55,7 @@ pub use api::{
 };
 pub use branch::{ABORT, REJECT, REMOVE, RETRY};
 pub use engine::{Engine, EngineConfig, EngineError};
+pub use identity::CONFIRM;
 pub use manual::{JOG_WINDOW, ManualStatus};
 pub use modes::mask;
 pub use parts::{Doubt, Leftover, TrayState, journalled};

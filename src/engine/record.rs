@@ -54,6 +54,11 @@ pub enum Record {
     },
     /// Raised, acknowledged or cleared: see its times.
     Alarm(Alarm),
+    /// The SubDevice at this position has this serial number: seen there first, or confirmed by a person.
+    SubDevice {
+        position: usize,
+        serial: u32,
+    },
     /// Another request of a person (acknowledgement, material, an answer that was refused).
     Request {
         what: String,

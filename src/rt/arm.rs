@@ -21,8 +21,9 @@ impl Cycle {
         self.armed = false;
         self.end_everything();
         let result = self.try_arm(bus, clock);
-        match &result {
-            Ok(()) => {
+        match result {
+            Ok(serials) => {
+                self.bring_up.tell_found(serials);
                 self.armed = true;
                 self.bus_down = false;
                 self.aborted = self.word == UrgentWord::Abort;
@@ -31,12 +32,14 @@ impl Cycle {
             Err(fault) => {
                 self.latch_abort();
                 self.bring_up.tell(fault.clone());
+                return Err(fault);
             }
         }
-        result
+        Ok(())
     }
 
-    fn try_arm<B: Bus + ?Sized, C: Clock>(&mut self, bus: &mut B, clock: &C) -> Result<(), BusFault> {
+    /// Gives the serial number of each SubDevice.
+    fn try_arm<B: Bus + ?Sized, C: Clock>(&mut self, bus: &mut B, clock: &C) -> Result<Vec<u32>, BusFault> {
         let layout = bus.bring_up()?;
         self.check_layout(&layout)?;
         self.image = ProcessImage::new(&layout)?;
@@ -45,7 +48,8 @@ impl Cycle {
         self.safety_ok = self.signals.safety_lost().is_none();
         // With the actual values at hand each drive gets its own position as target.
         self.encode(clock.now());
-        bus.enter_op(&mut self.image)
+        bus.enter_op(&mut self.image)?;
+        Ok(layout.subdevices.iter().map(|s| s.identity.serial).collect())
     }
 
     fn first_inputs<B: Bus + ?Sized, C: Clock>(&mut self, bus: &mut B, clock: &C) -> Result<(), BusFault> {

@@ -10,6 +10,7 @@
 //! | curves | cycle and back | rings of 16, by ownership | cannot be: there are 16 buffers |
 //! | bring-up | controller | flag | - |
 //! | bring-up faults | cycle | ring of 8 | newest dropped: the first ones say most |
+//! | SubDevices found | cycle | ring of 8 | newest dropped: there is one for each bring-up, and it is taken within a step |
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +24,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use crate::bus::BusFault;
 use crate::capture::Captures;
 
-/// Bring-up faults that wait for the controller: one for each Clear, and Clears are made by people.
+/// Bring-up faults, and successes, that wait for the controller: one for each Clear, and Clears are made by people.
 const BRING_UP_FAULTS_MAX: usize = 8;
 
 /// The command ring has no room; the command was not sent.
@@ -52,6 +53,7 @@ pub struct RtEnds {
 pub(crate) struct BringUpEnds {
     wanted: Arc<AtomicBool>,
     faults: Producer<BusFault>,
+    found: Producer<Vec<u32>>,
 }
 
 impl BringUpEnds {
@@ -63,6 +65,14 @@ impl BringUpEnds {
     /// Tells the controller why it failed; dropped if the ring is full. Not while armed.
     pub(crate) fn tell(&mut self, fault: BusFault) {
         if let Err(rtrb::PushError::Full(dropped)) = self.faults.push(fault) {
+            drop(dropped);
+        }
+    }
+
+    /// Tells the controller which SubDevices came up, before the status says that they did; dropped if the ring is
+    /// full. Not while armed.
+    pub(crate) fn tell_found(&mut self, serials: Vec<u32>) {
+        if let Err(rtrb::PushError::Full(dropped)) = self.found.push(serials) {
             drop(dropped);
         }
     }
@@ -79,6 +89,7 @@ pub struct ControllerEnds {
     curves_back: Producer<Curve>,
     bring_up: Arc<AtomicBool>,
     bring_up_faults: Consumer<BusFault>,
+    found: Consumer<Vec<u32>>,
 }
 
 /// A joint, with all its memory: 16 curve buffers of 30,000 samples are 11.5 MB.
@@ -90,8 +101,9 @@ pub fn link() -> (RtEnds, ControllerEnds) {
     let (curve_in, curve_out) = RingBuffer::new(CURVE_BUFFERS);
     let (back_in, back_out) = RingBuffer::new(CURVE_BUFFERS);
     let (fault_in, fault_out) = RingBuffer::new(BRING_UP_FAULTS_MAX);
+    let (found_in, found_out) = RingBuffer::new(BRING_UP_FAULTS_MAX);
     let wanted = Arc::new(AtomicBool::new(false));
-    let bring_up = BringUpEnds { wanted: Arc::clone(&wanted), faults: fault_in };
+    let bring_up = BringUpEnds { wanted: Arc::clone(&wanted), faults: fault_in, found: found_in };
     let captures = Captures::new(pool(CURVE_BUFFERS, CURVE_SAMPLES_MAX), curve_in, back_out);
     (
         RtEnds {
@@ -112,6 +124,7 @@ pub fn link() -> (RtEnds, ControllerEnds) {
             curves_back: back_in,
             bring_up: wanted,
             bring_up_faults: fault_out,
+            found: found_out,
         },
     )
 }
@@ -161,6 +174,11 @@ impl ControllerEnds {
     /// Why a bring-up failed, oldest first.
     pub fn pop_bring_up_fault(&mut self) -> Option<BusFault> {
         self.bring_up_faults.pop().ok()
+    }
+
+    /// Serial numbers of the SubDevices that came up, by position; oldest first.
+    pub fn pop_found(&mut self) -> Option<Vec<u32>> {
+        self.found.pop().ok()
     }
 
     /// Sets the urgent word and returns its epoch. A latest value: a word that the cycle has not seen

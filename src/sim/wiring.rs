@@ -57,7 +57,8 @@ pub fn bus_config(cell: &Cell, link_name: &str) -> BusConfig {
             vendor: device.vendor,
             product: device.product,
             revision: device.revision,
-            serial: device.serial,
+            // Which one of its type it is, the engine looks at: a person may confirm another one.
+            serial: 0,
         },
         start_up: axis_at(cell, position).map(|axis| start_up(cell, axis)).unwrap_or_default(),
     };
@@ -115,12 +116,20 @@ pub fn engine(
         leftovers,
         doubts,
         identities: recovery.map(identities).unwrap_or_default(),
+        subdevices: recovery.map(|r| subdevices(cell, r)).unwrap_or_default(),
     };
     Engine::new(cell.clone(), config)
 }
 
 fn identities(recovery: &Recovery) -> Vec<(String, String, String)> {
     recovery.identities.iter().map(|i| (i.part.clone(), i.serial.clone(), i.unit.clone())).collect()
+}
+
+/// Serial numbers that the journal has, by position.
+fn subdevices(cell: &Cell, recovery: &Recovery) -> Vec<(usize, u32)> {
+    let known =
+        |(position, device): (usize, &SubDevice)| Some((position, *recovery.subdevices.get(&device.name)?));
+    cell.segment.iter().enumerate().filter_map(known).collect()
 }
 
 /// How far each tray was used before, by [`TrayId`]; without a journal all are new.
@@ -167,7 +176,7 @@ pub fn acts(question: &Question, answer: &str) -> Vec<Injection> {
     let takes_out = match question.kind {
         QuestionKind::Reconcile => answer == REMOVED,
         QuestionKind::Decision => answer == REMOVE,
-        QuestionKind::Recipe => false,
+        QuestionKind::Recipe | QuestionKind::Identity => false,
     };
     let act = |at: &Location| match *at {
         Location::Nest(nest) => Some(Injection::TakeFromNest(nest)),

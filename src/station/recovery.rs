@@ -206,6 +206,7 @@ mod tests {
             places: Default::default(),
             identities: Default::default(),
             doubts: Default::default(),
+            subdevices: Default::default(),
         }
     }
 }

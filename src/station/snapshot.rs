@@ -410,6 +410,7 @@ fn question(cell: &Cell, q: Question) -> QuestionSeen {
         QuestionKind::Recipe => "recipe",
         QuestionKind::Decision => "decision",
         QuestionKind::Reconcile => "reconcile",
+        QuestionKind::Identity => "identity",
     };
     QuestionSeen {
         id: q.id.0,

@@ -210,6 +210,7 @@ impl World {
         match injection {
             Injection::Power { position, on } => self.set_power(usize::from(position), on),
             Injection::Link { position, port, up } => self.set_link(usize::from(position), port, up),
+            Injection::Replace { position, serial } => self.segment.replace(usize::from(position), serial),
             Injection::ProtectiveStop { robot, active } => {
                 if let Some(cobot) = self.cobots.get_mut(robot.index()) {
                     cobot.protective_stop(active);

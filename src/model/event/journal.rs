@@ -61,6 +61,8 @@ pub enum JournalEntry {
     PartSettled { part: String },
     /// Whatever lay in the tray or bin has left the cell.
     TrayEmptied { tray: String },
+    /// The SubDevice of this name has this serial number from now on.
+    SubDevice { name: String, serial: u32 },
 }
 
 /// Where a step takes a part, place by place; the names are those of [`super::PartMoved`].

@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS picks (tray TEXT PRIMARY KEY, picks INTEGER NOT NULL)
 CREATE TABLE IF NOT EXISTS identities (
     n INTEGER PRIMARY KEY, part TEXT NOT NULL, serial TEXT NOT NULL, unit TEXT NOT NULL, UNIQUE (part, serial)) STRICT;
 CREATE TABLE IF NOT EXISTS doubts (part TEXT PRIMARY KEY, route TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS subdevices (name TEXT PRIMARY KEY, serial INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS parts (part TEXT PRIMARY KEY, place TEXT NOT NULL, verified INTEGER NOT NULL) STRICT;
 ";
 
@@ -67,6 +68,8 @@ pub struct Recovery {
     /// Parts whose last move may or may not have happened, from lives before the last one; see
     /// [`Recovery::doubts`] for all.
     pub doubts: Vec<Route>,
+    /// Serial numbers of SubDevices that were confirmed or seen first, by name.
+    pub subdevices: ByName<u32>,
 }
 
 impl Recovery {
@@ -264,6 +267,9 @@ pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result
             run("INSERT OR REPLACE INTO doubts VALUES (?1, ?2)", &[&route.part, &json(route)?])
         }
         JournalEntry::PartSettled { part } => run("DELETE FROM doubts WHERE part = ?1", &[part]),
+        JournalEntry::SubDevice { name, serial } => {
+            run("INSERT OR REPLACE INTO subdevices VALUES (?1, ?2)", &[name, serial])
+        }
         JournalEntry::TrayEmptied { tray } => {
             let inside = format!("{tray}/");
             run("DELETE FROM parts WHERE place = ?1 OR substr(place, 1, length(?2)) = ?2", &[tray, &inside])
@@ -342,6 +348,7 @@ pub(super) fn recover(conn: &Connection, path: &Path) -> Result<Recovery, TraceE
         .map_err(sql)?,
         identities: identities(conn).map_err(sql)?,
         doubts: doubts(conn).map_err(sql)?.map_err(damaged)?,
+        subdevices: pairs(conn, "SELECT name, serial FROM subdevices", |r| r.get(1)).map_err(sql)?,
         head,
     })
 }

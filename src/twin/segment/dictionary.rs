@@ -40,6 +40,11 @@ struct Sync {
 
 impl Dictionary {
     /// `objects`: the device's own.
+    /// Another serial number (object 0x1018, sub-index 4).
+    pub(super) fn set_serial(&mut self, serial: u32) {
+        self.identity[3] = serial;
+    }
+
     pub(super) fn new(d: &Description, objects: &[ObjectInfo]) -> Dictionary {
         let i = d.identity;
         let mut dictionary = Dictionary {

@@ -252,6 +252,18 @@ impl Segment {
         }
     }
 
+    /// Puts another SubDevice of the same type in the place of one: without power meanwhile, and with a serial number
+    /// of its own, by SII and object 0x1018.
+    pub fn replace(&mut self, position: usize, serial: u32) {
+        let Some(device) = self.devices.get_mut(position) else { return };
+        device.sii.set_serial(serial);
+        device.dictionary.set_serial(serial);
+        if device.powered {
+            self.set_power(position, false);
+            self.set_power(position, true);
+        }
+    }
+
     /// Cuts or heals the cable at a port of a SubDevice. Both ends see it (DL status, lost link counter) and close
     /// the port, so that frames turn round before it. What is behind keeps its power and its state, hears nothing,
     /// and falls out of OP by its watchdog. A cut at port 0 of the first one leaves the MainDevice without a link.

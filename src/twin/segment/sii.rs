@@ -24,6 +24,7 @@ const CHECKSUM_ERROR: u16 = 1 << 11;
 const COMMAND_ERROR: u16 = 1 << 13;
 /// Algorithm of addressing: two bytes, as EEPROMs above 16 kbit have.
 const TWO_BYTE_ADDRESS: u16 = 1 << 7;
+const SERIAL_WORD: usize = 0x0E;
 /// Register 0x0500: bit 0 the PDI owns the EEPROM, bit 1 the MainDevice forces it back.
 const OWNED_BY_PDI: u8 = 0x01;
 const FORCE: u8 = 0x02;
@@ -55,6 +56,11 @@ impl Sii {
         image[0x7C..0x7E].copy_from_slice(&kbit.to_le_bytes());
         image[0x7E..0x80].copy_from_slice(&1u16.to_le_bytes());
         Sii { image }
+    }
+
+    /// Another serial number (word 0x0E), which the checksum does not cover.
+    pub(super) fn set_serial(&mut self, serial: u32) {
+        self.image[2 * SERIAL_WORD..2 * SERIAL_WORD + 4].copy_from_slice(&serial.to_le_bytes());
     }
 
     fn checksum_holds(&self) -> bool {
@@ -142,7 +148,7 @@ fn fixed_words(d: &Description) -> Vec<u8> {
     put(0x08, d.identity.vendor);
     put(0x0A, d.identity.product);
     put(0x0C, d.identity.revision);
-    put(0x0E, d.identity.serial);
+    put(SERIAL_WORD, d.identity.serial);
     if let Some(mailbox) = d.mailbox {
         words[0x18] = MAILBOX_RECEIVE_START as u16;
         words[0x19] = mailbox.receive;

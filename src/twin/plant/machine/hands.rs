@@ -92,6 +92,11 @@ pub enum Injection {
         position: u16,
         on: bool,
     },
+    /// Another SubDevice of the same type stands at a position, with this serial number.
+    Replace {
+        position: u16,
+        serial: u32,
+    },
     /// The cable at a port of a SubDevice: cut, or whole again.
     Link {
         position: u16,
@@ -168,7 +173,10 @@ impl Plant {
             | Injection::Exchange { .. }
             | Injection::GivenBefore { .. }
             | Injection::GripperLoses(_) => self.by_hand(injection),
-            Injection::ProtectiveStop { .. } | Injection::Power { .. } | Injection::Link { .. } => {}
+            Injection::ProtectiveStop { .. }
+            | Injection::Power { .. }
+            | Injection::Link { .. }
+            | Injection::Replace { .. } => {}
         }
     }
 
