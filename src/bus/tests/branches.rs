@@ -2,10 +2,10 @@
 
 mod common;
 
-use cellwright_bus::{BusConfig, ExpectedSubDevice, InProcessLink, with_bus};
+use cellwright_bus::{BusConfig, DcConfig, ExpectedSubDevice, InProcessLink, with_bus};
 use cellwright_driver_api::twin::{Quantities, SubDeviceModel, TWIN_VENDOR};
-use cellwright_model::TimeNs;
 use cellwright_model::wiring::Upstream;
+use cellwright_model::{DurationNs, TimeNs};
 use cellwright_rt::bus::{Bus, BusFault, ExchangeStatus, Identity};
 use cellwright_rt::clock::{Clock, VirtualClock};
 use cellwright_twin::segment::{Processed, Segment};
@@ -38,6 +38,11 @@ fn with_tree<R>(
         link_name: "twin".to_owned(),
         period: PERIOD,
         subdevices: (0..wiring.len() as u32).map(expected).collect(),
+        dc: Some(DcConfig {
+            sync0: PERIOD,
+            shift: DurationNs(PERIOD.0 / 2),
+            positions: (1 << wiring.len()) - 1,
+        }),
     };
     let link = InProcessLink::new(bench.clone(), clock.clone());
     with_bus(link, clock.clone(), config, |bus| body(bus, &bench, &clock))
