@@ -44,19 +44,29 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         }
         self.coe.reset(Vec::new());
         (self.reference, self.sync0) = (None, None);
+        self.stages.begin(self.pump.clock.now());
         let group = self.scan()?;
+        self.end_of("scan, SII, offsets of the clocks, PRE-OP");
         let has_coe = self.find_mailboxes(&group)?;
         self.write_start_up_sdos()?;
         let main = &*Rc::clone(&self.main);
         for position in 0..self.config.subdevices.len() {
             self.coe.fetch_unasked(position, &mut self.pump, main, ACCESS_WAIT);
         }
+        self.end_of("start-up SDOs");
         self.set_up_sync0(&group)?;
+        self.end_of("SYNC0");
         let group = self.within(STAGE_WAIT, "going to SAFE-OP", AlState::SafeOp, group.into_safe_op(main))?;
+        self.end_of("SAFE-OP");
         self.greet_mailboxes()?;
         let layout = self.layout(&group, &has_coe);
+        self.end_of("first SDO of each mailbox");
         self.stage = Stage::SafeOp(Box::new(group));
         Ok(layout)
+    }
+
+    fn end_of(&mut self, stage: &'static str) {
+        self.stages.end_of(stage, self.pump.clock.now());
     }
 
     /// Resets the segment, reads every SII, compares, goes to PRE-OP.
@@ -195,8 +205,10 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         }
         // Outputs must have arrived before OP is asked for, or a SubDevice refuses (0x0019).
         if matches!(self.stage, Stage::SafeOp(_)) {
+            self.stages.resume(self.pump.clock.now());
             self.cycle_while_arming(image);
             self.wait_for_clocks(image)?;
+            self.end_of("first pulse of SYNC0, clocks agree");
         }
         let Stage::SafeOp(group) = core::mem::replace(&mut self.stage, Stage::Down) else {
             return Err(BusFault::NotUp);
@@ -204,7 +216,9 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         let main = &*Rc::clone(&self.main);
         let group = self.within(OP_WAIT, "asking for OP", AlState::Op, group.request_into_op(main))?;
         self.stage = Stage::Op(Box::new(group));
-        self.wait_for_op(image)
+        self.wait_for_op(image)?;
+        self.end_of("OP");
+        Ok(())
     }
 
     /// Cycles until every SubDevice is in OP; one that refuses ends it with its reason.

@@ -145,6 +145,10 @@ impl<L: Link, C: Clock> Link for Tap<L, C> {
     fn cycle_begin(&mut self, cycle: u64, nominal_period: DurationNs) {
         self.link.cycle_begin(cycle, nominal_period);
     }
+
+    fn simulated(&mut self) -> DurationNs {
+        self.link.simulated()
+    }
 }
 
 impl Capture {

@@ -20,6 +20,7 @@ use crate::dc::{DcConfig, STATIC_SYNC_FRAMES, Sync0Start};
 use crate::frame::{DATAGRAM_OVERHEAD, FRAME_BYTES_MAX, FRAME_OVERHEAD};
 use crate::link::Link;
 use crate::pump::{FRAMES, Pump};
+use crate::stages::{StageTime, Stages};
 
 // A slot keeps the index of an abandoned frame until its next use, FRAMES frames later. Those in between
 // take at most one datagram for each SubDevice's AL status, one for the image and one for a clock: they
@@ -105,6 +106,7 @@ pub struct EthercrabBus<'sto, L: Link, C: Clock> {
     /// The last exchange's reading of the reference clock.
     pub(crate) reference: Option<Reference>,
     pub(crate) sync0: Option<Sync0Start>,
+    pub(crate) stages: Stages,
 }
 
 /// ethercrab's frames; a bus borrows them.
@@ -185,12 +187,18 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
             stations: Vec::new(),
             reference: None,
             sync0: None,
+            stages: Stages::default(),
         }
     }
 
     /// Nothing is sent any more, not even at the end.
     pub(crate) fn forget(&mut self) {
         self.stage = Stage::Down;
+    }
+
+    /// How long each stage of the last arming took, in their order.
+    pub fn stages(&self) -> &[StageTime] {
+        self.stages.taken()
     }
 
     /// The link, for a test bench to reach the segment behind it.
@@ -366,6 +374,10 @@ impl<L: Link, C: Clock> Bus for EthercrabBus<'_, L, C> {
 
     fn reference(&self) -> Option<Reference> {
         self.reference
+    }
+
+    fn simulated(&mut self) -> DurationNs {
+        self.pump.link.simulated()
     }
 
     fn counters(&self) -> BusCounters {

@@ -19,6 +19,7 @@
 //! | `frame` | the bytes of a frame: sequence mark, datagram skeleton |
 //! | `pump` | frames in flight, their admission, deadlines |
 //! | `time` | the time below ethercrab |
+//! | `stages` | how long the stages of arming took |
 //! | `bring_up`, `group` | from power-on to OP; the cyclic exchange |
 //! | `dc` | distributed clocks: SYNC0, agreement before OP |
 //! | `owned` | a bus that owns its storage |
@@ -40,6 +41,7 @@ mod pcapng;
 mod pump;
 pub mod raw_socket;
 pub mod sii;
+mod stages;
 pub mod survey;
 mod time;
 
@@ -48,3 +50,4 @@ pub use group::{BusConfig, EthercrabBus, ExpectedSubDevice, StartUpSdo, with_bus
 pub use link::{InProcessLink, InProcessSegment, Link};
 pub use owned::OwnedBus;
 pub use raw_socket::{RawSocketLink, Wait};
+pub use stages::StageTime;

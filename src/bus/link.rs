@@ -21,9 +21,18 @@ pub trait Link {
     fn cycle_begin(&mut self, cycle: u64, nominal_period: DurationNs) {
         let _ = (cycle, nominal_period);
     }
+
+    /// What a segment in this process has taken of this thread's time for itself since it was asked last: no part
+    /// of what a main device needs. Zero on a wire and on a virtual clock.
+    fn simulated(&mut self) -> DurationNs {
+        DurationNs(0)
+    }
 }
 
 impl<L: Link + ?Sized> Link for Box<L> {
+    fn simulated(&mut self) -> DurationNs {
+        (**self).simulated()
+    }
     fn send(&mut self, frame: &[u8]) -> io::Result<()> {
         (**self).send(frame)
     }
@@ -62,12 +71,19 @@ pub struct InProcessLink<S, C> {
     frame: Box<[u8; FRAME_BYTES_MAX]>,
     /// Length and time on the wire of the reply that was not fetched yet.
     waiting: Option<(usize, DurationNs)>,
+    simulated: DurationNs,
 }
 
 impl<S: InProcessSegment, C: Clock> InProcessLink<S, C> {
     /// A link to `segment`, by the clock of its bus.
     pub fn new(segment: S, clock: C) -> Self {
-        InProcessLink { segment, clock, frame: Box::new([0; FRAME_BYTES_MAX]), waiting: None }
+        InProcessLink {
+            segment,
+            clock,
+            frame: Box::new([0; FRAME_BYTES_MAX]),
+            waiting: None,
+            simulated: DurationNs(0),
+        }
     }
 
     /// The segment.
@@ -82,7 +98,9 @@ impl<S: InProcessSegment, C: Clock> Link for InProcessLink<S, C> {
         place.copy_from_slice(frame);
         // The pump has one frame in flight at a time; a second one before the first was fetched is sent
         // and its predecessor's reply lost, as on a receiver with one buffer.
-        self.waiting = self.segment.process(place, self.clock.now()).map(|delay| (frame.len(), delay));
+        let begun = self.clock.now();
+        self.waiting = self.segment.process(place, begun).map(|delay| (frame.len(), delay));
+        self.simulated.0 += self.clock.now().since(begun).0;
         Ok(())
     }
 
@@ -105,7 +123,13 @@ impl<S: InProcessSegment, C: Clock> Link for InProcessLink<S, C> {
     }
 
     fn cycle_begin(&mut self, cycle: u64, nominal_period: DurationNs) {
+        let begun = self.clock.now();
         self.segment.cycle_begin(cycle, nominal_period);
+        self.simulated.0 += self.clock.now().since(begun).0;
+    }
+
+    fn simulated(&mut self) -> DurationNs {
+        core::mem::take(&mut self.simulated)
     }
 }
 

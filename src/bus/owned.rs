@@ -1,7 +1,7 @@
 //! A bus that owns what it borrows: for a holder that makes, drops and makes it again as it likes, as a
 //! cell in virtual time does whose controller is killed.
 
-use cellwright_model::TimeNs;
+use cellwright_model::{DurationNs, TimeNs};
 use cellwright_rt::bus::{
     Bus, BusCounters, BusFault, Busy, Emergency, Exchange, Layout, ProcessImage, Reference, SdoReply,
     SdoRequest,
@@ -54,6 +54,9 @@ impl Bus for OwnedBus {
     }
     fn reference(&self) -> Option<Reference> {
         self.0.with_dependent(|_, bus| bus.reference())
+    }
+    fn simulated(&mut self) -> DurationNs {
+        self.with(|bus| bus.simulated())
     }
     fn shutdown(&mut self) -> Result<(), BusFault> {
         self.with(|bus| bus.shutdown())

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cellwright_model::limits::AXES_MAX;
 use cellwright_model::packml::CellMode;
-use cellwright_model::{Dimension, Quantity};
+use cellwright_model::{Dimension, DurationNs, Quantity};
 use cellwright_station::protocol::{self, Which};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::timing::TimingArgs;
+use super::timing::{self, TimingArgs};
 
 /// A real-time cell controller for regulated assembly. It is not a safety function.
 #[derive(Debug, Parser)]
@@ -62,8 +63,10 @@ pub(crate) enum Command {
     #[command(after_help = "Examples:\n  cellwright alarms\n  cellwright alarms safety-input\n  \
                             cellwright alarms --json")]
     Alarms(AlarmsArgs),
-    /// Measures the cycle over whole units: wake-up, execution, allocations, missed cycles.
-    #[command(after_help = "Example:\n  cellwright bench --units 1 --json")]
+    /// Measures the cycle: wake-up, execution, round trip, phase, allocations, missed cycles.
+    #[command(after_help = "Examples:\n  cellwright bench --units 1 --json\n  \
+                            cellwright bench --axes 16 --cycle 250us --cycles 240000 --svg cycle.svg\n  \
+                            cellwright bench --bus eth1 --seconds 5 --spin 100us --receive spin")]
     Bench(BenchArgs),
     /// Whether a cell can be run on this machine: kernel, CPUs, memory, network card, measured wake-up.
     #[command(
@@ -508,6 +511,25 @@ pub(crate) struct BenchArgs {
     /// Whole units that are measured, after one to warm up.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) units: u32,
+    /// No recipe: so many servo axes in this process, moving to and fro.
+    #[arg(long, value_name = "COUNT", conflicts_with_all = ["units", "recipe", "bus"],
+          value_parser = clap::value_parser!(u16).range(1..=AXES_MAX as i64))]
+    pub(crate) axes: Option<u16>,
+    /// Period of the cycle of these axes; that of the cell if left out.
+    #[arg(long, value_name = "TIME", requires = "axes", value_parser = timing::period)]
+    pub(crate) cycle: Option<DurationNs>,
+    /// No recipe: the cell's segment on a network interface, in OP with every drive off.
+    #[arg(long, value_name = "IFACE", conflicts_with_all = ["units", "recipe"])]
+    pub(crate) bus: Option<String>,
+    /// Cycles that are measured without a recipe, after a second to warm up.
+    #[arg(long, value_name = "COUNT", conflicts_with = "units", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(crate) cycles: Option<u64>,
+    /// The same as a time; 10 if both are left out.
+    #[arg(long, conflicts_with_all = ["units", "cycles"], value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) seconds: Option<u32>,
+    /// Draws the histograms.
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) svg: Option<PathBuf>,
     #[arg(long, default_value_t = DEFAULT_SEED)]
     pub(crate) seed: u64,
     #[arg(long, value_name = "CORE")]

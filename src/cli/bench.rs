@@ -1,19 +1,27 @@
-//! `cellwright bench`: what the cycle needs over whole units in real time: wake-up, execution, round trip;
-//! allocations and page faults of the real-time thread after one unit to warm up.
+//! `cellwright bench`: what the cycle needs in real time: wake-up, execution, round trip, phase; allocations and
+//! page faults of the real-time thread after some time to warm up. Over whole units of a recipe, over servo axes
+//! alone, or over a segment on an interface.
+
+mod alone;
+mod chart;
+mod figures;
+mod plot;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use cellwright_model::event::EventData;
-use cellwright_rt::Quantiles;
+use cellwright_rt::Statistics;
 use cellwright_station::{End, Told};
-use serde_json::{Value, json};
 
 use super::args::{BenchArgs, OrderArgs, Robots, RunArgs};
-use super::out::{errln, outln};
+use super::out::errln;
 use super::pulse::{Pulse, PulseReading};
 use super::session::{self, Started, Watcher};
-use super::{Failure, print_json, progress};
+use super::{Failure, progress};
+use figures::Figures;
+pub(crate) use figures::quantiles;
 
 /// Reads the pulse of the cycle when the warm-up unit ends, and when the last one does.
 #[derive(Default)]
@@ -22,6 +30,7 @@ struct Bench {
     ended: u32,
     warm: PulseReading,
     last: PulseReading,
+    statistics: Option<Arc<Statistics>>,
 }
 
 impl Watcher for Bench {
@@ -30,6 +39,7 @@ impl Watcher for Bench {
             errln!("warning: {warning}");
         }
         self.pulse = started.pulse.clone();
+        self.statistics = started.statistics;
     }
 
     fn told(&mut self, told: &Told<'_>) {
@@ -48,6 +58,15 @@ impl Watcher for Bench {
 }
 
 pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
+    match (args.axes, &args.bus) {
+        (Some(count), _) => alone::axes(&args, count),
+        (None, Some(interface)) => alone::on_bus(&args, interface),
+        (None, None) => units(&args),
+    }
+}
+
+/// Whole units of the recipe on the twin in this process.
+fn units(args: &BenchArgs) -> Result<ExitCode, Failure> {
     let state = Scratch::new()?;
     let run_args = RunArgs {
         cell: args.cell.clone(),
@@ -69,43 +88,27 @@ pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
         json: false,
         plain: true,
     };
-    let period_ns =
-        cellwright_sim::read(&(&args.cell).into(), true).prepared.ok_or(Failure::Shown)?.cell.cycle.0;
+    let period = cellwright_sim::read(&(&args.cell).into(), true).prepared.ok_or(Failure::Shown)?.cell.cycle;
     let mut bench = Bench::default();
     let report = session::run(&run_args, &mut bench)?;
-    let cycles = bench.last.cycles - bench.warm.cycles;
-    let allocations = bench.last.allocations - bench.warm.allocations;
-    let page_faults = bench.last.page_faults - bench.warm.page_faults;
-    let r = &report.cycle;
-    if args.json {
-        print_json(&json!({
-            "period_ns": period_ns, "cycles": cycles, "missed": r.missed_cycles, "wkc_errors": report.wkc_errors,
-            "allocations": allocations, "page_faults": page_faults, "wake_ns": quantiles(&r.wake_ns),
-            "exec_ns": quantiles(&r.exec_ns), "round_trip_ns": quantiles(&r.round_trip_ns),
-            "phase_ns": quantiles(&r.phase_ns), "clock_jumps": r.clock_jumps,
-        }));
-    } else {
-        outln!(
-            "{} units after one to warm up: {cycles} cycles of {:.3} ms",
-            args.units,
-            period_ns as f64 / 1e6
-        );
-        outln!("{} missed in all, {} with a wrong working counter", r.missed_cycles, report.wkc_errors);
-        outln!("{allocations} allocations and {page_faults} page faults on the real-time thread");
-        outln!("wake-up    {}", progress::quantiles(&r.wake_ns));
-        outln!("execution  {} (with the twin's segment and plant)", progress::quantiles(&r.exec_ns));
-        outln!("round trip {}", progress::quantiles(&r.round_trip_ns));
-        progress::phase(r).iter().for_each(|line| outln!("{line}"));
-    }
+    let figures = Figures {
+        what: format!("{} units after one to warm up", args.units),
+        period,
+        cycles: bench.last.cycles - bench.warm.cycles,
+        missed: report.cycle.missed_cycles,
+        wkc_errors: report.wkc_errors,
+        allocations: bench.last.allocations - bench.warm.allocations,
+        page_faults: bench.last.page_faults - bench.warm.page_faults,
+        clock_jumps: report.cycle.clock_jumps,
+        measured: bench.statistics.as_deref().map(figures::measured).unwrap_or_default(),
+        bring_up: None,
+    };
+    figures.tell(args.json, args.svg.as_deref())?;
     let complete = report.end == End::Completed && bench.ended == args.units + 1;
     if !complete {
         errln!("cellwright: the run ended early: {:?}", report.end);
     }
-    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-pub(crate) fn quantiles(q: &Quantiles) -> Value {
-    json!({ "p50": q.p50, "p99": q.p99, "p999": q.p999, "max": q.max })
+    Ok(figures::status(complete))
 }
 
 /// A state directory for one bench: a record of nothing, removed afterwards.

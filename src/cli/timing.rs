@@ -63,6 +63,14 @@ pub(crate) fn time(text: &str) -> Result<DurationNs, String> {
     }
 }
 
+/// A period that is driven: 250 µs to 20 ms, as in the cell file.
+pub(crate) fn period(text: &str) -> Result<DurationNs, String> {
+    time(text).and_then(|period| match period.0 {
+        250_000..=20_000_000 => Ok(period),
+        _ => Err("between 250us and 20ms".to_owned()),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,5 +83,7 @@ mod tests {
         for wrong in ["50", "us", "-1us", "1 mm", "2h"] {
             assert!(time(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(period("250us"), Ok(DurationNs(250_000)));
+        assert!(period("100us").is_err() && period("21ms").is_err());
     }
 }

@@ -187,6 +187,12 @@ pub trait Bus {
         None
     }
 
+    /// What a segment in this process has taken of this thread's time for itself since it was asked last; zero on a
+    /// wire.
+    fn simulated(&mut self) -> DurationNs {
+        DurationNs(0)
+    }
+
     /// Takes the segment to INIT, best effort: outputs go to their defined off state. A bus that is
     /// already down stays down.
     fn shutdown(&mut self) -> Result<(), BusFault>;
@@ -218,6 +224,9 @@ impl<B: Bus + ?Sized> Bus for &mut B {
     }
     fn reference(&self) -> Option<Reference> {
         (**self).reference()
+    }
+    fn simulated(&mut self) -> DurationNs {
+        (**self).simulated()
     }
     fn shutdown(&mut self) -> Result<(), BusFault> {
         (**self).shutdown()

@@ -74,6 +74,13 @@ impl Histogram {
         self.buckets.iter().chain([&self.count, &self.max]).for_each(|a| a.store(0, Ordering::Relaxed));
     }
 
+    /// What was recorded, as (lowest and highest duration of a bucket in ns, count), without empty buckets.
+    pub fn buckets(&self) -> Vec<(u64, u64, u64)> {
+        let counts = self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).enumerate();
+        let lowest = |b: usize| b.checked_sub(1).map_or(0, |before| upper(before) + 1);
+        counts.filter(|&(_, n)| n > 0).map(|(b, n)| (lowest(b), upper(b), n)).collect()
+    }
+
     /// The quantiles so far. Read while another thread records, they may miss its last few.
     pub fn quantiles(&self) -> Quantiles {
         let counts: Vec<u64> = self.buckets.iter().map(|b| b.load(Ordering::Relaxed)).collect();
@@ -123,6 +130,9 @@ mod tests {
         for (got, want) in [(q.p50, 500_000), (q.p99, 990_000), (q.p999, 999_000)] {
             assert!(got >= want && got as f64 <= want as f64 * 1.032, "{got} for {want}");
         }
+        let buckets = h.buckets();
+        assert_eq!(buckets.iter().map(|(_, _, n)| n).sum::<u64>(), 1000);
+        assert!(buckets.windows(2).all(|w| w[0].1 < w[1].0) && buckets[0].0 <= 1000 && buckets[0].1 >= 1000);
         h.reset();
         assert_eq!(h.quantiles(), Quantiles::default());
     }

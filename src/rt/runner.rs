@@ -45,6 +45,9 @@ pub struct Statistics {
     pub wake: Histogram,
     /// One cycle, its exchange included.
     pub exec: Histogram,
+    /// The same without what a segment in this process took for itself: the cycle's own work, and on a wire its
+    /// waiting for the frame.
+    pub own: Histogram,
     /// From sending the frame to the end of the exchange.
     pub round_trip: Histogram,
     /// By how much a cycle's frame missed its instant at the reference clock, early or late, waking included;
@@ -56,6 +59,12 @@ pub struct Statistics {
 }
 
 impl Statistics {
+    /// Forgets what the histograms hold (after warm-up), not the counts. See [`Histogram::reset`].
+    pub fn reset(&self) {
+        [&self.wake, &self.exec, &self.own, &self.round_trip, &self.phase]
+            .into_iter()
+            .for_each(Histogram::reset);
+    }
     /// Jumps of the reference clock.
     pub fn clock_jumps(&self) -> u64 {
         self.clock_jumps.load(Ordering::Relaxed)
@@ -92,6 +101,7 @@ pub struct LoopReport {
     pub missed_cycles: u64,
     pub wake_ns: Quantiles,
     pub exec_ns: Quantiles,
+    pub own_ns: Quantiles,
     pub round_trip_ns: Quantiles,
     /// See [`Statistics::phase`].
     pub phase_ns: Quantiles,
@@ -229,7 +239,9 @@ impl<B: Bus, C: Clock> Runner<B, C> {
         }
         self.statistics.cycles.fetch_add(1, Ordering::Relaxed);
         if !self.clock.is_virtual() {
-            self.statistics.exec.record(self.clock.now().since(now).0);
+            let took = self.clock.now().since(now);
+            self.statistics.exec.record(took.0);
+            self.statistics.own.record(took.0.saturating_sub(self.bus.simulated().0));
             self.statistics.round_trip.record(self.cycle.round_trip().0);
         }
         Ok(())
@@ -248,6 +260,7 @@ impl<B: Bus, C: Clock> Runner<B, C> {
             missed_cycles: self.statistics.missed(),
             wake_ns: self.statistics.wake.quantiles(),
             exec_ns: self.statistics.exec.quantiles(),
+            own_ns: self.statistics.own.quantiles(),
             round_trip_ns: self.statistics.round_trip.quantiles(),
             phase_ns: self.statistics.phase.quantiles(),
             clock_jumps: self.statistics.clock_jumps(),

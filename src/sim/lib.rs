@@ -15,9 +15,11 @@
 //! | `wires` | cameras and scanners at wires that are always connected |
 //! | `journal` | a disk in virtual time: instant, or an outbox with its latency |
 //! | `virtual_cell` | all of it, cycle by cycle; killed and restarted |
+//! | `axes` | servo axes and nothing else, for `bench` |
 //! | `audit` | what looks at it from outside and says what may not be |
 
 pub mod audit;
+pub mod axes;
 mod error;
 pub mod files;
 pub mod hands;
