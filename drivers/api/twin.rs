@@ -10,6 +10,8 @@
 
 use std::collections::BTreeMap;
 
+use cellwright_model::pdos::{Direction, Mapped};
+
 /// Place of a quantity in the plant, found once by [`PlantPort::resolve`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PlantIx(pub u32);
@@ -251,8 +253,15 @@ impl SdoAbort {
     pub const BAD_COMMAND: SdoAbort = SdoAbort(0x0504_0001);
     pub const UNSUPPORTED_ACCESS: SdoAbort = SdoAbort(0x0601_0000);
     pub const READ_ONLY: SdoAbort = SdoAbort(0x0601_0002);
+    /// An entry of a list that is in force: its subindex 0 has to be zero first (ETG.1020).
+    pub const COUNT_NOT_ZERO: SdoAbort = SdoAbort(0x0601_0003);
+    /// Complete access to a list of variable length (ETG.1020).
+    pub const VARIABLE_LENGTH: SdoAbort = SdoAbort(0x0601_0004);
     pub const EXCEEDS_MAILBOX: SdoAbort = SdoAbort(0x0601_0005);
     pub const NO_OBJECT: SdoAbort = SdoAbort(0x0602_0000);
+    pub const NOT_MAPPABLE: SdoAbort = SdoAbort(0x0604_0041);
+    pub const PDO_LENGTH: SdoAbort = SdoAbort(0x0604_0042);
+    pub const INCOMPATIBLE: SdoAbort = SdoAbort(0x0604_0043);
     pub const LENGTH: SdoAbort = SdoAbort(0x0607_0010);
     pub const NO_SUBINDEX: SdoAbort = SdoAbort(0x0609_0011);
     pub const VALUE_RANGE: SdoAbort = SdoAbort(0x0609_0030);
@@ -306,6 +315,26 @@ pub trait SubDeviceModel: Send {
     fn objects(&self) -> &[ObjectInfo] {
         &[]
     }
+
+    /// Its PDOs can be assigned and mapped otherwise than described, in PRE-OP; [`remap`] says how they are then.
+    ///
+    /// [`remap`]: SubDeviceModel::remap
+    fn assignable(&self) -> bool {
+        false
+    }
+
+    /// RxPDOs and TxPDOs that can be assigned instead of those described, whose mapping nobody can change.
+    fn fixed_pdos(&self) -> (&[Pdo], &[Pdo]) {
+        (&[], &[])
+    }
+
+    /// Length in bits of an object that can be mapped in this direction, `None` if it cannot.
+    fn mappable(&self, _direction: Direction, _index: u16, _sub: u8) -> Option<u8> {
+        None
+    }
+
+    /// The process data are these from now on: on the way from PRE-OP to SAFE-OP.
+    fn remap(&mut self, _rx: &[Mapped], _tx: &[Mapped]) {}
 
     /// The next emergency to send, oldest first; taken when the send mailbox is free.
     fn emergency(&mut self) -> Option<Emergency> {

@@ -29,7 +29,7 @@ use cellwright_model::{DurationNs, TimeNs};
 pub use pdo::{INPUT_BYTES, OUTPUT_BYTES, ServoLayout};
 use pdo::{Rx, Tx};
 use sequence::Sequence;
-pub use start_up::{AxisBounds, StartUpObject, start_up};
+pub use start_up::{AxisBounds, StartUpObject, assignment, start_up};
 
 /// Longest time that a drive may take for one transition of its PDS or one mode change: charging a
 /// DC link and releasing a holding brake are the slow ones.

@@ -9,30 +9,28 @@
 //! (0: torque removed), if the plant has one; takes up a fault code that stands in `axis.<axis>.fault`, and
 //! clears it.
 //!
-//! Process data, 14 bytes out, 20 bytes in, little endian:
-//!
-//! | RxPDO 0x1600          | TxPDO 0x1A00                                               |
-//! | --------------------- | ---------------------------------------------------------- |
-//! | 6040 u16, 6060 i8, pad 8 | 6041 u16, 6061 i8, pad 8                                |
-//! | 607A i32, 6071 i16, 60FF i32 | 6064 i32, 606C i32, 6077 i16, 60F4 i32, 603F u16           |
+//! Process data: module `process`.
 
 mod motion;
 mod objects;
 mod pds;
+mod process;
 
 #[cfg(test)]
 mod tests;
 
 use cellwright_driver_api::twin::{
-    DataType, Description, Emergency, Identity, MailboxSizes, ObjectInfo, Pdo, PdoEntry, PlantIx, PlantPort,
-    SdoAbort, SubDeviceModel, TWIN_VENDOR, UnresolvedQuantity, require,
+    Description, Emergency, Identity, ObjectInfo, Pdo, PlantIx, PlantPort, SdoAbort, SubDeviceModel,
+    TWIN_VENDOR, UnresolvedQuantity, require,
 };
+use cellwright_model::pdos::{Direction, Mapped};
 
 pub use motion::LoopGains;
 
 use motion::{Actual, Limits, Motion};
 use objects::Parameters;
 use pds::{CONTROLWORD_QUICK_STOP, Inputs, Pds, State, StopOptions};
+use process::ProcessData;
 
 /// Order name, and the identity that a twin has unless the cell says otherwise.
 pub const NAME: &str = "CW-SV1";
@@ -131,6 +129,9 @@ struct Wiring {
 #[derive(Debug, Clone)]
 pub struct ServoTwin {
     description: Description,
+    /// PDOs that can be assigned instead of those described.
+    fixed: (Vec<Pdo>, Vec<Pdo>),
+    process: ProcessData,
     config: ServoConfig,
     wiring: Wiring,
     parameters: Parameters,
@@ -174,8 +175,11 @@ impl ServoTwin {
         let actual = Actual { position: plant.get(wiring.position), velocity: 0.0 };
         let mut motion = Motion::new(config.gains, config.inertia_nm_s2_per_au);
         motion.seed(&actual);
+        let description = process::description(config.identity);
         Ok(ServoTwin {
-            description: description(config.identity),
+            process: ProcessData::of(&description),
+            description,
+            fixed: process::fixed_pdos(),
             wiring,
             parameters: parameters(&config),
             pds: Pds::new(config.enable_ns),
@@ -399,13 +403,7 @@ impl SubDeviceModel for ServoTwin {
     }
 
     fn outputs(&mut self, data: &[u8]) {
-        let Some(d) = data.first_chunk::<14>() else { return };
-        self.controlword = u16::from_le_bytes([d[0], d[1]]);
-        self.mode_requested = d[2] as i8;
-        self.target_position = i32::from_le_bytes([d[4], d[5], d[6], d[7]]);
-        self.target_torque = i16::from_le_bytes([d[8], d[9]]);
-        self.target_velocity = i32::from_le_bytes([d[10], d[11], d[12], d[13]]);
-        self.fresh = true;
+        self.take_outputs(data);
     }
 
     fn outputs_off(&mut self) {
@@ -417,15 +415,7 @@ impl SubDeviceModel for ServoTwin {
     }
 
     fn inputs(&self, data: &mut [u8]) {
-        let Some(d) = data.first_chunk_mut::<20>() else { return };
-        d[0..2].copy_from_slice(&self.statusword().to_le_bytes());
-        d[2] = self.mode as u8;
-        d[3] = 0;
-        d[4..8].copy_from_slice(&self.counts(self.actual.position).to_le_bytes());
-        d[8..12].copy_from_slice(&self.velocity_counts().to_le_bytes());
-        d[12..14].copy_from_slice(&self.torque_per_mille().to_le_bytes());
-        d[14..18].copy_from_slice(&self.following_error_counts().to_le_bytes());
-        d[18..20].copy_from_slice(&self.error_code.to_le_bytes());
+        self.give_inputs(data);
     }
 
     fn step(&mut self, dt_ns: u64, plant: &mut dyn PlantPort) {
@@ -471,6 +461,22 @@ impl SubDeviceModel for ServoTwin {
         objects::OBJECTS
     }
 
+    fn assignable(&self) -> bool {
+        true
+    }
+
+    fn fixed_pdos(&self) -> (&[Pdo], &[Pdo]) {
+        (&self.fixed.0, &self.fixed.1)
+    }
+
+    fn mappable(&self, direction: Direction, index: u16, sub: u8) -> Option<u8> {
+        process::mappable(direction, index, sub)
+    }
+
+    fn remap(&mut self, rx: &[Mapped], tx: &[Mapped]) {
+        self.process.remap(rx, tx);
+    }
+
     fn emergency(&mut self) -> Option<Emergency> {
         // Asked in every step: nothing is moved for nothing.
         let next = self.emergencies[0].take()?;
@@ -497,44 +503,5 @@ fn parameters(config: &ServoConfig) -> Parameters {
         quick_stop_deceleration: counts(config.quick_stop_deceleration).max(1),
         interpolation_value: 1,
         interpolation_exponent: -3,
-    }
-}
-
-fn description(identity: Identity) -> Description {
-    let entry = |index, data_type, name| PdoEntry::new(index, 0, data_type, name);
-    Description {
-        name: NAME.to_owned(),
-        identity,
-        // Servo drive (type 2) of the drive profile 402.
-        device_type: 0x0002_0192,
-        hardware_version: "1",
-        software_version: "1",
-        mailbox: Some(MailboxSizes { receive: 128, send: 128 }),
-        rx_pdos: vec![Pdo {
-            index: 0x1600,
-            name: "RxPDO",
-            entries: vec![
-                entry(0x6040, DataType::U16, "Controlword"),
-                entry(0x6060, DataType::I8, "Mode"),
-                PdoEntry::pad(8),
-                entry(0x607A, DataType::I32, "Target position"),
-                entry(0x6071, DataType::I16, "Target torque"),
-                entry(0x60FF, DataType::I32, "Target velocity"),
-            ],
-        }],
-        tx_pdos: vec![Pdo {
-            index: 0x1A00,
-            name: "TxPDO",
-            entries: vec![
-                entry(0x6041, DataType::U16, "Statusword"),
-                entry(0x6061, DataType::I8, "Mode display"),
-                PdoEntry::pad(8),
-                entry(0x6064, DataType::I32, "Position"),
-                entry(0x606C, DataType::I32, "Velocity"),
-                entry(0x6077, DataType::I16, "Torque"),
-                entry(0x60F4, DataType::I32, "Following error"),
-                entry(0x603F, DataType::U16, "Error code"),
-            ],
-        }],
     }
 }

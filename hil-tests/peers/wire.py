@@ -286,6 +286,61 @@ def with_branch(checks, cell):
         master.close()
 
 
+def with_assigned(checks, cell):
+    """Another main device's own choice of process data: the fixed pair of one drive instead of what it has otherwise."""
+    import pysoem
+
+    # 6040, 607A; 603F, 6041, 6064: drivers/servo-cia402/README.md.
+    rx, tx = struct.Struct("<Hi"), struct.Struct("<HHi")
+    master = pysoem.Master()
+    master.open(OURS)
+    try:
+        if not checks.equal("assigned: pysoem finds every SubDevice", master.config_init(), len(cell)):
+            return
+        position = drives(cell)[0]
+        slave = master.slaves[position]
+        for assignment, pdo in ((0x1C12, 0x1701), (0x1C13, 0x1B01)):
+            slave.sdo_write(assignment, 0, bytes([0]))
+            slave.sdo_write(assignment, 1, pdo.to_bytes(2, "little"))
+            slave.sdo_write(assignment, 0, bytes([1]))
+        try:
+            slave.sdo_write(0x1701, 0, bytes([0]))
+            refused = None
+        except pysoem.SdoError as error:
+            refused = error.abort_code
+        checks.equal("assigned: its mapping is read-only", refused, 0x06010002)
+        slave.sdo_write(0x6060, 0, bytes([CSP]))
+        slave.sdo_write(0x60C2, 1, bytes([int(CYCLE * 1000)]))
+        master.config_map()
+        checks.equal("assigned: process data of the drive", (len(slave.output), len(slave.input)), (rx.size, tx.size))
+        state = master.state_check(pysoem.SAFEOP_STATE, 2_000_000)
+        checks.equal("assigned: SAFE-OP", state, pysoem.SAFEOP_STATE)
+        master.state = pysoem.OP_STATE
+        target, first, way, position_now, status = None, None, 400, 0, 0
+        began = time.monotonic()
+        for cycle in range(1_000):
+            master.send_processdata()
+            master.receive_processdata(20_000)
+            if cycle == 0:
+                master.write_state()
+            error, status, position_now = tx.unpack(slave.input)
+            if status & STATE_BITS != ENABLED or target is None:
+                target = first = position_now
+            elif target < first + way:
+                target += 4
+            slave.output = rx.pack(controlword(status), target)
+            if status & STATE_BITS == ENABLED and abs(position_now - first - way) <= 5:
+                break
+            time.sleep(max(0, began + (cycle + 1) * CYCLE - time.monotonic()))
+        checks.check("assigned: the drive is enabled and has moved by 400 counts",
+                     status & STATE_BITS == ENABLED and abs(position_now - first - way) <= 5 and error == 0,
+                     f"status {status:#06x}, error {error:#06x}, {position_now - first} counts")
+    finally:
+        master.state = pysoem.INIT_STATE
+        master.write_state()
+        master.close()
+
+
 # --- kickcat --------------------------------------------------------------------------------------------------
 
 
@@ -433,7 +488,8 @@ def main():
     tshark = subprocess.Popen(["tshark", "-i", OURS, "-w", capture, "-q"], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)
     until(lambda: capture.exists() and capture.stat().st_size > 0, 20)
-    for name, peer in (("scan", with_scan), ("pysoem", with_pysoem), ("kickcat", with_kickcat)):
+    for name, peer in (("scan", with_scan), ("pysoem", with_pysoem), ("assigned", with_assigned),
+                       ("kickcat", with_kickcat)):
         with twin(folder, name) as ended:
             peer(checks, cell)
         checks.equal(f"{name}: the twin ends with 0", ended["code"], 0)

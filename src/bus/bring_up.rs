@@ -5,7 +5,7 @@ use std::rc::Rc;
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_rt::bus::{
     AlState, BusFault, ExchangeStatus, IMAGE_BYTES_MAX, Identity, Layout, ProcessImage, SUBDEVICES_MAX,
-    SdoFault, SdoOp, SdoRequest, SubDeviceLayout,
+    SdoData, SdoFault, SdoOp, SdoRequest, SubDeviceLayout,
 };
 use cellwright_rt::clock::Clock;
 use ethercrab::error::Error;
@@ -133,9 +133,18 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         for position in 0..self.config.subdevices.len() {
             for at in 0..self.config.subdevices[position].start_up.len() {
                 let sdo = &self.config.subdevices[position].start_up[at];
-                let (index, sub, op) = (sdo.index, sdo.sub, SdoOp::Download(sdo.data));
+                let (index, sub, data) = (sdo.index, sdo.sub, sdo.data);
+                let op = if sdo.check { SdoOp::Upload } else { SdoOp::Download(data) };
+                let check = sdo.check;
                 let request = SdoRequest { position: position as u16, index, sub, op };
-                self.sdo(request, ACCESS_WAIT).map_err(|fault| self.sdo_refused(&request, fault))?;
+                let read =
+                    self.sdo(request, ACCESS_WAIT).map_err(|fault| self.sdo_refused(&request, fault))?;
+                if check && read != data {
+                    let shown =
+                        |d: &SdoData| d.as_u64().map_or_else(|| format!("{d:?}"), |v| format!("{v:#x}"));
+                    let cause = format!("it is {}, and {} in the cell file", shown(&read), shown(&data));
+                    return Err(self.start_up_fault(&request, cause));
+                }
             }
         }
         Ok(())
@@ -160,14 +169,14 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
         Ok(())
     }
 
-    /// One SDO from request to answer.
-    fn sdo(&mut self, request: SdoRequest, wait: DurationNs) -> Result<(), SdoFault> {
+    /// One SDO from request to answer: what was read, nothing after a download.
+    fn sdo(&mut self, request: SdoRequest, wait: DurationNs) -> Result<SdoData, SdoFault> {
         // An answer that nobody fetched before the reset would block the way.
         self.coe.poll_reply();
         self.coe.request_within(request, wait).map_err(|_| SdoFault::Timeout)?;
         loop {
             if let Some(reply) = self.coe.poll_reply() {
-                return reply.result.map(|_| ());
+                return reply.result;
             }
             let now = self.pump.clock.now();
             self.coe.step(&mut self.pump, &self.main, now + ACCESS_WAIT, DurationNs(0));
@@ -176,8 +185,12 @@ impl<'sto, L: Link, C: Clock> EthercrabBus<'sto, L, C> {
     }
 
     fn sdo_refused(&self, request: &SdoRequest, fault: SdoFault) -> BusFault {
+        self.start_up_fault(request, fault.to_string())
+    }
+
+    fn start_up_fault(&self, request: &SdoRequest, cause: String) -> BusFault {
         let SdoRequest { position, index, sub, .. } = *request;
-        BusFault::StartUpSdo { position, name: self.name(position), index, sub, cause: fault.to_string() }
+        BusFault::StartUpSdo { position, name: self.name(position), index, sub, cause }
     }
 
     fn layout(&mut self, group: &Group<SafeOp>, has_coe: &[bool]) -> Layout {

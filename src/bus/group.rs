@@ -51,7 +51,7 @@ const REQUEST_INIT: u16 = 0x0011;
 
 pub(crate) type Group<S> = SubDeviceGroup<SUBDEVICES_MAX, IMAGE_BYTES_MAX, DefaultLock, S>;
 
-/// An SDO written to a SubDevice in PRE-OP.
+/// An SDO written to a SubDevice in PRE-OP, or read there and compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StartUpSdo {
     /// Object index.
@@ -60,6 +60,8 @@ pub struct StartUpSdo {
     pub sub: u8,
     /// One to four bytes, little endian.
     pub data: SdoData,
+    /// Read, and refused if it is not `data`.
+    pub check: bool,
 }
 
 /// What is expected at a position.

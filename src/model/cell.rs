@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
 use crate::packml::{CellCommand, CellMode, CellState};
+use crate::pdos::Pdos;
 use crate::robot::{Joints, RobotState};
 use crate::timing::Timing;
 use crate::wiring::Upstream;
@@ -76,6 +77,22 @@ pub struct SubDevice {
     pub serial: u32,
     /// Where the cable from its port 0 ends; `None`: at the MainDevice.
     pub upstream: Option<Upstream>,
+    /// Its PDOs, if the cell file says them; else those that its family has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pdos: Option<Pdos>,
+    /// Objects written in PRE-OP, after those that its driver wants.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub start_up: Vec<StartUpValue>,
+}
+
+/// An object that the cell file wants written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StartUpValue {
+    pub index: u16,
+    pub sub: u8,
+    pub value: i64,
+    /// Bytes of its type: 1, 2 or 4.
+    pub bytes: u8,
 }
 
 /// Device families with a driver.

@@ -7,6 +7,7 @@
 mod axes;
 mod devices;
 mod panel;
+mod pdos;
 mod places;
 mod robots;
 mod taught;

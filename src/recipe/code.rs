@@ -155,6 +155,8 @@ codes! {
     PortTwice = "R0916", "a port with two cables";
     WireOrder = "R0917", "SubDevices in another order than that of the wire";
     BranchDelay = "R0918", "branches whose delays cannot be measured";
+    BadMapping = "R0920", "not an object of a PDO";
+    ServoPdos = "R0921", "process data that no axis can be moved with";
 
     SerialRange = "R1001", "serials that cannot be given";
     OrderQuantity = "R1002", "a quantity that its serials or starts do not reach";

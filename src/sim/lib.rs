@@ -8,6 +8,7 @@
 //! | file | subject |
 //! | --- | --- |
 //! | `load`, `files` | cell, plant and Plan read and checked |
+//! | `segment` | drivers and bus as the cell describes its segment |
 //! | `wiring` | drivers, bus and engine as cell and journal describe them |
 //! | `twin` | the world, and the devices that look at it |
 //! | `hands` | what the twin's operator brings and exchanges |
@@ -25,6 +26,7 @@ pub mod files;
 pub mod hands;
 mod journal;
 pub mod load;
+mod segment;
 pub mod twin;
 mod virtual_cell;
 pub mod wire;

@@ -2,96 +2,19 @@
 
 use std::sync::Arc;
 
-use cellwright_analog_in::driver::AnalogInput4;
-use cellwright_bus::{BusConfig, DcConfig, ExpectedSubDevice, StartUpSdo};
 use cellwright_controller::{
     Engine, EngineConfig, EngineError, Load, Question, QuestionKind, TrayState, TrayUse, journalled,
 };
-use cellwright_digital_io::driver::{DigitalInput16, DigitalOutput16};
-use cellwright_driver_api::cyclic::CyclicDriver;
 use cellwright_engine::record::Location;
 use cellwright_engine::{REMOVE, REMOVED};
 use cellwright_model::TrayId;
-use cellwright_model::cell::{Axis, Cell, DeviceKind, SubDevice};
+use cellwright_model::cell::{Cell, SubDevice};
 use cellwright_model::material::Label;
 use cellwright_model::plant::Material;
-use cellwright_rt::bus::{Identity, SdoData};
-use cellwright_servo_cia402::driver::{
-    AxisBounds, ServoDriver, ServoLayout, ServoParameters, StartUpObject, start_up as servo_start_up,
-};
 use cellwright_trace::Recovery;
 use cellwright_twin::plant::Injection;
 
-/// The cyclic driver of each SubDevice, in the order of the wire.
-pub fn drivers(cell: &Cell) -> Vec<CyclicDriver> {
-    let driver = |(position, device): (usize, &SubDevice)| match device.kind {
-        DeviceKind::Coupler => CyclicDriver::None,
-        DeviceKind::DigitalInput16 => CyclicDriver::DigitalInputs(Box::new(DigitalInput16)),
-        DeviceKind::DigitalOutput16 => CyclicDriver::DigitalOutputs(Box::new(DigitalOutput16)),
-        DeviceKind::AnalogInput4 => CyclicDriver::AnalogInputs(Box::new(AnalogInput4)),
-        // The cell file has been checked: a drive without an axis is refused there.
-        DeviceKind::ServoCia402 => axis_at(cell, position)
-            .map_or(CyclicDriver::None, |axis| CyclicDriver::Axis(Box::new(servo(cell, axis)))),
-    };
-    cell.segment.iter().enumerate().map(driver).collect()
-}
-
-fn axis_at(cell: &Cell, position: usize) -> Option<&Axis> {
-    cell.axes.iter().find(|a| a.subdevice == position)
-}
-
-fn servo(cell: &Cell, axis: &Axis) -> ServoDriver {
-    let parameters = ServoParameters {
-        counts_per_au: axis.counts_per_au,
-        torque_rated_nm: axis.torque_rated_nm,
-        transition_timeout: cellwright_servo_cia402::driver::TRANSITION_TIMEOUT,
-    };
-    ServoDriver::with_layout(parameters, ServoLayout::default(), cell.cycle)
-}
-
-/// What the bus expects on the wire, with the start-up parameters of each drive.
-pub fn bus_config(cell: &Cell, link_name: &str) -> BusConfig {
-    let expected = |(position, device): (usize, &SubDevice)| ExpectedSubDevice {
-        name: device.name.clone(),
-        identity: Identity {
-            vendor: device.vendor,
-            product: device.product,
-            revision: device.revision,
-            // Which one of its type it is, the engine looks at: a person may confirm another one.
-            serial: 0,
-        },
-        start_up: axis_at(cell, position).map(|axis| start_up(cell, axis)).unwrap_or_default(),
-    };
-    BusConfig {
-        link_name: link_name.to_owned(),
-        period: cell.cycle,
-        subdevices: cell.segment.iter().enumerate().map(expected).collect(),
-        dc: cell.realtime.dc.map(|dc| DcConfig { sync0: dc.sync0, shift: dc.shift, positions: drives(cell) }),
-    }
-}
-
-/// The positions of the drives, a bit each: they run by SYNC0.
-fn drives(cell: &Cell) -> u64 {
-    let devices = cell.segment.iter().enumerate();
-    devices.filter(|(_, d)| d.kind == DeviceKind::ServoCia402).fold(0, |bits, (p, _)| bits | 1 << p)
-}
-
-/// What the driver of the drive wants it told in PRE-OP.
-fn start_up(cell: &Cell, axis: &Axis) -> Vec<StartUpSdo> {
-    let bounds = AxisBounds {
-        counts_per_au: axis.counts_per_au,
-        torque_max_nm: axis.torque_max_nm,
-        torque_rated_nm: axis.torque_rated_nm,
-        velocity_max: axis.velocity_max,
-        following_error_max: axis.following_error_max_au,
-        period: cell.cycle,
-    };
-    let objects = servo_start_up(&bounds, false);
-    let sdo = |o: &StartUpObject| {
-        SdoData::new(o.bytes()).map(|data| StartUpSdo { index: o.index, sub: o.sub, data })
-    };
-    objects.iter().filter_map(sdo).collect()
-}
+pub use crate::segment::{bus_config, drivers};
 
 /// An engine that goes on where the journal ends.
 ///

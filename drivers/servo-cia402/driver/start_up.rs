@@ -1,12 +1,19 @@
 //! What a drive is told by SDO in PRE-OP, before its process data are mapped.
 
 use cellwright_model::DurationNs;
+use cellwright_model::pdos::{FixedPdos, Pdos};
+
+/// Assignment of RxPDOs and of TxPDOs (ETG.1000.6, 5.6.7.4).
+const RX_ASSIGNMENT: u16 = 0x1C12;
+const TX_ASSIGNMENT: u16 = 0x1C13;
 
 /// One object, with its value in little-endian bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StartUpObject {
     pub index: u16,
     pub sub: u8,
+    /// It is read and has to be so, instead of being written.
+    pub check: bool,
     bytes: [u8; 4],
     len: usize,
 }
@@ -15,7 +22,7 @@ impl StartUpObject {
     fn new(index: u16, sub: u8, value: &[u8]) -> StartUpObject {
         let mut bytes = [0; 4];
         bytes[..value.len()].copy_from_slice(value);
-        StartUpObject { index, sub, bytes, len: value.len() }
+        StartUpObject { index, sub, check: false, bytes, len: value.len() }
     }
 
     /// The value, as long as the object.
@@ -79,6 +86,41 @@ pub fn start_up(axis: &AxisBounds, mode_by_sdo: bool) -> Vec<StartUpObject> {
     objects
 }
 
+/// How a drive comes to the process data that the cell file says, in the order that ETG.1020 prescribes: nothing
+/// assigned, each mapping emptied, filled and closed, then what is assigned. What the drive lets nobody write is
+/// read instead: it has to be so already.
+pub fn assignment(pdos: &Pdos) -> Vec<StartUpObject> {
+    let maps = pdos.fixed.is_none();
+    let assigns = pdos.fixed != Some(FixedPdos::Assignment);
+    let byte = |index, sub, value: usize, write: bool| {
+        // No list of a PDO is longer than a byte counts: the cell file is held to less.
+        StartUpObject { check: !write, ..StartUpObject::new(index, sub, &[value as u8]) }
+    };
+    let directions = [(RX_ASSIGNMENT, &pdos.rx), (TX_ASSIGNMENT, &pdos.tx)];
+    let mut objects = Vec::new();
+    if assigns {
+        objects.extend(directions.map(|(list, _)| byte(list, 0, 0, true)));
+    }
+    for pdo in directions.iter().flat_map(|(_, pdos)| *pdos) {
+        if maps {
+            objects.push(byte(pdo.index, 0, 0, true));
+        }
+        objects.extend(pdo.entries.iter().zip(1..).map(|(entry, sub)| StartUpObject {
+            check: !maps,
+            ..StartUpObject::new(pdo.index, sub, &entry.code().to_le_bytes())
+        }));
+        objects.push(byte(pdo.index, 0, pdo.entries.len(), maps));
+    }
+    for (list, pdos) in directions {
+        objects.extend(pdos.iter().zip(1..).map(|(pdo, sub)| StartUpObject {
+            check: !assigns,
+            ..StartUpObject::new(list, sub, &pdo.index.to_le_bytes())
+        }));
+        objects.push(byte(list, 0, pdos.len(), assigns));
+    }
+    objects
+}
+
 /// Units and the power of ten of a second that they are, the coarsest that is exact.
 fn interpolation(period: DurationNs) -> Option<(u8, i8)> {
     (3..=9).find_map(|digits: i8| {
@@ -90,6 +132,8 @@ fn interpolation(period: DurationNs) -> Option<(u8, i8)> {
 
 #[cfg(test)]
 mod tests {
+    use cellwright_model::pdos::{Mapped, PdoMap};
+
     use super::*;
 
     #[test]
@@ -128,5 +172,27 @@ mod tests {
         ];
         assert_eq!(shown(false), told);
         assert_eq!(shown(true).last(), Some(&(0x6060, 0, vec![8])));
+    }
+
+    #[test]
+    fn process_data_are_assigned_in_the_order_of_the_standard_or_looked_at() {
+        let pdo = |index, object, bits| PdoMap { index, entries: vec![Mapped::new(object, 0, bits)] };
+        let of = |fixed| -> Vec<String> {
+            let pdos = Pdos { rx: vec![pdo(0x1600, 0x6040, 16)], tx: vec![pdo(0x1A00, 0x6064, 32)], fixed };
+            let shown = |o: &StartUpObject| {
+                let value = o.bytes().iter().rev().map(|b| format!("{b:02x}")).collect::<String>();
+                format!("{:04x}:{}{}{value}", o.index, o.sub, if o.check { "?" } else { "=" })
+            };
+            assignment(&pdos).iter().map(shown).collect()
+        };
+        let ends = ["1c12:1=1600", "1c12:0=01", "1c13:1=1a00", "1c13:0=01"];
+        let begins = ["1c12:0=00", "1c13:0=00"];
+        let writes =
+            ["1600:0=00", "1600:1=60400010", "1600:0=01", "1a00:0=00", "1a00:1=60640020", "1a00:0=01"];
+        let looks = ["1600:1?60400010", "1600:0?01", "1a00:1?60640020", "1a00:0?01"];
+        assert_eq!(of(None), [&begins[..], &writes, &ends].concat());
+        assert_eq!(of(Some(FixedPdos::Mapping)), [&begins[..], &looks, &ends].concat());
+        let ends: Vec<_> = ends.iter().map(|e| e.replace('=', "?")).collect();
+        assert_eq!(of(Some(FixedPdos::Assignment))[4..], ends);
     }
 }

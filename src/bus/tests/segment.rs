@@ -129,7 +129,7 @@ fn an_emergency_is_a_value_also_during_an_sdo() {
 #[test]
 fn start_up_sdos_are_written_and_a_refused_one_names_itself() {
     let mut config = config();
-    let sdo = |index| StartUpSdo { index, sub: 0, data: SdoData::new(&[7]).unwrap() };
+    let sdo = |index| StartUpSdo { index, sub: 0, data: SdoData::new(&[7]).unwrap(), check: false };
     config.subdevices[5].start_up = vec![sdo(0x2001)];
     with_bench(config.clone(), |bus, _, clock| {
         let (_, mut image) = to_op(bus);

@@ -8,7 +8,7 @@ use cellwright_model::cell::{
 };
 use cellwright_model::{Dimension, DurationNs, Quantity, StationId, limits};
 
-use super::{ENTRIES_MAX, entries, wiring};
+use super::{ENTRIES_MAX, entries, pdos, wiring};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields, split_version};
 use crate::names::{known, station};
@@ -65,6 +65,8 @@ fn device<'n>(d: &mut Decoder<'_>, node: &'n Node, cell: &Cell) -> Option<Device
     let (vendor, product) = (word("vendor"), word("product"));
     let (revision, serial) = (word("revision"), word("serial"));
     let after = f.opt("after", d, |_, n| Some(n));
+    let pdos = pdos::pdos(d, &mut f, kind);
+    let start_up = pdos::start_up(d, &mut f);
     f.finish(d);
     let name = name?;
     if cell.segment.iter().any(|s| s.name == name.text) {
@@ -79,6 +81,8 @@ fn device<'n>(d: &mut Decoder<'_>, node: &'n Node, cell: &Cell) -> Option<Device
         revision,
         serial,
         upstream: None,
+        pdos,
+        start_up,
     };
     Some((device, kind, after))
 }

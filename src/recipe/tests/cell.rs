@@ -3,8 +3,9 @@
 
 mod common;
 
-use cellwright_model::cell::{ButtonAct, Light, Lights};
+use cellwright_model::cell::{ButtonAct, Light, Lights, StartUpValue};
 use cellwright_model::packml::{CellCommand, CellState};
+use cellwright_model::pdos::{Direction, FixedPdos, Mapped};
 use cellwright_model::timing::{DistributedClocks, Receive, Timing};
 use cellwright_model::wiring::Upstream;
 use cellwright_model::{AxisId, Dimension, DurationNs};
@@ -107,6 +108,51 @@ fn diagnose(text: &str) -> (Vec<(String, String)>, Vec<String>) {
         (d.code.as_str().to_string(), format!("{}:{}", start.line, start.column))
     };
     (list.iter().map(place).collect(), rows(&list, &sources))
+}
+
+/// The embedded cell with more said of drive_4.
+fn with_drive(more: &str) -> String {
+    repository(CELL).replace("serial: 2004 }", &format!("serial: 2004, {more} }}"))
+}
+
+#[test]
+fn process_data_and_start_up_objects_of_a_drive() {
+    let text = with_drive(
+        "pdos: { rx: { 0x1701: [0x6040/16, 0x607A:00/32] }, tx: { 0x1B01: [0x603F/16, gap/8, gap/8, 0x6041/16, \
+         0x6064/32] }, fixed: mapping }, start_up: [{ index: 0x605A, value: -2, type: i16 }]",
+    );
+    let (cell, _) = load_cell(&Files::with(CELL, text), CELL, None, &mut Sources::default()).unwrap();
+    let drive = &cell.segment[8];
+    let pdos = drive.pdos.as_ref().unwrap();
+    assert_eq!((pdos.rx[0].index, pdos.fixed), (0x1701, Some(FixedPdos::Mapping)));
+    assert_eq!(pdos.rx[0].entries, [Mapped::new(0x6040, 0, 16), Mapped::new(0x607A, 0, 32)]);
+    assert_eq!((pdos.bytes(Direction::Tx), pdos.find(Direction::Tx, 0x6064)), (10, Some((48, 32))));
+    assert_eq!(drive.start_up, [StartUpValue { index: 0x605A, sub: 0, value: -2, bytes: 2 }]);
+}
+
+#[test]
+fn wrong_process_data() {
+    const TX: &str = "tx: { 0x1A00: [0x6041/16, 0x6064/32] }";
+    let cases: &[(&str, &str)] = &[
+        ("«pdos: { rx: { 0x1600: [0x6040/16] }, TX }", "R0921"),
+        ("«pdos: { rx: { 0x1600: [0x6040/16, gap/4, 0x607A/32] }, TX }", "R0921"),
+        ("«pdos: { rx: { 0x1600: [0x6040/32, 0x607A/32] }, TX }", "R0921"),
+        ("pdos: { rx: { «0x1A00: [0x6040/16, 0x607A/32] }, TX }", "R0920"),
+        ("pdos: { rx: { 0x1600: [«6040/16, 0x607A/32] }, TX }", "R0920"),
+        ("pdos: { rx: { 0x1600: [0x6040/16, «0x607A] }, TX }", "R0920"),
+        ("pdos: { rx: { 0x1600: [0x6040/16, 0x607A/32] }, TX, fixed: «yes-all }", "R0105"),
+        ("start_up: [{ index: 0x605A, value: «40000, type: i16 }]", "R0112"),
+        ("start_up: [{ index: «0x1C12, value: 0, type: u8 }]", "R0112"),
+        ("start_up: [{ index: 0x605A, value: 1, type: «int }]", "R0105"),
+        ("start_up: [{ index: 0x605A, value: «two, type: i16 }]", "R0104"),
+    ];
+    for (more, code) in cases {
+        let (text, places) = marked(&with_drive(&more.replace("TX", TX)));
+        let (found, rows) = diagnose(&text);
+        assert_eq!(found, [(code.to_string(), places[0].clone())], "{more}\n{}", rows.join("\n"));
+    }
+    let other = repository(CELL).replace("serial: 1002 }", "serial: 1002, pdos: { rx: {}, tx: {} } }");
+    assert_eq!(diagnose(&other).0[0].0, "R0903");
 }
 
 #[test]

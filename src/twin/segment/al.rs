@@ -85,7 +85,10 @@ impl SubDevice {
         let checked = match (self.al.state, target) {
             (from, to) if to <= from => Ok(()),
             (AlState::Init, AlState::PreOp) => self.check_mailbox(),
-            (AlState::PreOp, AlState::SafeOp) => self.check_process_data(),
+            (AlState::PreOp, AlState::SafeOp) => {
+                self.lay_out();
+                self.check_process_data()
+            }
             (AlState::SafeOp, AlState::Op) => self.check_process_data().and_then(|()| self.check_sync()),
             _ => Err(code::INVALID_STATE_CHANGE),
         };

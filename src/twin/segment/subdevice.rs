@@ -103,7 +103,7 @@ impl SubDevice {
             mailbox: Mailbox::default(),
             transfer: Transfer::new(),
             listing: None,
-            dictionary: Dictionary::new(d, model.objects()),
+            dictionary: Dictionary::new(d, &*model),
             powered: true,
             now_ns: 0,
             mute: false,
@@ -134,6 +134,14 @@ impl SubDevice {
         self.esc.put_u64(reg::MARK, self.mark);
         self.load_sii();
         self.publish_al();
+    }
+
+    /// Process data are from now on as they are assigned and mapped: on the way from PRE-OP to SAFE-OP.
+    pub(super) fn lay_out(&mut self) {
+        let (outputs, inputs) = self.dictionary.process_data_bytes();
+        self.layout = Layout::of(self.layout.mailbox, outputs, inputs);
+        let (rx, tx) = self.dictionary.exchanged();
+        self.model.remap(rx, tx);
     }
 
     /// See [`super::Segment::set_mark`].

@@ -41,6 +41,8 @@ pub fn cell() -> Cell {
         revision: 1,
         serial: 0,
         upstream: None,
+        pdos: None,
+        start_up: vec![],
     };
     let mut segment = vec![
         sub("coupler", DeviceKind::Coupler),

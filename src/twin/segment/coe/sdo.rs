@@ -5,6 +5,7 @@
 
 use cellwright_driver_api::twin::SdoAbort;
 
+use super::super::al::AlState;
 use super::super::mailbox::HEADER;
 use super::super::subdevice::SubDevice;
 use super::{SDO, SERVICE_SDO_REQUEST, SERVICE_SDO_RESPONSE};
@@ -216,7 +217,8 @@ impl SubDevice {
     }
 
     fn write_entry(&mut self, object: Object, value: &[u8]) -> Result<(), SdoAbort> {
-        match self.dictionary.write(object.index, object.sub, value) {
+        let pre_op = self.al.state == AlState::PreOp;
+        match self.dictionary.write(object.index, object.sub, value, pre_op, &*self.model) {
             Err(SdoAbort::NO_OBJECT) => self.model.object_write(object.index, object.sub, value),
             done => done,
         }
@@ -265,6 +267,9 @@ impl SubDevice {
         let Object { index, sub } = object;
         if sub > 1 {
             return Err(SdoAbort::UNSUPPORTED_ACCESS);
+        }
+        if self.dictionary.is_variable(index) {
+            return Err(SdoAbort::VARIABLE_LENGTH);
         }
         let Some(largest) = self.largest(index)? else { return self.write_entry(object, value) };
         let mut rest = value;

@@ -45,11 +45,11 @@ impl Dictionary {
     /// Indices of a list: all (1), those mapped into RxPDOs (2) and TxPDOs (3); others are empty: nothing is to
     /// be stored for a replacement (4), nothing is needed at start-up (5).
     pub(in super::super) fn indices(&self, list: u16) -> impl Iterator<Item = u16> {
-        let pdos = |of: &[super::Pdo], index| of.iter().any(|p| p.entries.iter().any(|e| e.index == index));
+        let pdos = |of: &super::PdoTable, index| of.exchanged().any(|e| e.index == index);
         self.indices.iter().copied().filter(move |index| match list {
             1 => true,
-            2 => pdos(&self.rx_pdos, *index),
-            3 => pdos(&self.tx_pdos, *index),
+            2 => pdos(&self.rx, *index),
+            3 => pdos(&self.tx, *index),
             _ => false,
         })
     }
@@ -94,15 +94,12 @@ impl Dictionary {
     }
 
     fn access(&self, index: u16, entry: &EntryInfo) -> u16 {
-        let mapped = |pdos: &[super::Pdo]| {
-            pdos.iter().any(|p| p.entries.iter().any(|e| (e.index, e.sub) == (index, entry.sub)))
-        };
+        let mapped =
+            |pdos: &super::PdoTable| pdos.exchanged().any(|e| (e.index, e.sub) == (index, entry.sub));
         let mut access = READABLE;
-        for (holds, bits) in [
-            (entry.writable, WRITABLE),
-            (mapped(&self.rx_pdos), RX_MAPPED),
-            (mapped(&self.tx_pdos), TX_MAPPED),
-        ] {
+        for (holds, bits) in
+            [(entry.writable, WRITABLE), (mapped(&self.rx), RX_MAPPED), (mapped(&self.tx), TX_MAPPED)]
+        {
             access |= if holds { bits } else { 0 };
         }
         access
@@ -120,17 +117,17 @@ impl Dictionary {
             0x1018 => object(IDENTITY, self.identity.len(), RECORD, "Identity"),
             0x1C00 => object(code(DataType::U8), 4, ARRAY, "SyncManager type"),
             0x1C10 | 0x1C11 => object(code(DataType::U16), 0, ARRAY, "Mailbox assignment"),
-            RX_ASSIGNMENT => object(code(DataType::U16), self.rx_pdos.len(), ARRAY, "RxPDO assignment"),
-            TX_ASSIGNMENT => object(code(DataType::U16), self.tx_pdos.len(), ARRAY, "TxPDO assignment"),
-            OUTPUT_SYNC if !self.rx_pdos.is_empty() => {
+            RX_ASSIGNMENT => object(code(DataType::U16), self.rx.assigned_count(), ARRAY, "RxPDO assignment"),
+            TX_ASSIGNMENT => object(code(DataType::U16), self.tx.assigned_count(), ARRAY, "TxPDO assignment"),
+            OUTPUT_SYNC if !self.rx.is_empty() => {
                 object(SYNC_PARAMETER, 6, RECORD, "Output SyncManager parameter")
             }
-            INPUT_SYNC if !self.tx_pdos.is_empty() => {
+            INPUT_SYNC if !self.tx.is_empty() => {
                 object(SYNC_PARAMETER, 6, RECORD, "Input SyncManager parameter")
             }
             _ => {
-                let pdo = self.mapped(index)?;
-                object(PDO_MAPPING, pdo.entries.len(), RECORD, pdo.name)
+                let (entries, name) = self.mapped(index)?;
+                object(PDO_MAPPING, entries.len(), RECORD, name)
             }
         }
     }
@@ -154,20 +151,20 @@ impl Dictionary {
         }
         match (index, sub) {
             (0x1000, _) => entry(DataType::U32, false, object.name),
-            (_, 0) => entry(DataType::U8, false, "Largest subindex"),
+            (_, 0) => entry(DataType::U8, self.is_variable(index), "Largest subindex"),
             (0x1018, _) => {
                 const NAMES: [&str; 4] = ["Vendor", "Product code", "Revision", "Serial number"];
                 entry(DataType::U32, false, NAMES.get(usize::from(sub) - 1)?)
             }
             (0x1C00, _) => entry(DataType::U8, false, "SyncManager type"),
-            (RX_ASSIGNMENT | TX_ASSIGNMENT, _) => entry(DataType::U16, false, "PDO"),
+            (RX_ASSIGNMENT | TX_ASSIGNMENT, _) => entry(DataType::U16, self.is_variable(index), "PDO"),
             (OUTPUT_SYNC | INPUT_SYNC, 1) => entry(DataType::U16, true, "Synchronisation type"),
             (OUTPUT_SYNC | INPUT_SYNC, 2) => entry(DataType::U32, true, "Cycle time"),
             (OUTPUT_SYNC | INPUT_SYNC, 3) => entry(DataType::U32, false, "Shift time"),
             (OUTPUT_SYNC | INPUT_SYNC, 4) => entry(DataType::U16, false, "Synchronisation types supported"),
             (OUTPUT_SYNC | INPUT_SYNC, 5) => entry(DataType::U32, false, "Minimum cycle time"),
             (OUTPUT_SYNC | INPUT_SYNC, _) => entry(DataType::U32, false, "Calculation and copy time"),
-            _ => entry(DataType::U32, false, "Mapping"),
+            _ => entry(DataType::U32, self.is_variable(index), "Mapping"),
         }
     }
 }

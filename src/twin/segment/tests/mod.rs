@@ -1,6 +1,7 @@
 //! Tests by raw datagrams: a little MainDevice that knows nothing of the code it tests.
 
 mod addressing;
+mod assignment;
 mod bring_up;
 mod clocks;
 mod frames;
