@@ -6,6 +6,7 @@ use cellwright_bus::InProcessSegment;
 use cellwright_driver_api::twin::{PlantIx, PlantPort, Quantities, SubDeviceModel};
 use cellwright_model::cell::{Axis, Cell, DeviceKind, Panel, SubDevice};
 use cellwright_model::timing::Timing;
+use cellwright_model::wiring::Upstream;
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_servo_cia402::twin::{ServoConfig, ServoTwin, identity};
 use cellwright_twin::segment::{Processed, Segment};
@@ -33,6 +34,9 @@ pub fn cell(model: &Cell, count: u16, period: DurationNs, realtime: Timing) -> O
             product: id.product,
             revision: id.revision,
             serial: id.serial,
+            upstream: i.checked_sub(1).map(|before| Upstream { position: usize::from(before), port: 1 }),
+            pdos: None,
+            start_up: vec![],
         }
     };
     Some(Cell {
