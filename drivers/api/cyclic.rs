@@ -108,6 +108,9 @@ impl AxisInput {
 pub struct AxisOutput {
     /// Operation enabled, or torque off.
     pub power: bool,
+    /// Operation enabled is left by the drive's own quick stop ramp, whatever the setpoints say: for when nobody knows
+    /// whether they arrive, and how far the axis has come.
+    pub quick_stop: bool,
     /// Reset a fault on the way to Operation enabled, once for each rise of `power` with it set.
     pub reset_fault: bool,
     pub mode: DriveMode,

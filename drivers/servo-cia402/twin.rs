@@ -123,6 +123,8 @@ struct Wiring {
     brake: Option<PlantIx>,
     sto: Option<PlantIx>,
     fault: Option<PlantIx>,
+    emergency: Option<PlantIx>,
+    encoder: Option<PlantIx>,
 }
 
 /// The drive.
@@ -171,6 +173,8 @@ impl ServoTwin {
             brake: find("brake").ok(),
             sto: plant.resolve(&format!("sto.{}", config.axis)).or_else(|| plant.resolve("sto")),
             fault: plant.resolve(&format!("axis.{}.fault", config.axis)),
+            emergency: plant.resolve(&format!("axis.{}.emergency", config.axis)),
+            encoder: plant.resolve(&format!("axis.{}.encoder", config.axis)),
         };
         let actual = Actual { position: plant.get(wiring.position), velocity: 0.0 };
         let mut motion = Motion::new(config.gains, config.inertia_nm_s2_per_au);
@@ -292,13 +296,13 @@ impl ServoTwin {
         }
     }
 
-    /// A fault that the plant lays upon the drive is taken up once.
+    /// A fault or an emergency that the plant lays upon the drive is taken up once.
     fn take_up_fault(&mut self, plant: &mut dyn PlantPort) {
-        let Some(ix) = self.wiring.fault else { return };
-        let code = plant.get(ix);
-        if code > 0.0 {
-            plant.set(ix, 0.0);
-            self.fault(code as u16);
+        if let Some(code) = taken(self.wiring.fault, plant) {
+            self.fault(code);
+        }
+        if let Some(code) = taken(self.wiring.emergency, plant) {
+            self.report(code);
         }
     }
 
@@ -423,7 +427,8 @@ impl SubDeviceModel for ServoTwin {
             return;
         }
         let w = self.wiring;
-        self.actual = Actual { position: plant.get(w.position), velocity: plant.get(w.velocity) };
+        let shown = w.encoder.map_or(0.0, |ix| plant.get(ix));
+        self.actual = Actual { position: plant.get(w.position) + shown, velocity: plant.get(w.velocity) };
         self.sto = w.sto.is_some_and(|ix| plant.get(ix) < 0.5);
         self.react_to_disconnection();
         self.take_up_fault(plant);
@@ -483,6 +488,17 @@ impl SubDeviceModel for ServoTwin {
         self.emergencies.rotate_left(1);
         Some(next)
     }
+}
+
+/// An error code that stands in the plant, which is zero afterwards.
+fn taken(ix: Option<PlantIx>, plant: &mut dyn PlantPort) -> Option<u16> {
+    let ix = ix?;
+    let code = plant.get(ix);
+    if code <= 0.0 {
+        return None;
+    }
+    plant.set(ix, 0.0);
+    Some(code as u16)
 }
 
 /// Commissioned values of the parameters.

@@ -50,6 +50,17 @@ pub trait InProcessSegment {
     /// back. `None`: nothing comes back.
     fn process(&mut self, frame: &mut [u8], now: TimeNs) -> Option<DurationNs>;
 
+    /// When the next frame is back that `process` did not give: one that was on its way longer, or came twice.
+    fn next_reply(&self) -> Option<TimeNs> {
+        None
+    }
+
+    /// Such a frame that is back by `now`, into `buffer`, and its length.
+    fn take_reply(&mut self, now: TimeNs, buffer: &mut [u8]) -> Option<usize> {
+        let _ = (now, buffer);
+        None
+    }
+
     /// A cycle begins: see [`Link::cycle_begin`].
     fn cycle_begin(&mut self, cycle: u64, nominal_period: DurationNs) {
         let _ = (cycle, nominal_period);
@@ -90,6 +101,19 @@ impl<S: InProcessSegment, C: Clock> InProcessLink<S, C> {
     pub fn segment_mut(&mut self) -> &mut S {
         &mut self.segment
     }
+
+    /// A frame that the segment gives back otherwise than at once, if it is back before the one that waits here.
+    fn receive_detained(&mut self, buffer: &mut [u8], wait: DurationNs) -> Option<usize> {
+        let now = self.clock.now();
+        let until = now + self.waiting.map_or(wait, |(_, delay)| wait.min(delay));
+        while let Some(due) = self.segment.next_reply().filter(|due| *due <= until) {
+            self.clock.sleep_until(due.max(now));
+            if let Some(len) = self.segment.take_reply(due.max(now), buffer) {
+                return Some(len);
+            }
+        }
+        None
+    }
 }
 
 impl<S: InProcessSegment, C: Clock> Link for InProcessLink<S, C> {
@@ -105,6 +129,9 @@ impl<S: InProcessSegment, C: Clock> Link for InProcessLink<S, C> {
     }
 
     fn receive(&mut self, buffer: &mut [u8], wait: DurationNs) -> io::Result<Option<usize>> {
+        if let Some(len) = self.receive_detained(buffer, wait) {
+            return Ok(Some(len));
+        }
         let Some((len, delay)) = self.waiting else {
             // Nothing can come any more: wait as a wire would, but asleep.
             if wait > DurationNs(0) {

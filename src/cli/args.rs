@@ -143,6 +143,9 @@ pub(crate) struct SimulateArgs {
     /// Writes the events, one a line.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// Fault plan: what goes wrong below the wire.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
     /// One JSON object instead of text.
     #[arg(long)]
     pub(crate) json: bool,
@@ -172,6 +175,9 @@ pub(crate) struct RunArgs {
     /// The segment on the interface is that of `cellwright twin`, which serves its cobots, cameras and scanners here.
     #[arg(long, value_name = "HOST:PORT", value_parser = twin_address)]
     pub(crate) twin: Option<String>,
+    /// Fault plan of the twin in this process: what goes wrong below the wire.
+    #[arg(long, value_name = "FILE", conflicts_with = "twin")]
+    pub(crate) faults: Option<PathBuf>,
     /// Cobots: the twin's.
     #[arg(long, value_enum, default_value_t = Robots::Twin)]
     pub(crate) robots: Robots,
@@ -587,6 +593,9 @@ pub(crate) struct TwinArgs {
     /// Where a controller reaches its cobots, cameras and scanners; a free port of loopback if left out.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
     pub(crate) listen: std::net::SocketAddr,
+    /// Fault plan: what goes wrong below the wire.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) faults: Option<PathBuf>,
     /// Real-time priority (SCHED_FIFO) of the segment's thread; an ordinary one if left out.
     #[arg(long, value_name = "1..99", value_parser = clap::value_parser!(i32).range(1..=99))]
     pub(crate) priority: Option<i32>,

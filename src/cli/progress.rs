@@ -3,6 +3,7 @@
 use cellwright_controller::Alarm;
 use cellwright_model::event::{Event, EventData, Measurement, StepEnded};
 use cellwright_model::outcome::{StepOutcome, UnitResult, Verdict};
+use cellwright_rt::bus::BusCounters;
 use serde::Serialize;
 
 use super::order::Made;
@@ -25,8 +26,32 @@ pub(crate) struct Summary {
     pub(crate) cycles: u64,
     pub(crate) missed_cycles: u64,
     pub(crate) wkc_errors: u64,
+    pub(crate) bus: BusSummary,
     /// The order file, over all runs; null without one.
     pub(crate) order: Option<Made>,
+}
+
+/// What came of the frames of a run.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct BusSummary {
+    lost_frames: u64,
+    late_frames: u64,
+    stray_frames: u64,
+    wkc_errors: u64,
+    /// Exchanges in which a SubDevice was not in the wanted state.
+    al_errors: u64,
+}
+
+impl From<&BusCounters> for BusSummary {
+    fn from(c: &BusCounters) -> BusSummary {
+        BusSummary {
+            lost_frames: c.lost,
+            late_frames: c.late_frames,
+            stray_frames: c.stray_frames,
+            wkc_errors: c.wkc_errors,
+            al_errors: c.al_errors,
+        }
+    }
 }
 
 impl Summary {

@@ -136,7 +136,8 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
     let status = report.map(|report| {
         summary.cycles = report.cycle.cycles;
         summary.missed_cycles = report.cycle.missed_cycles;
-        summary.wkc_errors = report.wkc_errors;
+        summary.wkc_errors = report.bus.wkc_errors;
+        summary.bus = (&report.bus).into();
         summary.order = report.made.clone();
         if printer.json {
             printer.out.line(json!({ "summary": summary }).to_string());
@@ -187,7 +188,7 @@ fn print_summary(summary: &Summary, report: &Report, printer: &mut Printer) {
     let cycle = &report.cycle;
     printer.say(&format!(
         "{} cycles, {} missed, {} with a wrong working counter",
-        cycle.cycles, cycle.missed_cycles, report.wkc_errors
+        cycle.cycles, cycle.missed_cycles, report.bus.wkc_errors
     ));
     printer.say(&format!("wake-up    {}", progress::quantiles(&cycle.wake_ns)));
     printer.say(&format!("execution  {}", progress::quantiles(&cycle.exec_ns)));

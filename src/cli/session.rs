@@ -13,15 +13,16 @@ use cellwright_driver_api::message::RobotDriver;
 use cellwright_model::TimeNs;
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Stamp};
+use cellwright_model::faults::FaultPlan;
 use cellwright_model::outcome::Origin;
 use cellwright_model::plant::PlantDescription;
 use cellwright_model::timing::Receive;
-use cellwright_rt::bus::Bus;
+use cellwright_rt::bus::{Bus, BusCounters};
 use cellwright_rt::clock::{Clock, MonotonicClock};
 use cellwright_rt::platform::{self, PlatformWarning, RealTime};
 use cellwright_rt::{Cycle, LoopReport, RtEnds, Runner, Statistics, StopRequest};
 use cellwright_sim::twin::{TwinSegment, TwinSide};
-use cellwright_sim::{Prepared, What, hands, twin, wiring};
+use cellwright_sim::{Prepared, What, hands, read_faults, twin, wiring};
 use cellwright_station::{
     Asked, Control, Desk, End, FarTwin, Publisher, ReadQuarantine, Station, Told, interrupted,
 };
@@ -31,6 +32,7 @@ use cellwright_trace::network::{Network, NetworkOptions};
 use cellwright_trace::recorder::Recorder;
 use cellwright_trace::store::{SqliteStore, StoreOptions};
 use cellwright_trace::{Ack, CellAddress, Outbox, OutboxOptions, OutboxWriter, Recovery};
+use cellwright_twin::faults::Faults;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
@@ -38,7 +40,7 @@ use super::args::RunArgs;
 use super::order::{self, Made, Work};
 use super::pulse::Pulse;
 use super::twin_bench::{self as bench, Bench, FarBench};
-use super::{Failure, default_state, prepare, terminal};
+use super::{Failure, default_state, prepare, shown, terminal};
 
 /// How long the end of a run waits for the recorder; what waits longer stays in the outbox.
 const DELIVERY_MAX: Duration = Duration::from_secs(10);
@@ -49,7 +51,7 @@ const ASKED_MAX: usize = 16;
 pub(crate) struct Report {
     pub(crate) end: End,
     pub(crate) cycle: LoopReport,
-    pub(crate) wkc_errors: u64,
+    pub(crate) bus: BusCounters,
     /// Transactions that could not be made durable; nothing of them was told.
     pub(crate) unwritten: usize,
     /// Every event reached a recorder.
@@ -118,13 +120,19 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
         )));
     }
     args.timing.apply(&mut prepared.cell)?;
+    if args.faults.is_some() && !here {
+        return Err(Failure::Usage(
+            "a fault plan is carried out by the twin: give it to `cellwright twin --faults`".to_owned(),
+        ));
+    }
+    let faults = args.faults.as_deref().map(|path| shown(read_faults(path, &prepared.cell))).transpose()?;
     let socket = if here { None } else { Some(open_socket(&args.bus, prepared.cell.realtime.receive)?) };
     let far = args.twin.as_deref().map(|at| FarTwin::connect(at, &prepared.cell, now)).transpose()?;
     if let (Some(far), Some(at)) = (&far, &args.twin) {
         bench::is_its_segment(&args.bus, at, far.hello.mark)?;
     }
     let record = Record::open(args, &prepared)?;
-    Session::new(args, prepared, operator, record, socket, far)?.run(watcher)
+    Session::new(args, prepared, operator, record, Other { socket, far, faults })?.run(watcher)
 }
 
 fn operator(args: &RunArgs) -> Result<Operator, Failure> {
@@ -244,13 +252,12 @@ impl Session {
         prepared: Prepared,
         operator: Operator,
         record: Record,
-        socket: Option<BoxLink>,
-        far: Option<FarTwin>,
+        other: Other,
     ) -> Result<Session, Failure> {
         let Prepared { cell, plan, plant, .. } = prepared;
         let pulse = Pulse::default();
         let trays = wiring::tray_use(&cell, Some(&record.recovery));
-        let beyond = beyond(args, &cell, &trays, &pulse, plant, socket, far)?;
+        let beyond = beyond(args, &cell, &trays, &pulse, plant, other)?;
         let Beyond { link, mut bench, robots } = beyond;
         if let Some(bench) = &mut bench {
             bench.go_on_after(&trays);
@@ -340,7 +347,7 @@ impl Session {
             stop.abort();
         }
         stop.stop();
-        let (cycle, wkc_errors) = cycle.join()?;
+        let (cycle, bus) = cycle.join()?;
         let outcome = outcome?;
         let delivered = match &recorder {
             Some(_) => delivery.flush(DELIVERY_MAX),
@@ -355,8 +362,16 @@ impl Session {
         network.close();
         let capture = self.capture.map(|c| c.finish().map_err(|e| e.to_string()));
         let (end, made) = (outcome.end, work.made());
-        Ok(Report { end, cycle, wkc_errors, unwritten, delivered, store, state, capture, made })
+        Ok(Report { end, cycle, bus, unwritten, delivered, store, state, capture, made })
     }
+}
+
+/// What was opened or read of the other end.
+struct Other {
+    socket: Option<BoxLink>,
+    far: Option<FarTwin>,
+    /// Of the twin in this process.
+    faults: Option<FaultPlan>,
 }
 
 /// What is at the other end: a link to the segment, and the drivers of its cobots.
@@ -373,8 +388,7 @@ fn beyond(
     trays: &[TrayUse],
     pulse: &Pulse,
     plant: Option<PlantDescription>,
-    socket: Option<BoxLink>,
-    far: Option<FarTwin>,
+    Other { socket, far, faults }: Other,
 ) -> Result<Beyond, Failure> {
     match (socket, far, plant) {
         (Some(link), None, _) => Ok(Beyond { link, bench: None, robots: Vec::new() }),
@@ -385,7 +399,8 @@ fn beyond(
             Ok(Beyond { link, bench: Some(Bench::Far(far)), robots })
         }
         (None, _, Some(plant)) => {
-            let side = TwinSide::new(cell, plant, args.seed, trays)?;
+            let mut side = TwinSide::new(cell, plant, args.seed, trays)?;
+            side.world.set_faults(faults.map(|plan| Faults::new(&plan, cell)));
             let segment = TwinSegment::new(side.world, pulse.beats());
             let link = Box::new(InProcessLink::new(segment, MonotonicClock));
             Ok(Beyond { link, bench: Some(Bench::Here(Box::new(side.devices))), robots: side.robots })
@@ -419,7 +434,7 @@ fn tap(path: Option<&Path>, link: BoxLink, name: &str) -> Result<(BoxLink, Optio
 
 /// The real-time thread: owns bus and cycle.
 struct RunningCycle {
-    thread: JoinHandle<(LoopReport, u64)>,
+    thread: JoinHandle<(LoopReport, BusCounters)>,
     warnings: Vec<PlatformWarning>,
     statistics: Option<Arc<Statistics>>,
 }
@@ -448,14 +463,14 @@ impl RunningCycle {
                 // A failure reaches the controller, which says it and tries again at Clear.
                 let _told = runner.bring_up();
                 let report = runner.run(&stop);
-                (report, runner.bus().counters().wkc_errors)
+                (report, runner.bus().counters())
             })
         })?;
         let warnings = warnings.recv().unwrap_or_default();
         Ok(RunningCycle { thread, warnings, statistics: statistics.recv().ok() })
     }
 
-    fn join(self) -> Result<(LoopReport, u64), Failure> {
+    fn join(self) -> Result<(LoopReport, BusCounters), Failure> {
         self.thread.join().map_err(|_| {
             Failure::Failed(
                 "the real-time thread ended by a program error; the watchdogs of the segment took its outputs off"

@@ -11,16 +11,17 @@ use std::time::Instant;
 use cellwright_controller::{AutoOperator, Notice, Order, Progress};
 use cellwright_model::TimeNs;
 use cellwright_model::event::{Event, EventData};
+use cellwright_model::faults::FaultPlan;
 use cellwright_model::order::OrderProgress;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::CellState;
-use cellwright_sim::{Options, Prepared, Told, VirtualCell, What, hands, wiring};
+use cellwright_sim::{Options, Prepared, Told, VirtualCell, What, hands, read_faults, wiring};
 use serde_json::json;
 
 use super::args::SimulateArgs;
 use super::out::{errln, outln};
 use super::progress::Summary;
-use super::{Failure, prepare, print_json, progress};
+use super::{Failure, prepare, print_json, progress, shown};
 
 /// Virtual time in which the cell must have finished, for each unit and in all: a cell that hangs is a
 /// mistake to be shown, not to be waited for.
@@ -29,8 +30,9 @@ const UNIT_MAX_S: u64 = 600;
 pub(crate) fn run(args: SimulateArgs) -> Result<ExitCode, Failure> {
     let what = What { order: args.order.order.clone(), ..What::from(&args.cell) };
     let prepared = prepare(&what, true)?;
+    let faults = args.faults.as_deref().map(|path| shown(read_faults(path, &prepared.cell))).transpose()?;
     let began = Instant::now();
-    let simulated = simulate(prepared, &args)?;
+    let simulated = simulate(prepared, faults, &args)?;
     let wall_s = began.elapsed().as_secs_f64();
     let virtual_s = simulated.virtual_s;
     let s = &simulated.summary;
@@ -100,8 +102,13 @@ struct Simulated {
 
 const OPERATOR: &str = "auto:simulate";
 
-fn simulate(prepared: Prepared, args: &SimulateArgs) -> Result<Simulated, Failure> {
-    let options = Options { seed: args.seed, operator: Some(OPERATOR.to_owned()), ..Options::default() };
+fn simulate(
+    prepared: Prepared,
+    faults: Option<FaultPlan>,
+    args: &SimulateArgs,
+) -> Result<Simulated, Failure> {
+    let options =
+        Options { seed: args.seed, operator: Some(OPERATOR.to_owned()), faults, ..Options::default() };
     let terms = prepared.terms.clone();
     let mut cell = VirtualCell::new(prepared, options)?;
     let plan = cell.plan().clone();

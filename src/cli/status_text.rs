@@ -109,7 +109,7 @@ mod tests {
                        "torque_nm": 0.0, "following_error": 0.0, "travel": [0.0, 60.0], "enabled": true,
                        "moving": false, "fault": false, "sto": false }],
             "robots": [], "inputs_on": [], "outputs_on": [], "safety_ok": false, "at_rest": true,
-            "bus": { "cycles": 9, "missed_cycles": 0, "wkc_errors": 0, "lost_frames": 0, "late_frames": 0,
+            "bus": { "cycles": 9, "missed_cycles": 0, "wkc_errors": 0, "lost_frames": 0, "late_frames": 0, "stray_frames": 0,
                      "operational": true },
             "store_fault": "disk full",
         });

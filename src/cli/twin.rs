@@ -9,15 +9,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cellwright_bus::Link;
 use cellwright_driver_api::message::RobotDriver;
-use cellwright_model::DurationNs;
 use cellwright_model::cell::Cell;
+use cellwright_model::faults::ExpectedReaction;
 use cellwright_model::timing::Receive;
+use cellwright_model::{DurationNs, TimeNs};
 use cellwright_rt::clock::{Clock, MonotonicClock};
 use cellwright_rt::platform::{self, RealTime, STACK_BYTES};
-use cellwright_sim::read_machine;
 use cellwright_sim::twin::{TwinDevices, TwinSide};
 use cellwright_sim::wire::{FRAME_BYTES_MAX, WireCounters, WireSegment};
+use cellwright_sim::{read_faults, read_machine};
 use cellwright_station::{Acted, FarServer, Hello};
+use cellwright_twin::faults::Faults;
 use cellwright_twin::plant::Injection;
 use serde::Deserialize;
 use serde_json::json;
@@ -42,6 +44,8 @@ struct Served {
     unsent: u64,
     /// Times that the interface refused to be read.
     unreadable: u64,
+    /// When the fault plan first did something, by the monotonic clock.
+    struck: Option<TimeNs>,
 }
 
 pub(crate) fn run(args: TwinArgs) -> Result<ExitCode, Failure> {
@@ -52,6 +56,9 @@ pub(crate) fn run(args: TwinArgs) -> Result<ExitCode, Failure> {
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register(signal, stop.clone())?;
     }
+    let faults = args.faults.as_deref().map(|path| shown(read_faults(path, &machine.cell))).transpose()?;
+    let expected = faults.as_ref().and_then(|plan| plan.expected.clone());
+    side.world.set_faults(faults.map(|plan| Faults::new(&plan, &machine.cell)));
     let mark = mark();
     side.world.set_mark(mark);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -64,6 +71,7 @@ pub(crate) fn run(args: TwinArgs) -> Result<ExitCode, Failure> {
     if args.json {
         print_json(&json!({"twin": {
             "cell": machine.cell.id, "iface": args.iface, "subdevices": subdevices, "listen": listening.to_string(),
+            "expect": expected.as_ref().map(expectation),
         }}));
     } else {
         outln!("twin of {}: {subdevices} SubDevices answer on {}; Ctrl-C ends", machine.cell.id, args.iface);
@@ -75,6 +83,15 @@ pub(crate) fn run(args: TwinArgs) -> Result<ExitCode, Failure> {
     runtime.shutdown_background();
     said(&served, args.json);
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the fault plan asks of whoever drives the segment.
+fn expectation(expected: &ExpectedReaction) -> serde_json::Value {
+    let counted: Vec<&str> = expected.counted.iter().map(|c| c.as_str()).collect();
+    json!({
+        "class": expected.class.as_str(), "alarm": expected.alarm, "within_cycles": expected.within_cycles,
+        "counted": counted,
+    })
 }
 
 /// Tells one start of a twin from every other: when it was, and which process.
@@ -131,9 +148,9 @@ fn on_a_thread<T: Send + 'static>(
 fn serve(mut segment: WireSegment, mut link: impl Link, stop: &AtomicBool) -> Served {
     let clock = MonotonicClock;
     let mut buffer = [0; BUFFER_BYTES];
-    let (mut unsent, mut unreadable) = (0, 0);
+    let (mut unsent, mut unreadable, mut struck) = (0, 0, None);
     while !stop.load(Ordering::Relaxed) {
-        let received = link.receive(&mut buffer, IDLE);
+        let received = link.receive(&mut buffer, segment.patience(clock.now(), IDLE));
         segment.pass(clock.now());
         match received {
             Ok(Some(len)) => {
@@ -149,17 +166,21 @@ fn serve(mut segment: WireSegment, mut link: impl Link, stop: &AtomicBool) -> Se
                 std::thread::sleep(PAUSE);
             }
         }
+        while let Some(len) = segment.reply(&mut buffer) {
+            unsent += u64::from(link.send(&buffer[..len]).is_err());
+        }
+        struck = struck.or_else(|| segment.struck());
     }
-    Served { wire: segment.counters(), unsent, unreadable }
+    Served { wire: segment.counters(), unsent, unreadable, struck }
 }
 
 fn said(served: &Served, as_json: bool) {
-    let Served { wire, unsent, unreadable } = served;
+    let Served { wire, unsent, unreadable, struck } = served;
     if as_json {
         return print_json(&json!({"ended": {
             "answered": wire.answered, "malformed": wire.malformed, "no_link": wire.no_link,
             "watchdog_trips": wire.watchdog_trips, "stood_still_ns": wire.stood_still_ns,
-            "unsent": unsent, "unreadable": unreadable,
+            "unsent": unsent, "unreadable": unreadable, "struck_ns": struck.map(|at| at.0.to_string()),
         }}));
     }
     outln!(

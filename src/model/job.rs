@@ -302,6 +302,8 @@ pub struct BusStatus {
     pub wkc_errors: u64,
     pub lost_frames: u64,
     pub late_frames: u64,
+    /// Frames that fit none of ours: altered, foreign, a second time.
+    pub stray_frames: u64,
     /// Every SubDevice in OP.
     pub operational: bool,
 }

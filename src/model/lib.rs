@@ -14,6 +14,7 @@ pub mod curve;
 pub mod date;
 pub mod event;
 pub mod expr;
+pub mod faults;
 pub mod gs1;
 pub mod ids;
 pub mod job;

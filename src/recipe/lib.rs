@@ -6,7 +6,8 @@
 //! has a code, a span, a cause and a remedy.
 //!
 //! The way: [`tree`] (YAML, strict, with spans) · [`decode`] (fields and quantities) · `cell_text` and
-//! `plant_text` (machine and twin) · `order_text` (lot, quantity, serials) · `compile` (recipe: parameters,
+//! `plant_text` (machine and twin) · `faults_text` (what goes wrong on
+//! a twin) · `order_text` (lot, quantity, serials) · `compile` (recipe: parameters,
 //! sub-recipes, steps, Plan).
 
 pub mod cell_text;
@@ -15,6 +16,7 @@ pub mod compile;
 pub mod condition;
 pub mod decode;
 pub mod diagnostic;
+pub mod faults_text;
 pub mod names;
 pub mod order_text;
 mod params;
@@ -32,6 +34,7 @@ pub use code::Code;
 pub use compile::compile;
 pub use decode::{Decoder, Fields, Text};
 pub use diagnostic::{Diagnostic, Severity, Sink, json_rows};
+pub use faults_text::load_faults;
 pub use order_text::{OrderText, load_order};
 pub use plant_text::load_plant;
 pub use quarantine_text::load_quarantine;

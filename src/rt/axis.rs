@@ -4,7 +4,7 @@
 //! up, under torque control, changing its mode) the setpoint is the actual position, at rest. It is so,
 //! too, in the first cycle in which the drive follows; from then on only the profile moves it.
 
-use cellwright_driver_api::cyclic::{AxisInput, AxisOutput, DriveMode};
+use cellwright_driver_api::cyclic::{AxisInput, AxisOutput, DriveMode, DriveState};
 use cellwright_model::job::{AxisStatus, RtEventKind, RtFault, RtFaultKind};
 use cellwright_model::{AxisId, DurationNs, JobId, TimeNs, cell};
 
@@ -110,6 +110,11 @@ impl Servo {
         self.input.velocity_au_s.abs() < self.rest_au_s
     }
 
+    /// The drive is on its quick stop ramp.
+    fn stops_itself(&self) -> bool {
+        self.output.quick_stop && self.input.state == DriveState::QuickStop
+    }
+
     /// At the setpoint and at rest, as measured.
     pub(crate) fn in_position(&self) -> bool {
         self.slow() && (self.input.position_au - self.motion.state().p).abs() <= self.window_au
@@ -191,10 +196,13 @@ impl Servo {
         let mut checked = self.setpoint_guard.check(self.id, &self.limits, p, m.dt);
         if checked.is_err() {
             self.brake_from_last(m.dt);
-        } else if !m.fresh {
-            checked = self.check_lead(m, p);
-            if checked.is_err() {
+        } else if !m.fresh && self.lead(p) > self.own.lead_max(&self.limits, m.dt) {
+            // What this setpoint would do when it arrives nobody knows: from here on the drive brakes by itself.
+            self.output.quick_stop = true;
+            if !self.motion.brakes() {
                 self.motion.brake();
+                let cycles = f64::from(m.stale_cycles);
+                checked = Err(abort_fault(RtFaultKind::StaleInput, self.id, cycles, cycles - 1.0));
             }
         }
         self.output.position_au = self.motion.state().p;
@@ -211,13 +219,8 @@ impl Servo {
 
     /// With stale inputs a move goes on, but never further ahead of the last actual position than the
     /// following error permits: what a drive that got nothing meanwhile is given next is no jump.
-    fn check_lead(&self, m: &Moment, p: f64) -> Result<(), RtFault> {
-        let lead = (p - self.input.position_au).abs();
-        if self.motion.brakes() || lead <= self.own.lead_max(&self.limits, m.dt) {
-            return Ok(());
-        }
-        let kind = RtFaultKind::StaleInput;
-        Err(abort_fault(kind, self.id, f64::from(m.stale_cycles), f64::from(m.stale_cycles) - 1.0))
+    fn lead(&self, p: f64) -> f64 {
+        (p - self.input.position_au).abs()
     }
 }
 
@@ -296,6 +299,9 @@ impl Axis {
             job.give_up_waiting();
         }
         let still = self.servo.motion.at_rest() && (m.fresh && self.servo.slow() || waited_out);
+        if self.servo.stops_itself() && !(self.servo.slow() || waited_out) {
+            return;
+        }
         if self.servo.power == Power::Enabling || !self.servo.input.enabled() || self.job.is_none() && still {
             self.servo.switch_off();
         }

@@ -381,6 +381,7 @@ impl Cycle {
             wkc_errors: counters.wkc_errors,
             lost_frames: counters.lost,
             late_frames: counters.late_frames,
+            stray_frames: counters.stray_frames,
             operational,
         };
         self.status.publish();

@@ -35,5 +35,5 @@ pub mod wiring;
 
 pub use error::SimError;
 pub use journal::{Latency, Storage};
-pub use load::{Machine, Prepared, Reading, What, read, read_machine};
+pub use load::{Machine, Prepared, Reading, What, read, read_faults, read_machine};
 pub use virtual_cell::{Options, Told, VirtualCell};

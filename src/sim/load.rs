@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cellwright_model::cell::Cell;
+use cellwright_model::faults::FaultPlan;
 use cellwright_model::order::OrderTerms;
 use cellwright_model::plan::Plan;
 use cellwright_model::plant::PlantDescription;
 use cellwright_recipe::order_text::NoProduction;
-use cellwright_recipe::{Diagnostic, Sources, compile, load_cell, load_order, load_plant};
+use cellwright_recipe::{Diagnostic, Sources, compile, load_cell, load_faults, load_order, load_plant};
 
 use crate::files::{EMBEDDED_CELL, EMBEDDED_RECIPE, Files};
 
@@ -67,6 +68,15 @@ pub fn read_machine(folder: Option<&Path>) -> Reading<Machine> {
     let prepared = machine(folder, true, &mut sources, &mut diagnostics)
         .and_then(|(cell, plant)| Some(Machine { cell: Arc::new(cell), plant: plant? }));
     Reading { sources, diagnostics, prepared }
+}
+
+/// Reads and checks a fault plan for the twin of `cell`.
+pub fn read_faults(path: &Path, cell: &Cell) -> Reading<FaultPlan> {
+    let mut sources = Sources::default();
+    match load_faults(&Files, &text(path), cell, &mut sources) {
+        Ok(plan) => Reading { sources, diagnostics: Vec::new(), prepared: Some(plan) },
+        Err(diagnostics) => Reading { sources, diagnostics, prepared: None },
+    }
 }
 
 /// Keeps what a stage said; `None` if it was an error.

@@ -45,6 +45,14 @@ impl InProcessSegment for TwinSegment {
         self.world.process(frame, now)
     }
 
+    fn next_reply(&self) -> Option<TimeNs> {
+        self.world.next_reply()
+    }
+
+    fn take_reply(&mut self, now: TimeNs, buffer: &mut [u8]) -> Option<usize> {
+        self.world.take_reply(now, buffer)
+    }
+
     fn cycle_begin(&mut self, cycle: u64, nominal_period: DurationNs) {
         self.world.cycle(self.now, nominal_period.0);
         (self.beat)(cycle);

@@ -11,6 +11,7 @@ use cellwright_controller::{
 use cellwright_driver_api::message::RobotDriver;
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Event, Stamp, Transaction};
+use cellwright_model::faults::FaultPlan;
 use cellwright_model::job::RtStatus;
 use cellwright_model::outcome::{Origin, Purpose};
 use cellwright_model::packml::CellState;
@@ -21,6 +22,7 @@ use cellwright_model::{DurationNs, TimeNs};
 use cellwright_rt::clock::{Clock, VirtualClock};
 use cellwright_rt::{Cycle, Runner};
 use cellwright_trace::Recovery;
+use cellwright_twin::faults::Faults;
 use cellwright_twin::plant::{Injection, Places, Truth};
 use cellwright_twin::world::World;
 
@@ -38,11 +40,19 @@ pub struct Options {
     /// Who answers for it, as the record names them.
     pub operator: Option<String>,
     pub storage: Storage,
+    /// What goes wrong below the wire.
+    pub faults: Option<FaultPlan>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { seed: 1, purpose: Purpose::Simulation, operator: None, storage: Storage::default() }
+        Options {
+            seed: 1,
+            purpose: Purpose::Simulation,
+            operator: None,
+            storage: Storage::default(),
+            faults: None,
+        }
     }
 }
 
@@ -67,6 +77,14 @@ impl InProcessSegment for SharedSegment {
     fn process(&mut self, frame: &mut [u8], now: TimeNs) -> Option<DurationNs> {
         self.now = now;
         self.world.borrow_mut().process(frame, now)
+    }
+
+    fn next_reply(&self) -> Option<TimeNs> {
+        self.world.borrow().next_reply()
+    }
+
+    fn take_reply(&mut self, now: TimeNs, buffer: &mut [u8]) -> Option<usize> {
+        self.world.borrow_mut().take_reply(now, buffer)
     }
 
     fn cycle_begin(&mut self, _cycle: u64, nominal_period: DurationNs) {
@@ -110,6 +128,7 @@ impl VirtualCell {
         let (journal, recovery) = Journal::open(&cell, options.seed, &options.storage)?;
         let trays = wiring::tray_use(&cell, recovery.as_ref());
         let TwinSide { mut world, robots, mut devices } = TwinSide::new(&cell, plant, options.seed, &trays)?;
+        world.set_faults(options.faults.as_ref().map(|plan| Faults::new(plan, &cell)));
         twin::bring(&mut devices.materials, &plan).into_iter().for_each(|act| world.inject(act));
         let mut this = VirtualCell {
             cell,
@@ -223,6 +242,11 @@ impl VirtualCell {
     /// Does something to the machine, from the next cycle on.
     pub fn inject(&mut self, injection: Injection) {
         self.world.borrow_mut().inject(injection);
+    }
+
+    /// Ends every fault of the plan; none begins any more.
+    pub fn mend(&mut self) {
+        self.world.borrow_mut().mend();
     }
 
     /// Pulls the plug of a camera or scanner, or puts it back.

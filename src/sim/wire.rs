@@ -4,7 +4,7 @@
 //! The segment has a time of its own. It follows the clock but for stalls of the twin itself, of which at
 //! most [`CATCH_UP_MAX_NS`] are made up: for the rest the whole machine, watchdogs included, has stood still.
 
-use cellwright_model::TimeNs;
+use cellwright_model::{DurationNs, TimeNs};
 use cellwright_twin::segment::SegmentCounters;
 use cellwright_twin::world::{CATCH_UP_MAX_NS, World};
 
@@ -69,6 +69,24 @@ impl WireSegment {
             return false;
         }
         self.world.process(frame, self.time).is_some()
+    }
+
+    /// How long to wait for a frame at `now` at the most, so that a reply that is on its way longer is not late.
+    pub fn patience(&self, now: TimeNs, longest: DurationNs) -> DurationNs {
+        let due = self.world.next_reply().map(|due| self.clock + due.since(self.time));
+        due.map_or(longest, |due| due.since(now).min(longest))
+    }
+
+    /// A reply that was on its way longer, or comes twice, into `buffer`, and its length: to be asked for until there
+    /// is none, after each [`WireSegment::pass`].
+    pub fn reply(&mut self, buffer: &mut [u8]) -> Option<usize> {
+        self.world.take_reply(self.time, buffer)
+    }
+
+    /// When the first fault of the plan did something, by the clock.
+    pub fn struck(&self) -> Option<TimeNs> {
+        let struck = self.world.faults()?.struck()?;
+        Some(TimeNs(self.clock.0.saturating_sub(self.time.since(struck).0)))
     }
 
     /// The machine, to look at.

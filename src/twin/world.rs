@@ -19,6 +19,7 @@ use cellwright_model::robot::Joints;
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_servo_cia402::twin::{ServoConfig, ServoTwin};
 
+use crate::faults::{Faults, Machine};
 use crate::plant::{Cursors, Injection, Places, Plant, PlantError, SUBSTEP_NS, Truth};
 use crate::ports::{Hand, PlantScene, TwinPorts};
 use crate::segment::{Processed, Segment, SegmentError};
@@ -74,6 +75,7 @@ pub struct World {
     owed_ns: u64,
     to_grid_ns: u64,
     not_made_up_ns: u64,
+    faults: Option<Box<Faults>>,
 }
 
 /// One robot's gripper in the plant.
@@ -130,6 +132,7 @@ impl World {
             owed_ns: 0,
             to_grid_ns: 0,
             not_made_up_ns: 0,
+            faults: None,
         };
         Ok((world, TwinPorts { robots, scene, hand }))
     }
@@ -145,8 +148,42 @@ impl World {
         self.cobots.iter_mut().zip(&cell.robots).map(connect).collect()
     }
 
-    /// The segment answers a frame in place: how long it is on its way, `None` if nothing comes back.
+    /// Carries out a fault plan from now on; one that was there is over.
+    pub fn set_faults(&mut self, faults: Option<Faults>) {
+        self.mend();
+        self.faults = faults.map(Box::new);
+    }
+
+    /// The fault plan at work.
+    pub fn faults(&self) -> Option<&Faults> {
+        self.faults.as_deref()
+    }
+
+    /// Every fault of the plan ends, and none begins any more.
+    pub fn mend(&mut self) {
+        if let Some(faults) = &mut self.faults {
+            faults.mend(&mut Machine { segment: &mut self.segment, plant: &mut self.plant });
+        }
+    }
+
+    /// When a frame comes back that [`World::process`] did not give; then, or later, [`World::take_reply`] has it.
+    pub fn next_reply(&self) -> Option<TimeNs> {
+        self.faults.as_ref()?.next_reply()
+    }
+
+    /// A frame that is back by `now` and that [`World::process`] did not give, into `buffer`, and its length.
+    pub fn take_reply(&mut self, now: TimeNs, buffer: &mut [u8]) -> Option<usize> {
+        let machine = &mut Machine { segment: &mut self.segment, plant: &mut self.plant };
+        self.faults.as_mut()?.take_reply(machine, now, buffer)
+    }
+
+    /// The segment answers a frame in place: how long it is on its way, `None` if nothing comes back (by a fault plan,
+    /// not yet: [`World::next_reply`]).
     pub fn process(&mut self, frame: &mut [u8], now: TimeNs) -> Option<DurationNs> {
+        if let Some(faults) = &mut self.faults {
+            let machine = &mut Machine { segment: &mut self.segment, plant: &mut self.plant };
+            return faults.frame(machine, frame, now);
+        }
         match self.segment.process(frame, now) {
             Processed::Returned { round_trip_ns } => Some(DurationNs(round_trip_ns)),
             Processed::Dropped(_) => None,
@@ -165,6 +202,9 @@ impl World {
     pub fn cycle(&mut self, now: TimeNs, dt_ns: u64) {
         while let Ok(injection) = self.hand.pop() {
             self.inject(injection);
+        }
+        if let Some(faults) = &mut self.faults {
+            faults.pass(&mut Machine { segment: &mut self.segment, plant: &mut self.plant }, now);
         }
         self.owed_ns += dt_ns;
         while self.owed_ns >= SUBSTEP_NS {

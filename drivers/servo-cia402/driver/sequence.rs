@@ -8,6 +8,8 @@ const DISABLE_VOLTAGE: u16 = 0x0000;
 const SHUTDOWN: u16 = 0x0006;
 const SWITCH_ON: u16 = 0x0007;
 const ENABLE_OPERATION: u16 = 0x000F;
+/// Bit 2 low, bit 1 high; what follows is up to option code 0x605A.
+const QUICK_STOP: u16 = 0x0002;
 const FAULT_RESET: u16 = 0x0080;
 
 /// Manufacturer-specific bit 14 of the statusword: torque removed by STO.
@@ -111,6 +113,12 @@ impl Sequence {
         }
         self.asked = (output.power, output.mode);
         self.watch(now, input);
+        if output.power
+            && output.quick_stop
+            && matches!(input.state, DriveState::OperationEnabled | DriveState::QuickStop)
+        {
+            return QUICK_STOP;
+        }
         if !output.power || self.dropped {
             return DISABLE_VOLTAGE;
         }

@@ -47,6 +47,7 @@ fn cycle(
 
 const ON: AxisOutput = AxisOutput {
     power: true,
+    quick_stop: false,
     reset_fault: true,
     mode: DriveMode::Csp,
     position_au: 777.0,
@@ -105,6 +106,16 @@ fn torque_is_sent_only_when_cst_is_displayed() {
     assert_eq!(cycle(&mut d, 2, 0x0237, 10, 510, CST), (0x0F, 10, 510, 200));
     assert_eq!(cycle(&mut d, 3, 0x0237, 10, 520, ON), (0x0F, 8, 520, 0), "back: torque off at once");
     assert_eq!(cycle(&mut d, 4, 0x0237, 8, 530, ON), (0x0F, 8, 77_700, 0));
+}
+
+#[test]
+fn a_quick_stop_is_told_to_a_drive_that_is_enabled_until_it_is_off() {
+    let mut d = driver();
+    let stop = AxisOutput { quick_stop: true, ..ON };
+    assert_eq!(cycle(&mut d, 0, 0x0237, 8, 500, ON).0, 0x0F);
+    assert_eq!(cycle(&mut d, 1, 0x0237, 8, 510, stop).0, 0x02);
+    assert_eq!(cycle(&mut d, 2, 0x0217, 8, 520, stop), (0x02, 8, 520, 0), "on its ramp");
+    assert_eq!(cycle(&mut d, 3, 0x0250, 8, 530, stop).0, 0x00, "and not enabled again");
 }
 
 /// As `cycle`, the target velocity.

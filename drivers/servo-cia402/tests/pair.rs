@@ -13,6 +13,7 @@ const COUNTS: f64 = 1_000.0;
 const START_AU: f64 = 12.345;
 const ON: AxisOutput = AxisOutput {
     power: true,
+    quick_stop: false,
     reset_fault: true,
     mode: DriveMode::Csp,
     position_au: 0.0,

@@ -33,7 +33,7 @@ pub(crate) fn snapshot(change: impl FnOnce(&mut Value)) -> Arc<Snapshot> {
         "alarms": [], "questions": [], "trays": [],
         "axes": [axis("feeder_x", 0.0), axis("press_z", 41.37), axis("driver_1", 0.0), axis("table", 90.0)],
         "robots": [], "inputs_on": [], "outputs_on": [], "safety_ok": true, "at_rest": false,
-        "bus": {"cycles": 1000, "missed_cycles": 0, "wkc_errors": 0, "lost_frames": 0, "late_frames": 0,
+        "bus": {"cycles": 1000, "missed_cycles": 0, "wkc_errors": 0, "lost_frames": 0, "late_frames": 0, "stray_frames": 0,
                 "operational": true},
         "store_fault": null,
     });

@@ -246,6 +246,19 @@ fn in_a_loss_a_fast_move_runs_no_further_ahead_than_the_following_error() {
 }
 
 #[test]
+fn what_a_drive_is_given_after_a_gap_is_no_jump_but_the_order_to_brake_by_itself() {
+    let (mut b, _job) = moving();
+    let stood = b.bus.drives[1].position;
+    b.bus.wire = Wire::Lost;
+    b.cycles(30);
+    b.bus.wire = Wire::Good;
+    b.cycles(2);
+    assert_eq!(b.bus.drives[1].received.0, 0x02, "quick stop");
+    assert_eq!(b.bus.drives[1].position, stood, "it got nothing meanwhile, and goes nowhere now");
+    assert_off(&mut b);
+}
+
+#[test]
 fn a_subdevice_that_leaves_op_is_an_abort_and_a_bring_up_brings_it_back() {
     let (mut b, job) = moving();
     b.bus.wire = Wire::SafeOp(5, 0);

@@ -26,6 +26,8 @@ pub enum Purpose {
     GripMiss = 11,
     CameraNoise = 12,
     SensorNoise = 13,
+    FaultStrikes = 14,
+    FaultDamages = 15,
 }
 
 /// One word into the state.

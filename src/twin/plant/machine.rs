@@ -42,6 +42,10 @@ struct AxisIx {
     torque: PlantIx,
     /// Error code that its drive takes up; 0: none.
     fault: PlantIx,
+    /// Error code of an emergency that its drive sends, without a fault; 0: none.
+    emergency: PlantIx,
+    /// What its encoder shows beside the position, au.
+    encoder: PlantIx,
 }
 
 /// The simulated machine. See the module text of [`super`].
@@ -108,6 +112,8 @@ impl Plant {
             velocity: names.add(format!("axis.{}.velocity", a.name), 0.0),
             torque: names.add(format!("axis.{}.torque", a.name), 0.0),
             fault: names.add(format!("axis.{}.fault", a.name), 0.0),
+            emergency: names.add(format!("axis.{}.emergency", a.name), 0.0),
+            encoder: names.add(format!("axis.{}.encoder", a.name), 0.0),
         });
         let axis_ix = axis_ix.collect();
         let analog_ix = cell.analogs.iter().map(|a| names.add(format!("ai.{}", a.name), 0.0)).collect();

@@ -12,6 +12,8 @@ pub(crate) struct AxisMechanics {
     pub(crate) velocity_au_s: f64,
     /// Effort of the process on the axis, against its positive direction: N or N·m at the axis.
     pub(crate) load: f64,
+    /// The same of whatever else is in its way.
+    pub(crate) added_load: f64,
     /// The axis is jammed: it does not move whatever the torque.
     pub(crate) jammed: bool,
     rad_per_au: f64,
@@ -35,6 +37,7 @@ impl AxisMechanics {
             position_au: physics.start_au,
             velocity_au_s: 0.0,
             load: 0.0,
+            added_load: 0.0,
             jammed: false,
             rad_per_au,
             inertia_kgm2: physics.inertia_kgm2,
@@ -53,7 +56,8 @@ impl AxisMechanics {
             return;
         }
         let omega = self.velocity_au_s * self.rad_per_au;
-        let driving = motor_nm - self.load * self.nm_per_effort - self.viscous_nm_s * omega;
+        let driving =
+            motor_nm - (self.load + self.added_load) * self.nm_per_effort - self.viscous_nm_s * omega;
         let free = omega + driving / self.inertia_kgm2 * dt_s;
         let dry = self.coulomb_nm / self.inertia_kgm2 * dt_s;
         let omega = if free.abs() <= dry { 0.0 } else { free - dry * free.signum() };

@@ -42,6 +42,12 @@ impl LocalClock {
         (self.trim_ppb, self.compared_ns) = (0, None);
     }
 
+    /// It jumps, and runs at another rate from then on; what the loop has learnt it keeps.
+    pub(super) fn disturb(&mut self, now_ns: u64, jump_ns: i64, drift_ppb: i32) {
+        self.error_ns = self.error_at(now_ns).saturating_add(jump_ns);
+        (self.since_ns, self.drift_ppb) = (now_ns, drift_ppb.into());
+    }
+
     fn error_at(&self, now_ns: u64) -> i64 {
         let (elapsed, rate) = (now_ns.saturating_sub(self.since_ns), self.drift_ppb - self.trim_ppb);
         if rate == 0 {

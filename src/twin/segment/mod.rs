@@ -289,6 +289,20 @@ impl Segment {
         }
     }
 
+    /// The local clock of a SubDevice jumps by so much and runs this much faster (parts per billion) from now on.
+    pub fn disturb_clock(&mut self, position: usize, jump_ns: i64, drift_ppb: i32) {
+        if let Some(device) = self.devices.get_mut(position) {
+            device.disturb_clock(jump_ns, drift_ppb);
+        }
+    }
+
+    /// The process data watchdog of a SubDevice runs out now, if it is in OP.
+    pub fn expire_watchdog(&mut self, position: usize) {
+        if let Some(device) = self.devices.get_mut(position) {
+            self.counters.watchdog_trips += u64::from(device.expire_watchdog());
+        }
+    }
+
     /// Sets what register 0x0E00 (8 bytes, specific to the ESC) of every SubDevice shows, so that whoever drives
     /// this segment knows which one it is.
     pub fn set_mark(&mut self, mark: u64) {
@@ -310,6 +324,11 @@ impl Segment {
     /// AL state of a SubDevice, its error flag and AL status code (registers 0x0130 and 0x0134).
     pub fn al_status(&self, position: usize) -> Option<(AlState, bool, u16)> {
         self.devices.get(position).map(SubDevice::al_status)
+    }
+
+    /// Every SubDevice has power and is in OP.
+    pub fn all_operational(&self) -> bool {
+        self.devices.iter().all(|d| d.powered && d.al.state == AlState::Op)
     }
 
     /// An object of a SubDevice's own, at most 8 bytes, as a signed number: for who looks below the wire.

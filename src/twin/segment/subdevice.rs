@@ -155,6 +155,11 @@ impl SubDevice {
         self.clock = LocalClock::new(phase_ns, drift_ppb);
     }
 
+    /// See [`super::Segment::disturb_clock`].
+    pub(super) fn disturb_clock(&mut self, jump_ns: i64, drift_ppb: i32) {
+        self.clock.disturb(self.now_ns, jump_ns, drift_ppb);
+    }
+
     /// The processing unit met a frame that it cannot process (register 0x030C).
     pub(super) fn count_processing_error(&mut self) {
         let counter = &mut self.esc.memory[reg::PROCESSING_ERRORS];

@@ -41,6 +41,14 @@ impl SubDevice {
         if self.al.state != AlState::Op || self.layout.outputs.is_none() || self.outputs_are_fresh() {
             return false;
         }
+        self.expire_watchdog()
+    }
+
+    /// The watchdog runs out: outputs off, SAFE-OP with AL status code 0x001B. False if it guards nothing now.
+    pub(super) fn expire_watchdog(&mut self) -> bool {
+        if self.al.state != AlState::Op {
+            return false;
+        }
         let counter = &mut self.esc.memory[reg::WATCHDOG_COUNTER];
         *counter = counter.saturating_add(1);
         self.fall_back(AlState::SafeOp, code::PROCESS_DATA_WATCHDOG);

@@ -189,6 +189,7 @@ const SWITCH_ON_DISABLED: u16 = 0x0250;
 const READY: u16 = 0x0231;
 const SWITCHED_ON: u16 = 0x0233;
 const ENABLED: u16 = 0x0237;
+const QUICK_STOP: u16 = 0x0217;
 const FAULT: u16 = 0x0218;
 
 impl Drive {
@@ -248,6 +249,7 @@ impl Drive {
                 (0x07, READY | ENABLED) => SWITCHED_ON,
                 (0x0F, SWITCHED_ON | ENABLED) if !self.quirks.stuck => ENABLED,
                 (0x0F, ENABLED) => SWITCHED_ON,
+                (0x02, ENABLED | QUICK_STOP) => QUICK_STOP,
                 (0x00, _) => SWITCH_ON_DISABLED,
                 (_, 0) => SWITCH_ON_DISABLED,
                 (_, s) => s,

@@ -87,6 +87,21 @@ pub enum Injection {
         axis: AxisId,
         code: u16,
     },
+    /// The drive of the axis sends an emergency with this error code and goes on.
+    Emergency {
+        axis: AxisId,
+        code: u16,
+    },
+    /// Effort at the axis beside that of its process, against its positive direction: N or N·m.
+    AddedLoad {
+        axis: AxisId,
+        effort: f64,
+    },
+    /// The encoder of the axis shows so much (au) more than before, for good.
+    EncoderJump {
+        axis: AxisId,
+        by_au: f64,
+    },
     /// The supply of one SubDevice, by its position in the segment.
     Power {
         position: u16,
@@ -157,6 +172,21 @@ impl Plant {
             Injection::DriveFault { axis, code } => {
                 if let Some(ix) = self.axis_ix.get(axis.index()) {
                     self.values[ix.fault.0 as usize] = f64::from(code);
+                }
+            }
+            Injection::Emergency { axis, code } => {
+                if let Some(ix) = self.axis_ix.get(axis.index()) {
+                    self.values[ix.emergency.0 as usize] = f64::from(code);
+                }
+            }
+            Injection::AddedLoad { axis, effort } => {
+                if let Some(a) = self.axes.get_mut(axis.index()) {
+                    a.added_load = effort;
+                }
+            }
+            Injection::EncoderJump { axis, by_au } => {
+                if let Some(ix) = self.axis_ix.get(axis.index()) {
+                    self.values[ix.encoder.0 as usize] += by_au;
                 }
             }
             Injection::GripMisses { robot, grips } => {

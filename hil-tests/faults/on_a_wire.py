@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""Every fault plan once more, with the twin in a process of its own on the other end of a veth pair.
+
+The plans are those of the table in process (`hil-tests/tests/faults.rs`). The cell runs at 4 ms, and what a plan counts
+in cycles is as many cycles here. What is held against the plan is the record: its first alarm after the strike, and how
+long after. To be run in a network namespace of its own: hil-tests/run does that.
+"""
+
+import json
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+from common import ROOT, Checks, Started, cellwright, printed_events, summary_of, until, workdir
+
+OURS, THEIRS, SEED = "cwfault0", "cwfault1", 5
+RECIPE = ROOT / "hil-tests/scenarios/quick.recipe.yaml"
+PLANS = sorted((ROOT / "hil-tests/faults").glob("*.faults.yaml"))
+CYCLE_NS = 4_000_000
+# What a shared machine may be late, on either side of the wire; in process the same plans are held to the cycle.
+SLACK_CYCLES = 25
+# Where the cycle aborts because a SubDevice is silent, the alarm waits so long for its AL status code.
+AL_CODE_CYCLES = 20
+
+
+def slower_cell(folder):
+    cell = folder / "cell"
+    shutil.copytree(ROOT / "cells/cannula-cell", cell)
+    text = (cell / "cell.yaml").read_text()
+    assert text.count("cycle: 1 ms") == 1
+    (cell / "cell.yaml").write_text(text.replace("cycle: 1 ms", "cycle: 4 ms"))
+    return cell
+
+
+def monotonic_ns(event):
+    return int(event["data"]["clock"]["monotonic_ns"])
+
+
+def code(alarm):
+    """Its word; behind the `#` of the id stands which one it is."""
+    return alarm["data"]["id"].split("#")[0]
+
+
+def alarms_after(events, struck_ns):
+    """Alarms raised after the strike; the controller's time is that of the cycle's beginning."""
+    raised = [e for e in events if e["type"] == "cellwright.alarm" and e["data"]["change"] == "raised"
+              and e["data"]["class"] != "warning"]
+    return [e for e in raised if monotonic_ns(e) + CYCLE_NS >= struck_ns]
+
+
+def strike(folder, cell, plan):
+    """The twin with this plan, a run against it. What the plan expects, the twin's last words, the run."""
+    name = plan.name.removesuffix(".faults.yaml")
+    twin = Started(["twin", "--cell", cell, "--iface", THEIRS, "--seed", SEED, "--priority", 40, "--faults", plan,
+                    "--json"], folder / f"twin-{name}")
+    if not until(lambda: '"twin"' in twin.stdout(), 20):
+        raise RuntimeError(f"no twin: {twin.stdout()}{twin.stderr()}")
+    opening = json.loads(twin.stdout().splitlines()[0])["twin"]
+    run = cellwright("run", RECIPE, "--cell", cell, "--units", 1, "--state", folder / name, "--json", "--bus", OURS,
+                     "--twin", opening["listen"], cwd=folder, timeout=90)
+    twin.signal(signal.SIGTERM)
+    twin.wait(20)
+    return name, opening["expect"], json.loads(twin.stdout().splitlines()[-1])["ended"], run
+
+
+def check(checks, name, expect, ended, run):
+    if not checks.check(f"{name}: the plan strikes", ended["struck_ns"] is not None, str(ended)):
+        print(run.text[-2000:])
+        return
+    events = [event for event, _ in printed_events(run.out)]
+    struck = int(ended["struck_ns"])
+    alarms = alarms_after(events, struck)
+    said = [(code(e), e["data"]["place"]) for e in alarms]
+    if expect["class"] == "tolerated":
+        checks.check(f"{name}: tolerated, and a unit is made", run.code == 0 and not alarms, f"{run.code} {said}")
+    elif checks.check(f"{name}: there is an alarm", bool(alarms), f"ended with {run.code}: {run.err[-300:]}"):
+        first = min(alarms, key=monotonic_ns)
+        cycles = max(0, -(-(monotonic_ns(first) - struck) // CYCLE_NS))
+        most = expect["within_cycles"] + SLACK_CYCLES + (AL_CODE_CYCLES if expect["alarm"] == "al-state" else 0)
+        if name == "wire-break-pressing":
+            # The step brakes at once, and is told when its axis is back.
+            most += 1_000
+        checks.equal(f"{name}: its alarm", code(first), expect["alarm"])
+        checks.check(f"{name}: told within {most} cycles", cycles <= most, f"{cycles}")
+        checks.note(f"{name}: {expect['class']}, {expect['alarm']} after {cycles} cycles")
+    counted = summary_of(run.out)["bus"]
+    for what in expect["counted"]:
+        key = what.replace("-", "_")
+        checks.check(f"{name}: {what} were counted", counted[key] > 0, str(counted))
+
+
+def ip(*args):
+    subprocess.run(["ip", *args], check=True, timeout=10)
+
+
+def main():
+    checks, folder = Checks(), workdir("faults")
+    ip("link", "set", "lo", "up")
+    ip("link", "add", OURS, "type", "veth", "peer", "name", THEIRS)
+    for end in (OURS, THEIRS):
+        ip("link", "set", end, "up")
+    cell = slower_cell(folder)
+    only = sys.argv[1:]
+    for plan in PLANS:
+        if not only or plan.name.removesuffix(".faults.yaml") in only:
+            check(checks, *strike(folder, cell, plan))
+    checks.end()
+
+
+if __name__ == "__main__":
+    main()
