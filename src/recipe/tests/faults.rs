@@ -39,7 +39,10 @@ fn a_plan_says_when_how_long_what_and_what_must_follow() {
     assert_eq!((plan.seed, &plan.entries[..]), (7, &[entry][..]));
     let expected = plan.expected.expect("an expectation");
     assert_eq!((expected.class, expected.within_cycles), (ReactionClass::Abort, 23));
-    assert_eq!((expected.alarm.as_deref(), &expected.counted[..]), (Some("stale-input"), &[Counted::LostFrames][..]));
+    assert_eq!(
+        (expected.alarm.as_deref(), &expected.counted[..]),
+        (Some("stale-input"), &[Counted::LostFrames][..])
+    );
 }
 
 #[test]
