@@ -24,7 +24,7 @@ fn entry(text: &str) -> Result<FaultEntry, Vec<String>> {
 #[test]
 fn a_plan_says_when_how_long_what_and_what_must_follow() {
     let text = format!(
-        "{HEAD}plan:\n  - {{ at: {{ axis: press_z, above: 2 cm }}, wait: 3 ms, cycles: 5, drop: {{ share: 50 %, way: back }} }}\n\
+        "{HEAD}plan:\n  - {{ at: {{ axis: press_z, above: 20 mm }}, wait: 3 ms, cycles: 5, drop: {{ share: 50 %, way: back }} }}\n\
          expect: {{ class: abort, alarm: stale-input, within: 23, counted: [lost-frames] }}\n"
     );
     let plan = read(&text).expect("a right plan");
