@@ -19,6 +19,8 @@ use cellwright_sim::{Options, Prepared, Told, VirtualCell, What, hands, read, re
 
 pub use survive::{Survived, survive};
 
+use bounds::Bounds;
+
 use crate::root;
 use crate::storm::Script;
 
@@ -103,6 +105,7 @@ pub fn run(path: &Path) -> Result<Seen, String> {
     }
     let findings = run.auditors.findings().iter().map(|f| format!("auditor: {f}"));
     run.unmet.extend(findings);
+    run.unmet.append(&mut run.bounds.findings);
     Ok(Seen {
         about: plan.about,
         expected,
@@ -119,6 +122,7 @@ fn lasting(plan: &FaultPlan) -> bool {
 struct Run {
     cell: VirtualCell,
     auditors: Auditors,
+    bounds: Bounds,
     operator: AutoOperator,
     /// The cycle in which the plan struck, and the word that was acted on last before it.
     struck_in: Option<(u64, u64)>,
@@ -148,6 +152,7 @@ impl Run {
     fn new(cell: VirtualCell) -> Run {
         Run {
             auditors: Auditors::new(&cell),
+            bounds: Bounds::new(&cell, |_| true),
             operator: operator(&cell, "FAULTS"),
             struck_in: None,
             reacted_in: None,
@@ -233,6 +238,7 @@ impl Run {
     fn tick(&mut self) -> Result<Told, String> {
         let told = self.cell.tick().map_err(|e| e.to_string())?;
         self.auditors.look(&self.cell, &told);
+        self.bounds.look(&self.cell);
         let struck = self.struck();
         let rt = self.cell.rt();
         self.look_at_speeds(struck.is_some());

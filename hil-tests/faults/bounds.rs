@@ -25,8 +25,9 @@ const ROUNDING: f64 = 1e-3;
 #[derive(Debug, Default)]
 pub(super) struct Bounds {
     axes: Vec<Watched>,
-    /// Looks at drives that were enabled.
+    /// Looks at drives that were enabled, and cycles whose inputs were held against the drives.
     pub(super) looks: u64,
+    pub(super) fresh: u64,
     pub(super) findings: Vec<String>,
 }
 
@@ -51,10 +52,17 @@ impl Bounds {
     pub(super) fn look(&mut self, cell: &VirtualCell) {
         let described = cell.cell().clone();
         let dt = described.cycle.as_secs_f64();
+        let rt = cell.rt();
+        let fresh = rt.fresh_cycle == rt.cycle && rt.bus.operational;
+        self.fresh += u64::from(fresh);
         for (i, (axis, watched)) in described.axes.iter().zip(&mut self.axes).enumerate() {
             let Some(drive) = Drive::read(cell, axis, AxisId(i as u16)) else { continue };
             self.looks += u64::from(drive.enabled);
-            for what in watched.check(axis, &drive, dt) {
+            // Nothing has moved since the frame went through: what the cycle holds for this cycle's is exactly that.
+            let read = rt.axes[i].actual_au;
+            let stale = fresh && (read - drive.actual).abs() * axis.counts_per_au > 1.0;
+            let told = stale.then(|| format!("read as {read}, and it shows {}: an old input", drive.actual));
+            for what in told.into_iter().chain(watched.check(axis, &drive, dt)) {
                 self.findings.push(format!("{:.4} s: axis {}: {what}", cell.now().0 as f64 / 1e9, axis.name));
             }
         }

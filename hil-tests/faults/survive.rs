@@ -23,6 +23,8 @@ pub struct Survived {
     pub struck: bool,
     /// Looks at enabled drives.
     pub looks: u64,
+    /// Cycles whose inputs were held against what the drives show.
+    pub fresh: u64,
     pub cycles: u64,
     /// Units that came to their end.
     pub units: usize,
@@ -63,9 +65,9 @@ pub fn survive(seed: u64) -> Result<Survived, SimError> {
     if !findings.is_empty() {
         findings.push(format!("the plan: {:?}", plan.entries));
     }
-    let (looks, cycles) = (run.bounds.looks, run.cell.rt().cycle);
+    let (looks, fresh, cycles) = (run.bounds.looks, run.bounds.fresh, run.cell.rt().cycle);
     let units = run.auditors.ended().iter().sum();
-    Ok(Survived { seed, findings, struck, looks, cycles, units })
+    Ok(Survived { seed, findings, struck, looks, fresh, cycles, units })
 }
 
 struct Run {

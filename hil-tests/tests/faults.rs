@@ -77,9 +77,11 @@ fn whatever_goes_wrong_drives_are_told_what_they_may_be_told() {
     let (wall_s, looks) = (began.elapsed().as_secs_f64(), sum(|r| r.looks));
     let struck = sum(|r| u64::from(r.struck));
     println!(
-        "{} plans in {wall_s:.1} s: {struck} struck, {} cycles, {looks} looks at enabled drives, {} units ended",
+        "{} plans in {wall_s:.1} s: {struck} struck, {} cycles, {looks} looks at enabled drives, {} cycles' inputs held \
+         against the drives, {} units ended",
         runs.len(),
         sum(|r| r.cycles),
+        sum(|r| r.fresh),
         sum(|r| r.units as u64)
     );
     let bad: Vec<_> = runs.iter().filter(|r| !r.findings.is_empty()).collect();
