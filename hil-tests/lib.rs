@@ -4,6 +4,7 @@
 //! The suites that drive the built program are scripts beside this file; `run` names them all.
 
 pub mod faults;
+pub mod fuzz;
 pub mod kill;
 pub mod scenario;
 pub mod storm;

@@ -66,7 +66,23 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cobot-ros2", &["driver-api", "model"]),
     ("camera", &["driver-api", "model"]),
     ("scanner", &["driver-api", "model"]),
-    ("hil-tests", &["controller", "model", "recipe", "sim", "twin"]),
+    // Its fuzz targets stand on both sides of the wire.
+    (
+        "hil-tests",
+        &[
+            "analog-in",
+            "bus",
+            "controller",
+            "digital-io",
+            "driver-api",
+            "model",
+            "recipe",
+            "rt",
+            "servo-cia402",
+            "sim",
+            "twin",
+        ],
+    ),
 ];
 
 /// Arrows of tests only (dev-dependencies): a test may look at what stands on the other side of the

@@ -93,7 +93,7 @@ pub(crate) fn read<L: Link, C: Clock>(
         return Ok(Err(SiiProblem::Held));
     }
     let mut image = Vec::new();
-    let mut wanted = FIRST_CATEGORY;
+    let (mut wanted, mut category) = (FIRST_CATEGORY, FIRST_CATEGORY);
     loop {
         while image.len() < wanted {
             match four(asker, position, (image.len() / 2) as u32)? {
@@ -101,7 +101,7 @@ pub(crate) fn read<L: Link, C: Clock>(
                 None => return Ok(Err(SiiProblem::NoAnswer)),
             }
         }
-        match end_of_categories(&image) {
+        match end_of_categories(&image, &mut category) {
             Some(end) if end <= image.len() => return Ok(decode(&image).ok_or(SiiProblem::Damaged)),
             Some(end) if end <= IMAGE_BYTES_MAX => wanted = end,
             _ => return Ok(Err(SiiProblem::Damaged)),
@@ -147,15 +147,15 @@ fn long(bytes: &[u8], at: usize) -> Option<u32> {
 }
 
 /// Where the image ends behind the end marker, as far as `image` tells; beyond it, what must be read to tell more.
-fn end_of_categories(image: &[u8]) -> Option<usize> {
-    let mut at = FIRST_CATEGORY;
+/// `at`: the category to go on with, so that an image of thousands of empty ones is not gone through as often.
+fn end_of_categories(image: &[u8], at: &mut usize) -> Option<usize> {
     loop {
-        let (Some(kind), length) = (word(image, at), word(image, at + 2)) else { return Some(at + 4) };
+        let (Some(kind), length) = (word(image, *at), word(image, *at + 2)) else { return Some(*at + 4) };
         if kind == 0xffff {
-            return Some(at + 2);
+            return Some(*at + 2);
         }
-        let Some(length) = length else { return Some(at + 4) };
-        at = at.checked_add(4 + 2 * usize::from(length))?;
+        let Some(length) = length else { return Some(*at + 4) };
+        *at = at.checked_add(4 + 2 * usize::from(length))?;
     }
 }
 
@@ -247,4 +247,19 @@ fn pdos(data: &[u8], inputs: bool, text: &dyn Fn(u8) -> String) -> Option<Vec<Si
         });
     }
     Some(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_categories_are_gone_through_once() {
+        let mut at = FIRST_CATEGORY;
+        let mut image = vec![0; FIRST_CATEGORY + 4_000];
+        assert_eq!(end_of_categories(&image, &mut at), Some(image.len() + 4), "more is to be read");
+        assert_eq!(at, image.len(), "from there");
+        image.extend([0xff; 2]);
+        assert_eq!(end_of_categories(&image, &mut at), Some(image.len()));
+    }
 }
