@@ -29,7 +29,8 @@ pub use motion::LoopGains;
 
 use motion::{Actual, Limits, Motion};
 use objects::Parameters;
-use pds::{CONTROLWORD_QUICK_STOP, Inputs, Pds, State, StopOptions};
+pub use pds::BrakeTimes;
+use pds::{CONTROLWORD_QUICK_STOP, Inputs, Pds, Ramp, State, StopOptions};
 use process::ProcessData;
 
 /// Order name, and the identity that a twin has unless the cell says otherwise.
@@ -55,6 +56,9 @@ const STATUS_FOLLOWS: u16 = 1 << 12;
 const STATUS_FOLLOWING_ERROR: u16 = 1 << 13;
 /// Manufacturer-specific: torque is removed by STO.
 const STATUS_STO: u16 = 1 << 14;
+
+/// Halt (CiA 402-2, 8.4.1).
+const CONTROLWORD_HALT: u16 = 1 << 8;
 
 /// Velocity above the limit, as a factor, at which the drive gives up.
 const OVERSPEED: f64 = 1.5;
@@ -83,8 +87,12 @@ pub struct ServoConfig {
     /// Following error window, au (0x6065), and how long it may be left, ms (0x6066).
     pub following_window_au: f64,
     pub following_timeout_ms: u16,
-    /// Time from "switched on" to torque: brake release and current build-up.
+    /// Profile deceleration, au/s² (0x6084): the slow down ramp.
+    pub slow_down_deceleration: f64,
+    /// Time from "switched on" to torque.
     pub enable_ns: u64,
+    /// Holding brake.
+    pub brake: BrakeTimes,
     pub gains: LoopGains,
 }
 
@@ -103,7 +111,9 @@ impl ServoConfig {
             quick_stop_deceleration: velocity_max * 10.0,
             following_window_au: velocity_max * 0.05,
             following_timeout_ms: 10,
+            slow_down_deceleration: velocity_max * 5.0,
             enable_ns: 4_000_000,
+            brake: BrakeTimes::default(),
             gains: LoopGains::default(),
         }
     }
@@ -152,6 +162,8 @@ pub struct ServoTwin {
     disconnected: bool,
     /// The stop ramp under way is done.
     stopped: bool,
+    /// Brought to rest by bit 8 of the controlword.
+    halted: bool,
     sto: bool,
     error_code: u16,
     /// How long the following error has been outside its window.
@@ -186,7 +198,7 @@ impl ServoTwin {
             fixed: process::fixed_pdos(),
             wiring,
             parameters: parameters(&config),
-            pds: Pds::new(config.enable_ns),
+            pds: Pds::new(config.enable_ns, config.brake),
             motion,
             actual,
             controlword: 0,
@@ -198,6 +210,7 @@ impl ServoTwin {
             fresh: false,
             disconnected: false,
             stopped: false,
+            halted: false,
             sto: false,
             error_code: 0,
             outside_ns: 0,
@@ -215,7 +228,7 @@ impl ServoTwin {
             | bit(!self.sto && state != State::NotReady, STATUS_VOLTAGE)
             | bit(self.sto, STATUS_STO)
             | bit(enabled && (self.motion.is_limited() || self.target_is_limited()), STATUS_LIMIT)
-            | bit(enabled, STATUS_FOLLOWS)
+            | bit(enabled && !self.is_halted() && !self.pds.is_slowing(), STATUS_FOLLOWS)
             | bit(enabled && self.mode == MODE_CSP && self.is_outside_window(), STATUS_FOLLOWING_ERROR)
     }
 
@@ -319,6 +332,7 @@ impl ServoTwin {
             return;
         }
         match self.parameters.abort_connection {
+            0 => {}
             1 => self.fault(ERROR_COMMUNICATION),
             3 => self.controlword = CONTROLWORD_QUICK_STOP,
             _ => self.controlword = 0,
@@ -326,9 +340,11 @@ impl ServoTwin {
     }
 
     fn step_states(&mut self, dt_ns: u64) {
-        let before = self.pds.state();
+        let (before, slowed) = (self.pds.state(), self.pds.is_slowing());
         let options = StopOptions {
             quick_stop: self.parameters.quick_stop,
+            shutdown: self.parameters.shutdown,
+            disable_operation: self.parameters.disable_operation,
             fault_reaction: self.parameters.fault_reaction,
         };
         let (controlword, sto, stopped) = (self.controlword, self.sto, self.stopped);
@@ -338,6 +354,10 @@ impl ServoTwin {
             self.report(0);
         }
         let after = self.pds.state();
+        if slowed != self.pds.is_slowing() && after == State::OperationEnabled {
+            self.stopped = false;
+            self.motion.seed_moving(&self.actual);
+        }
         if before == after {
             return;
         }
@@ -359,10 +379,50 @@ impl ServoTwin {
         }
     }
 
+    /// Bit 8 of the controlword: to rest, by 0x605D, and held there in Operation enabled.
+    fn is_halted(&self) -> bool {
+        self.controlword & CONTROLWORD_HALT != 0
+    }
+
+    /// What brings the axis to rest now, if anything does.
+    fn ramp(&self) -> Option<Ramp> {
+        match self.pds.state() {
+            State::OperationEnabled if self.pds.is_slowing() => Some(Ramp::SlowDown),
+            State::OperationEnabled => self.halted.then(|| Ramp::of(self.parameters.halt)),
+            State::QuickStopActive => Some(Ramp::of(self.parameters.quick_stop)),
+            State::FaultReactionActive => Some(Ramp::of(self.parameters.fault_reaction)),
+            // The brake is about to let go: the axis is held.
+            _ => self.pds.is_releasing().then_some(Ramp::SlowDown),
+        }
+    }
+
+    /// au/s².
+    fn deceleration(&self, ramp: Ramp, limits: &Limits) -> f64 {
+        match ramp {
+            Ramp::SlowDown => f64::from(self.parameters.slow_down_deceleration) / self.config.counts_per_au,
+            Ramp::QuickStop => f64::from(self.parameters.quick_stop_deceleration) / self.config.counts_per_au,
+            Ramp::Limit => limits.torque / self.config.inertia_nm_s2_per_au,
+        }
+    }
+
+    /// A halt begins at the actual velocity, and so does what follows when it is taken back.
+    fn step_halt(&mut self) {
+        let halted = self.is_halted() && self.pds.state() == State::OperationEnabled;
+        if halted != self.halted {
+            self.halted = halted;
+            self.motion.seed_moving(&self.actual);
+        }
+    }
+
     fn step_motion(&mut self, dt_ns: u64) {
         let dt = dt_ns as f64 * 1e-9;
         let limits = self.limits();
         let fresh = core::mem::take(&mut self.fresh);
+        if let Some(ramp) = self.ramp() {
+            let deceleration = self.deceleration(ramp, &limits);
+            self.stopped |= self.motion.stop(dt, deceleration, &self.actual, &limits);
+            return;
+        }
         match self.pds.state() {
             State::OperationEnabled if self.mode == MODE_CST => {
                 self.motion.push(dt, self.torque_nm(self.target_torque), &self.actual, &limits);
@@ -377,11 +437,6 @@ impl ServoTwin {
                 } else {
                     self.motion.follow(dt, self.target_au(), &self.actual, &limits);
                 }
-            }
-            State::QuickStopActive | State::FaultReactionActive => {
-                let deceleration =
-                    f64::from(self.parameters.quick_stop_deceleration) / self.config.counts_per_au;
-                self.stopped |= self.motion.stop(dt, deceleration, &self.actual, &limits);
             }
             _ => self.motion.release(&self.actual),
         }
@@ -434,22 +489,23 @@ impl SubDeviceModel for ServoTwin {
         self.take_up_fault(plant);
         self.step_states(dt_ns);
         self.step_mode();
+        self.step_halt();
         self.step_motion(dt_ns);
         self.monitor(dt_ns);
         plant.set(w.torque, self.motion.torque());
         if let Some(brake) = w.brake {
-            plant.set(brake, f64::from(u8::from(!self.pds.is_powered())));
+            plant.set(brake, f64::from(u8::from(self.pds.brakes())));
         }
     }
 
     fn power_cycle(&mut self) {
         // The encoder is absolute: the position stays. Parameters are volatile.
         self.parameters = parameters(&self.config);
-        self.pds = Pds::new(self.config.enable_ns);
+        self.pds = Pds::new(self.config.enable_ns, self.config.brake);
         self.motion.release(&self.actual);
         (self.controlword, self.mode_requested, self.mode) = (0, 0, MODE_CSP);
         (self.target_position, self.target_torque, self.target_velocity) = (0, 0, 0);
-        (self.fresh, self.disconnected, self.stopped) = (false, false, false);
+        (self.fresh, self.disconnected, self.stopped, self.halted) = (false, false, false, false);
         (self.error_code, self.outside_ns) = (0, 0);
         self.emergencies = [None; EMERGENCIES_MAX];
     }
@@ -508,6 +564,9 @@ fn parameters(config: &ServoConfig) -> Parameters {
     Parameters {
         abort_connection: 1,
         quick_stop: 2,
+        shutdown: 0,
+        disable_operation: 1,
+        halt: 1,
         fault_reaction: 2,
         following_window: counts(config.following_window_au),
         following_timeout_ms: config.following_timeout_ms,
@@ -516,6 +575,7 @@ fn parameters(config: &ServoConfig) -> Parameters {
         position_max: 0,
         velocity_max: counts(config.velocity_max).max(1),
         motor_speed_max: u32::MAX,
+        slow_down_deceleration: counts(config.slow_down_deceleration).max(1),
         quick_stop_deceleration: counts(config.quick_stop_deceleration).max(1),
         interpolation_value: 1,
         interpolation_exponent: -3,

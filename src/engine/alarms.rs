@@ -174,6 +174,7 @@ pub(crate) fn code(kind: RtFaultKind) -> AlarmCode {
         RtFaultKind::ProgramError => AlarmCode::ProgramError,
         RtFaultKind::DriveTimeout => AlarmCode::DriveTimeout,
         RtFaultKind::DriveMode => AlarmCode::DriveMode,
+        RtFaultKind::Sto => AlarmCode::Sto,
     }
 }
 
@@ -190,6 +191,7 @@ pub(crate) fn of_cycle(fault: &RtFault, place: String) -> MachineFault {
         ("value", value.as_str()),
         ("limit", limit.as_str()),
         ("code", number.as_str()),
+        ("error", cia402::error_name(fault.value as u16)),
         ("mode", cia402::mode_name(fault.value as i8)),
         ("inputs", place.as_str()),
         ("cause", "error bit, or out of range"),

@@ -214,6 +214,8 @@ pub enum RtFaultKind {
     /// A drive in Operation enabled does not display the mode that it was asked for; value = the mode (0x6060),
     /// limit = seconds that it had.
     DriveMode,
+    /// Torque was removed by STO, and no safety input says why.
+    Sto,
 }
 
 /// The urgent word, a latest-value buffer: acted on in the cycle that first sees a new epoch.

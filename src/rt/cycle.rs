@@ -296,9 +296,9 @@ impl Cycle {
         if let Some((id, since)) = self.sto_since
             && now.since(since) >= STO_BEFORE_INPUT
         {
-            // No safety input says why: then it is the drive's own doing.
+            // No safety input says why: told as what it is, not as a fault of the drive.
             self.sto_since = None;
-            self.fail(abort_fault(RtFaultKind::DriveDisabled, id, 0.0, 0.0));
+            self.fail(abort_fault(RtFaultKind::Sto, id, 0.0, 0.0));
         }
     }
 

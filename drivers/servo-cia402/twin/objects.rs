@@ -21,6 +21,7 @@ pub(super) const OBJECTS: &[ObjectInfo] = &[
     object(0x605A, "Quick stop option code", &[E::write(0, I16, "Quick stop option code")]),
     object(0x605B, "Shutdown option code", &[E::write(0, I16, "Shutdown option code")]),
     object(0x605C, "Disable operation option code", &[E::write(0, I16, "Disable operation option code")]),
+    object(0x605D, "Halt option code", &[E::write(0, I16, "Halt option code")]),
     object(0x605E, "Fault reaction option code", &[E::write(0, I16, "Fault reaction option code")]),
     object(0x6060, "Modes of operation", &[E::write(0, I8, "Modes of operation")]),
     object(0x6061, "Modes of operation display", &[E::read(0, I8, "Modes of operation display")]),
@@ -45,6 +46,7 @@ pub(super) const OBJECTS: &[ObjectInfo] = &[
     ),
     object(0x607F, "Max profile velocity", &[E::write(0, U32, "Max profile velocity")]),
     object(0x6080, "Max motor speed", &[E::write(0, U32, "Max motor speed")]),
+    object(0x6084, "Profile deceleration", &[E::write(0, U32, "Profile deceleration")]),
     object(0x6085, "Quick stop deceleration", &[E::write(0, U32, "Quick stop deceleration")]),
     object(
         0x60C2,
@@ -63,10 +65,13 @@ pub(super) const OBJECTS: &[ObjectInfo] = &[
 /// Parameters that the MainDevice may change; counts, counts/s, counts/s².
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parameters {
-    /// 0x6007: leaving OP while enabled: 1 fault, 2 switch off, 3 quick stop.
+    /// 0x6007: leaving OP while enabled: 0 nothing, 1 fault, 2 switch off, 3 quick stop.
     pub(super) abort_connection: i16,
-    /// 0x605A, 0x605E: see [`super::pds::StopOptions`].
+    /// 0x605A to 0x605E: see [`super::pds::StopOptions`]; 0x605D, halt: 1 to 4 as a ramp.
     pub(super) quick_stop: i16,
+    pub(super) shutdown: i16,
+    pub(super) disable_operation: i16,
+    pub(super) halt: i16,
     pub(super) fault_reaction: i16,
     /// 0x6065: window; `u32::MAX` switches the monitoring off. 0x6066: milliseconds outside it.
     pub(super) following_window: u32,
@@ -80,6 +85,8 @@ pub(super) struct Parameters {
     pub(super) velocity_max: u32,
     /// 0x6080, in the units of the velocity, counts/s; it bounds the motor in every mode.
     pub(super) motor_speed_max: u32,
+    /// 0x6084.
+    pub(super) slow_down_deceleration: u32,
     /// 0x6085.
     pub(super) quick_stop_deceleration: u32,
     /// 0x60C2: mantissa and decimal exponent of seconds.
@@ -129,7 +136,9 @@ impl ServoTwin {
             (0x6040, 0) => Value::U16(self.controlword),
             (0x6041, 0) => Value::U16(self.statusword()),
             (0x605A, 0) => Value::I16(p.quick_stop),
-            (0x605B | 0x605C, 0) => Value::I16(0),
+            (0x605B, 0) => Value::I16(p.shutdown),
+            (0x605C, 0) => Value::I16(p.disable_operation),
+            (0x605D, 0) => Value::I16(p.halt),
             (0x605E, 0) => Value::I16(p.fault_reaction),
             (0x6060, 0) => Value::I8(self.mode_requested),
             (0x6061, 0) => Value::I8(self.mode),
@@ -148,6 +157,7 @@ impl ServoTwin {
             (0x607D, 2) => Value::I32(p.position_max),
             (0x607F, 0) => Value::U32(p.velocity_max),
             (0x6080, 0) => Value::U32(p.motor_speed_max),
+            (0x6084, 0) => Value::U32(p.slow_down_deceleration),
             (0x6085, 0) => Value::U32(p.quick_stop_deceleration),
             (0x60C2, 0) => Value::U8(2),
             (0x60C2, 1) => Value::U8(p.interpolation_value),
@@ -164,13 +174,13 @@ impl ServoTwin {
     pub(super) fn write_object(&mut self, index: u16, sub: u8, data: &[u8]) -> Result<(), SdoAbort> {
         let p = &mut self.parameters;
         match (index, sub) {
-            (0x6007, 0) => p.abort_connection = one_of(int16(data)?, &[1, 2, 3])?,
+            (0x6007, 0) => p.abort_connection = one_of(int16(data)?, &[0, 1, 2, 3])?,
             (0x6040, 0) => self.controlword = int16(data)? as u16,
-            (0x605A, 0) => p.quick_stop = one_of(int16(data)?, &[0, 2, 6])?,
-            (0x605B | 0x605C, 0) => {
-                one_of(int16(data)?, &[0])?;
-            }
-            (0x605E, 0) => p.fault_reaction = one_of(int16(data)?, &[0, 2])?,
+            (0x605A, 0) => p.quick_stop = one_of(int16(data)?, &[0, 1, 2, 3, 4, 5, 6, 7, 8])?,
+            (0x605B, 0) => p.shutdown = one_of(int16(data)?, &[0, 1])?,
+            (0x605C, 0) => p.disable_operation = one_of(int16(data)?, &[0, 1])?,
+            (0x605D, 0) => p.halt = one_of(int16(data)?, &[1, 2, 3, 4])?,
+            (0x605E, 0) => p.fault_reaction = one_of(int16(data)?, &[0, 1, 2, 3, 4])?,
             (0x6060, 0) => {
                 self.mode_requested = one_of(int8(data)? as i8, &[0, MODE_CSP, MODE_CSV, MODE_CST])?;
             }
@@ -183,6 +193,7 @@ impl ServoTwin {
             (0x607D, 2) => p.position_max = int32(data)? as i32,
             (0x607F, 0) => p.velocity_max = above_zero(int32(data)?)?,
             (0x6080, 0) => p.motor_speed_max = above_zero(int32(data)?)?,
+            (0x6084, 0) => p.slow_down_deceleration = above_zero(int32(data)?)?,
             (0x6085, 0) => p.quick_stop_deceleration = above_zero(int32(data)?)?,
             (0x60FF, 0) => self.target_velocity = int32(data)? as i32,
             (0x60C2, 1) => p.interpolation_value = above_zero(u32::from(int8(data)?))? as u8,

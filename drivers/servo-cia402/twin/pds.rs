@@ -43,13 +43,45 @@ const STOP_NS_MAX: u64 = 2_000_000_000;
 pub(super) const CONTROLWORD_QUICK_STOP: u16 = 0x0002;
 const FAULT_RESET: u16 = 0x0080;
 
-/// What the drive does at the end of OperationEnabled (objects 0x605A and 0x605E).
+/// What the drive does when Operation enabled ends (CiA 402-2, objects 0x605A to 0x605E).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StopOptions {
-    /// 0x605A: 0 switch off, 2 ramp and switch off, 6 ramp and stay in QuickStopActive.
+    /// 0x605A: 0 switch off; ramp (see [`Ramp::of`]) and switch off (1 to 4), or stay in QuickStopActive (5 to 8).
     pub(super) quick_stop: i16,
-    /// 0x605E: 0 switch off, 2 ramp.
+    /// 0x605B and 0x605C: 0 switch off, 1 slow down first.
+    pub(super) shutdown: i16,
+    pub(super) disable_operation: i16,
+    /// 0x605E: 0 switch off, 1 to 4 ramp.
     pub(super) fault_reaction: i16,
+}
+
+/// How an axis is brought to rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ramp {
+    /// By the deceleration of the profile (0x6084).
+    SlowDown,
+    /// By the deceleration of a quick stop (0x6085).
+    QuickStop,
+    /// As fast as current or voltage permit.
+    Limit,
+}
+
+impl Ramp {
+    /// Of an option code: 1 and 5, 2 and 6; 3, 4, 7 and 8.
+    pub(super) fn of(option: i16) -> Ramp {
+        match option {
+            1 | 5 => Ramp::SlowDown,
+            2 | 6 => Ramp::QuickStop,
+            _ => Ramp::Limit,
+        }
+    }
+}
+
+/// Times of a holding brake, ns: until it has let go, and until it holds. Both zero: as quick as the drive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct BrakeTimes {
+    pub release_ns: u64,
+    pub engage_ns: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -59,6 +91,13 @@ pub(super) struct Pds {
     elapsed_ns: u64,
     last_controlword: u16,
     enable_ns: u64,
+    brake: BrakeTimes,
+    /// Slows down in Operation enabled, to leave it then.
+    slowing: bool,
+    /// Stands, and the brake has been engaging for so long.
+    engaging_ns: Option<u64>,
+    /// Torque is there, and the brake lets go.
+    releasing: bool,
 }
 
 /// What the state machine sees in one step.
@@ -73,9 +112,18 @@ pub(super) struct Inputs {
 }
 
 impl Pds {
-    /// As after power-on. `enable_ns`: time to release the holding brake and build up torque.
-    pub(super) fn new(enable_ns: u64) -> Pds {
-        Pds { state: State::NotReady, elapsed_ns: 0, last_controlword: 0, enable_ns }
+    /// As after power-on. `enable_ns`: time to build up torque.
+    pub(super) fn new(enable_ns: u64, brake: BrakeTimes) -> Pds {
+        Pds {
+            state: State::NotReady,
+            elapsed_ns: 0,
+            last_controlword: 0,
+            enable_ns,
+            brake,
+            slowing: false,
+            engaging_ns: None,
+            releasing: false,
+        }
     }
 
     pub(super) fn state(&self) -> State {
@@ -85,7 +133,22 @@ impl Pds {
     /// The power stage drives the motor.
     pub(super) fn is_powered(&self) -> bool {
         use State::*;
-        matches!(self.state, OperationEnabled | QuickStopActive | FaultReactionActive)
+        self.releasing || matches!(self.state, OperationEnabled | QuickStopActive | FaultReactionActive)
+    }
+
+    /// Slows down in Operation enabled, because of shutdown or disable operation.
+    pub(super) fn is_slowing(&self) -> bool {
+        self.slowing
+    }
+
+    /// Holds the axis where it is until the brake has let go.
+    pub(super) fn is_releasing(&self) -> bool {
+        self.releasing
+    }
+
+    /// The drive lets the brake hold the axis.
+    pub(super) fn brakes(&self) -> bool {
+        !self.is_powered() || self.releasing || self.engaging_ns.is_some()
     }
 
     /// Transition 13: a fault happened. True unless the drive is in fault already.
@@ -129,13 +192,26 @@ impl Pds {
     fn next(&mut self, i: &Inputs, reset_edge: bool) -> Option<State> {
         use State::*;
         let command = Command::of(i.controlword);
+        let slow = match (self.state, command) {
+            (OperationEnabled, Command::Shutdown) => i.options.shutdown == 1,
+            (OperationEnabled, Command::SwitchOn) => i.options.disable_operation == 1,
+            _ => false,
+        };
+        if self.slowing && !slow {
+            (self.slowing, self.engaging_ns) = (false, None);
+        }
+        if (self.state, command) != (SwitchedOn, Command::EnableOperation) {
+            self.releasing = false;
+        }
         match (self.state, command) {
+            (_, Command::Shutdown) if slow => self.slow_down(i, ReadyToSwitchOn),
+            (_, Command::SwitchOn) if slow => self.slow_down(i, SwitchedOn),
             (NotReady, _) => self.after(SELF_TEST_NS, i.dt_ns, SwitchOnDisabled),
             (SwitchOnDisabled, Command::Shutdown) => (!i.sto).then_some(ReadyToSwitchOn),
             (ReadyToSwitchOn, Command::SwitchOn | Command::EnableOperation) => {
                 self.after(SWITCH_ON_NS, i.dt_ns, SwitchedOn)
             }
-            (SwitchedOn, Command::EnableOperation) => self.after(self.enable_ns, i.dt_ns, OperationEnabled),
+            (SwitchedOn, Command::EnableOperation) => self.enable(i.dt_ns),
             (SwitchedOn | OperationEnabled, Command::Shutdown) => Some(ReadyToSwitchOn),
             (OperationEnabled, Command::SwitchOn) => Some(SwitchedOn),
             (OperationEnabled, Command::QuickStop) if i.options.quick_stop != 0 => Some(QuickStopActive),
@@ -161,13 +237,36 @@ impl Pds {
         (self.elapsed_ns >= limit_ns).then_some(next)
     }
 
+    /// First the torque, then the brake: Operation enabled is where the brake has let go.
+    fn enable(&mut self, dt_ns: u64) -> Option<State> {
+        let enabled = self.after(self.enable_ns + self.brake.release_ns, dt_ns, State::OperationEnabled);
+        self.releasing = enabled.is_none() && self.elapsed_ns >= self.enable_ns && self.brake.release_ns > 0;
+        enabled
+    }
+
+    fn slow_down(&mut self, i: &Inputs, next: State) -> Option<State> {
+        if !core::mem::replace(&mut self.slowing, true) {
+            self.elapsed_ns = 0;
+            // Whether it stands is known a step later.
+            return None;
+        }
+        self.at_standstill(i, next)
+    }
+
+    /// First the brake, then the torque goes.
     fn at_standstill(&mut self, i: &Inputs, next: State) -> Option<State> {
-        if i.stopped { Some(next) } else { self.after(STOP_NS_MAX, i.dt_ns, next) }
+        if !i.stopped && self.engaging_ns.is_none() {
+            return self.after(STOP_NS_MAX, i.dt_ns, next);
+        }
+        let engaging_ns = self.engaging_ns.map_or(0, |ns| ns.saturating_add(i.dt_ns));
+        self.engaging_ns = Some(engaging_ns);
+        (engaging_ns >= self.brake.engage_ns).then_some(next)
     }
 
     fn go(&mut self, next: State) {
         self.state = next;
         self.elapsed_ns = 0;
+        (self.slowing, self.engaging_ns, self.releasing) = (false, None, false);
     }
 }
 
@@ -205,7 +304,8 @@ mod tests {
     use super::State::*;
     use super::*;
 
-    const OPTIONS: StopOptions = StopOptions { quick_stop: 2, fault_reaction: 2 };
+    const OPTIONS: StopOptions =
+        StopOptions { quick_stop: 2, shutdown: 0, disable_operation: 0, fault_reaction: 2 };
 
     fn inputs(controlword: u16) -> Inputs {
         Inputs { dt_ns: 1_000_000, controlword, sto: false, stopped: false, options: OPTIONS }
@@ -213,7 +313,7 @@ mod tests {
 
     /// A machine brought to `state` by the commands that lead there.
     fn machine(state: State) -> Pds {
-        let mut pds = Pds::new(4_000_000);
+        let mut pds = Pds::new(4_000_000, BrakeTimes::default());
         let way: &[(u16, usize)] = match state {
             NotReady => &[],
             SwitchOnDisabled => &[(0, 20)],
@@ -314,5 +414,51 @@ mod tests {
         let mut pds = machine(QuickStopActive);
         pds.step(&Inputs { dt_ns: STOP_NS_MAX, ..inputs(0x2) });
         assert_eq!(pds.state(), SwitchOnDisabled);
+    }
+
+    #[test]
+    fn shutdown_and_disable_operation_slow_down_first_if_their_options_say_so() {
+        let options = StopOptions { shutdown: 1, disable_operation: 1, ..OPTIONS };
+        for (controlword, after) in [(0x6, ReadyToSwitchOn), (0x7, SwitchedOn)] {
+            let with = |stopped| Inputs { stopped, options, ..inputs(controlword) };
+            let mut pds = machine(OperationEnabled);
+            (0..5).for_each(|_| {
+                pds.step(&with(false));
+            });
+            assert!(pds.is_slowing() && pds.state() == OperationEnabled);
+            pds.step(&with(true));
+            assert_eq!(pds.state(), after);
+            // Taken back while it slows down.
+            let mut pds = machine(OperationEnabled);
+            pds.step(&with(false));
+            pds.step(&Inputs { options, ..inputs(0xF) });
+            assert!(!pds.is_slowing() && pds.state() == OperationEnabled);
+        }
+    }
+
+    #[test]
+    fn the_brake_lets_go_after_the_torque_is_there_and_holds_before_it_goes() {
+        let brake = BrakeTimes { release_ns: 3_000_000, engage_ns: 5_000_000 };
+        let mut pds = Pds { brake, ..machine(SwitchedOn) };
+        let mut seen = Vec::new();
+        for _ in 0..8 {
+            pds.step(&inputs(0xF));
+            seen.push((pds.is_powered(), pds.brakes()));
+        }
+        let (no_torque, both, free) = ((false, true), (true, true), (true, false));
+        assert_eq!(seen[..3], [no_torque; 3]);
+        assert_eq!(seen[3..6], [both; 3], "torque at 4 ms, free at 7 ms");
+        assert_eq!(seen[6..], [free; 2]);
+        let mut seen = Vec::new();
+        for _ in 0..8 {
+            pds.step(&Inputs { stopped: true, ..inputs(0x2) });
+            seen.push((pds.is_powered(), pds.brakes()));
+        }
+        assert_eq!(seen[0], free, "the quick stop begins");
+        assert_eq!((&seen[1..6], seen[6]), (&[both; 5][..], no_torque));
+        // Without a word the torque is gone at once, and the brake does what it can.
+        let mut pds = Pds { brake, ..machine(OperationEnabled) };
+        pds.step(&Inputs { sto: true, ..inputs(0xF) });
+        assert_eq!((pds.is_powered(), pds.brakes()), no_torque);
     }
 }

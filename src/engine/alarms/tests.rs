@@ -135,6 +135,7 @@ fn every_kind_of_the_cycle_has_its_words() {
         ProgramError,
         DriveTimeout,
         DriveMode,
+        Sto,
     ];
     for kind in kinds {
         let rt = RtFault { kind, axis: Some(AxisId(0)), value: 4660.0, limit: 2.0, class: FaultClass::Stop };

@@ -130,7 +130,7 @@ catalogue! {
     }
     Emergency "emergency": Hold, Drive, Commands {
         title: "A device sent an emergency message",
-        cause: "emergency message, error code {code}",
+        cause: "emergency message, error code {code}, {error}",
         place: "the axis of the device",
         first: "look the code up in the manual of the device and remove its cause",
         page: "An emergency object (CiA 301) came in over CoE. It often tells beforehand, or in other \
@@ -138,7 +138,7 @@ catalogue! {
     }
     Drive "drive": Abort, Drive, Commands {
         title: "A drive reports a fault",
-        cause: "the drive reports error {code} (object 0x603F)",
+        cause: "the drive reports error {code}, {error} (object 0x603F)",
         place: "the axis",
         first: "look the code up in the manual of the drive and remove its cause",
         page: "The drive is in the state Fault (CiA 402) and gives no torque. Resetting the cell resets \
@@ -149,8 +149,18 @@ catalogue! {
         cause: "the drive left Operation enabled by itself",
         place: "the axis",
         first: "check its enable input and supply",
-        page: "The drive left Operation enabled though nobody asked for it and no safety input is off: \
-            its enable input, its supply, or STO that the safety controller does not report.",
+        page: "The drive left Operation enabled though nobody asked for it, it reports no fault, and its \
+            torque was not removed by STO: its enable input, or its supply.",
+    }
+    Sto "sto": Abort, Drive, Commands {
+        title: "A drive has lost its torque by STO",
+        cause: "torque was removed by STO, and no safety input of the cell says why",
+        place: "the axis",
+        first: "see at the safety controller why it has removed the torque of this drive",
+        page: "The drive shows that its torque was removed (STO). That is no fault of the drive: the safety \
+            controller has done it, or the wire to the drive's STO inputs is broken. The safety inputs that \
+            the cell file names are on all the same. Where each axis has an STO of its own, name its signal \
+            under `safety`, and the cell says by it why it aborts.",
     }
     DriveTimeout "drive-timeout": Stop, Drive, Commands {
         title: "A drive does not follow",

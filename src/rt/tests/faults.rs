@@ -104,12 +104,12 @@ fn torque_removed_by_sto_is_no_drive_fault_when_a_safety_input_says_why() {
 }
 
 #[test]
-fn torque_removed_without_a_safety_input_is_a_fault_of_the_drive() {
+fn torque_removed_without_a_safety_input_is_told_as_sto() {
     let (mut b, _job) = moving();
     b.bus.drives[1].quirks.sto = true;
     b.cycles(40);
     let (_, f) = fault(&b);
-    assert_eq!((f.kind, f.axis), (RtFaultKind::DriveDisabled, Some(Z)));
+    assert_eq!((f.kind, f.axis), (RtFaultKind::Sto, Some(Z)));
     assert_off(&mut b);
 }
 
