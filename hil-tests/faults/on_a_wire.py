@@ -20,6 +20,7 @@ OURS, THEIRS, SEED = "cwfault0", "cwfault1", 5
 RECIPE = ROOT / "hil-tests/scenarios/quick.recipe.yaml"
 PLANS = sorted((ROOT / "hil-tests/faults").glob("*.faults.yaml"))
 CYCLE_NS = 4_000_000
+STALL_NS = 2_000_000_000
 # What a shared machine may be late, on either side of the wire; in process the same plans are held to the cycle.
 SLACK_CYCLES = 25
 # Where the cycle aborts because a SubDevice is silent, the alarm waits so long for its AL status code.
@@ -84,11 +85,19 @@ def check(checks, name, expect, ended, run):
             # The step brakes at once, and is told when its axis is back.
             most += 1_000
         checks.equal(f"{name}: its alarm", code(first), expect["alarm"])
-        checks.check(f"{name}: told within {most} cycles", cycles <= most, f"{cycles}")
+        if struck < monotonic_ns(events[0]):
+            checks.note(f"{name}: struck before the run began: no cycles to count")
+        else:
+            checks.check(f"{name}: told within {most} cycles", cycles <= most, f"{cycles}")
         checks.note(f"{name}: {expect['class']}, {expect['alarm']} after {cycles} cycles")
     counted = summary_of(run.out)["bus"]
+    # A run that needs a person ends by itself: what a stall held back comes when nobody listens any more.
+    deaf = name.startswith("stall-backlog") and monotonic_ns(events[-1]) < struck + STALL_NS
     for what in expect["counted"]:
         key = what.replace("-", "_")
+        if deaf and key == "late_frames":
+            checks.note(f"{name}: the run ended before the backlog came")
+            continue
         checks.check(f"{name}: {what} were counted", counted[key] > 0, str(counted))
 
 
