@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use cellwright_controller::{Alarm, Answered, AutoOperator, Input, Notice, Order, QuestionKind, Source};
 use cellwright_model::event::{AlarmClass, EventData};
-use cellwright_model::faults::{Counted, ExpectedReaction, Fault, FaultPlan, ReactionClass};
+use cellwright_model::faults::{Counted, ExpectedReaction, Fault, FaultMoment, FaultPlan, ReactionClass};
 use cellwright_model::job::BusStatus;
 use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::{DurationNs, TimeNs};
@@ -96,7 +96,7 @@ pub fn run(path: &Path) -> Result<Seen, String> {
         ..Options::default()
     };
     let cell = VirtualCell::new(prepared, options).map_err(|e| e.to_string())?;
-    let mut run = Run::new(cell);
+    let mut run = Run::new(cell, &plan);
     run.strike(&expected)?;
     run.held_against(&expected);
     if !lasting(&plan) {
@@ -127,7 +127,8 @@ struct Run {
     /// The cycle in which the plan struck, and the word that was acted on last before it.
     struck_in: Option<(u64, u64)>,
     reacted_in: Option<u64>,
-    /// The cycle in which an axis that moved evenly became slower, and how all of them moved.
+    /// The axis that the plan's moment names, the cycle in which it became slower, and how all of them moved.
+    named: Option<usize>,
     slower_in: Option<u64>,
     speeds: Vec<(f64, f64)>,
     /// First alarm after the strike, and all of them in words.
@@ -149,13 +150,14 @@ fn operator(cell: &VirtualCell, order: &str) -> AutoOperator {
 }
 
 impl Run {
-    fn new(cell: VirtualCell) -> Run {
+    fn new(cell: VirtualCell, plan: &FaultPlan) -> Run {
         Run {
             auditors: Auditors::new(&cell),
-            bounds: Bounds::new(&cell, |_| true),
+            bounds: Bounds::new(&cell, plan),
             operator: operator(&cell, "FAULTS"),
             struck_in: None,
             reacted_in: None,
+            named: plan.entries.first().and_then(|e| axis_of(e.at)),
             slower_in: None,
             speeds: Vec::new(),
             first: None,
@@ -287,7 +289,7 @@ impl Run {
             let before = last.get(i).copied().unwrap_or((setpoint, 0.0));
             let speed = (setpoint - before.0) / dt;
             let slower = speed.abs() < before.1.abs() - EVEN_SHARE * axis.velocity_max;
-            if struck && slower && before.1.abs() > EVEN_SHARE * axis.velocity_max {
+            if struck && slower && self.named == Some(i) && before.1.abs() > EVEN_SHARE * axis.velocity_max {
                 let since = self.struck_in.map_or(rt.cycle, |(cycle, _)| cycle);
                 self.slower_in.get_or_insert(rt.cycle.saturating_sub(since));
             }
@@ -296,6 +298,9 @@ impl Run {
     }
 
     fn held_against(&mut self, expected: &ExpectedReaction) {
+        if expected.class == ReactionClass::Tolerated && !self.spent() {
+            self.unmet.push("not every fault of the plan has begun and ended".to_owned());
+        }
         let bus = self.cell.rt().bus;
         for counted in &expected.counted {
             if count(&bus, *counted) <= count(&self.before, *counted) {
@@ -403,6 +408,16 @@ impl Run {
 
     fn open_questions(&self) -> Vec<cellwright_controller::Question> {
         self.cell.status().map(|s| s.questions).unwrap_or_default()
+    }
+}
+
+fn axis_of(moment: FaultMoment) -> Option<usize> {
+    match moment {
+        FaultMoment::PowerOn | FaultMoment::Operational => None,
+        FaultMoment::Enabled(a)
+        | FaultMoment::Torque(a)
+        | FaultMoment::Above(a, _)
+        | FaultMoment::Below(a, _) => Some(a.index()),
     }
 }
 

@@ -90,7 +90,7 @@ class Guest:
 
 def make(checks, work):
     disk = work / "disk.img"
-    made = subprocess.run([GUEST / "make", TARGET / "rt-guest", GUEST / "power_cuts.init", PROGRAM],
+    made = subprocess.run([GUEST / "make", TARGET / "power-cuts", GUEST / "power_cuts.init", PROGRAM],
                           capture_output=True, text=True)
     if made.returncode == SKIPPED:
         print(made.stdout, end="")
@@ -101,7 +101,7 @@ def make(checks, work):
     with open(disk, "wb") as image:
         image.truncate(DISK_MIB << 20)
     subprocess.run(["mkfs.ext4", "-q", "-F", str(disk)], check=True)
-    return TARGET / "rt-guest", disk
+    return TARGET / "power-cuts", disk
 
 
 def lives(checks, kernel, disk, folder, draw, cuts):

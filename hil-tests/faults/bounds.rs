@@ -2,6 +2,7 @@
 
 use cellwright_model::AxisId;
 use cellwright_model::cell::Axis;
+use cellwright_model::faults::{Fault, FaultPlan};
 use cellwright_sim::VirtualCell;
 
 /// Statusword 0x6041: Operation enabled, by its mask (CiA 402-2, table of statusword states).
@@ -37,14 +38,21 @@ struct Watched {
     target: Option<f64>,
     /// Cycles without torque.
     off_for: u32,
-    /// Something else than its drive has pushed it: a load of the plan.
+    /// Something else than its drive pushes it: a load of the plan.
     pushed: bool,
+    /// Its encoder jumps: where it is and where it says that it is are two things.
+    jumped: bool,
 }
 
 impl Bounds {
-    /// `pushed`: axes that a plan loads, which may move without their drives.
-    pub(super) fn new(cell: &VirtualCell, pushed: impl Fn(AxisId) -> bool) -> Bounds {
-        let watched = |i| Watched { pushed: pushed(AxisId(i as u16)), ..Watched::default() };
+    /// For a cell under `plan`.
+    pub(super) fn new(cell: &VirtualCell, plan: &FaultPlan) -> Bounds {
+        let has = |fault: &dyn Fn(&Fault) -> bool| plan.entries.iter().any(|e| fault(&e.fault));
+        let watched = |i: usize| Watched {
+            pushed: has(&|f| matches!(f, Fault::Load { axis, .. } if axis.index() == i)),
+            jumped: has(&|f| matches!(f, Fault::Encoder { axis, .. } if axis.index() == i)),
+            ..Watched::default()
+        };
         Bounds { axes: (0..cell.cell().axes.len()).map(watched).collect(), ..Bounds::default() }
     }
 
@@ -134,10 +142,8 @@ impl Watched {
         if step > ahead {
             return Some(format!("its target steps by {step} au, at most {ahead}"));
         }
-        // The encoder may have jumped; then the target is where the axis was told to be.
-        let jumped =
-            self.target.is_some_and(|last| (drive.target - last).abs() <= axis.velocity_max * dt + room);
         let distance = (drive.target - drive.actual).abs();
-        (distance > ahead && !jumped).then(|| format!("told {distance} au from where it is, at most {ahead}"))
+        (distance > ahead && !self.jumped && !self.pushed)
+            .then(|| format!("told {distance} au from where it is, at most {ahead}"))
     }
 }

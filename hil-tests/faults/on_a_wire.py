@@ -90,7 +90,9 @@ def check(checks, name, expect, ended, run):
         else:
             checks.check(f"{name}: told within {most} cycles", cycles <= most, f"{cycles}")
         checks.note(f"{name}: {expect['class']}, {expect['alarm']} after {cycles} cycles")
-    counted = summary_of(run.out)["bus"]
+    counted = (summary_of(run.out) or {}).get("bus")
+    if not checks.check(f"{name}: the run says what it counted", counted is not None, run.err[-300:]):
+        return
     # A run that needs a person ends by itself: what a stall held back comes when nobody listens any more.
     deaf = name.startswith("stall-backlog") and monotonic_ns(events[-1]) < struck + STALL_NS
     for what in expect["counted"]:

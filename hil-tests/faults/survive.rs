@@ -1,8 +1,7 @@
 //! One run under a seeded plan: nothing that drives are told may leave its bounds, and the cell comes to rest.
 
 use cellwright_controller::{AutoOperator, Notice, Question};
-use cellwright_model::faults::Fault;
-use cellwright_model::{AxisId, DurationNs, TimeNs};
+use cellwright_model::{DurationNs, TimeNs};
 use cellwright_sim::audit::Auditors;
 use cellwright_sim::{Options, SimError, Told, VirtualCell, hands, wiring};
 
@@ -38,9 +37,6 @@ pub fn survive(seed: u64) -> Result<Survived, SimError> {
     let prepared = prepared();
     let plant = prepared.plant.as_ref().ok_or(SimError::NoPlant)?;
     let plan = random::plan(&mut dice, &prepared.cell, plant);
-    let loads = |axis: AxisId| {
-        plan.entries.iter().any(|e| matches!(e.fault, Fault::Load { axis: loaded, .. } if loaded == axis))
-    };
     let options = Options {
         seed: dice.roll(),
         operator: Some("faults".into()),
@@ -51,7 +47,7 @@ pub fn survive(seed: u64) -> Result<Survived, SimError> {
     let length = DurationNs::from_millis(WORK_MS.0 + dice.below((WORK_MS.1 - WORK_MS.0) as usize) as u64);
     let mut run = Run {
         auditors: Auditors::new(&cell),
-        bounds: Bounds::new(&cell, loads),
+        bounds: Bounds::new(&cell, &plan),
         operator: operator(&cell, "FAULTS"),
         questions: Vec::new(),
         cell,
@@ -59,6 +55,10 @@ pub fn survive(seed: u64) -> Result<Survived, SimError> {
     run.work(TimeNs(length.0))?;
     let struck = run.cell.world().faults().is_some_and(|f| f.struck().is_some());
     let mut findings = run.rest()?;
+    let lost = run.cell.world().faults().map_or(0, |f| f.overflowed());
+    if lost > 0 {
+        findings.push(format!("{lost} frames found no room where they waited"));
+    }
     run.auditors.end(&run.cell);
     findings.extend(run.auditors.findings().iter().map(ToString::to_string));
     findings.extend(run.bounds.findings);

@@ -103,13 +103,16 @@ impl<S: InProcessSegment, C: Clock> InProcessLink<S, C> {
     }
 
     /// A frame that the segment gives back otherwise than at once, if it is back before the one that waits here.
-    fn receive_detained(&mut self, buffer: &mut [u8], wait: DurationNs) -> Option<usize> {
+    fn receive_detained(&mut self, buffer: &mut [u8], until: TimeNs) -> Option<usize> {
         let now = self.clock.now();
-        let until = now + self.waiting.map_or(wait, |(_, delay)| wait.min(delay));
+        let until = self.waiting.map_or(until, |(_, delay)| until.min(now + delay));
         while let Some(due) = self.segment.next_reply().filter(|due| *due <= until) {
             self.clock.sleep_until(due.max(now));
-            if let Some(len) = self.segment.take_reply(due.max(now), buffer) {
-                return Some(len);
+            let begun = self.clock.now();
+            let taken = self.segment.take_reply(due.max(now), buffer);
+            self.simulated.0 += self.clock.now().since(begun).0;
+            if taken.is_some() {
+                return taken;
             }
         }
         None
@@ -129,13 +132,14 @@ impl<S: InProcessSegment, C: Clock> Link for InProcessLink<S, C> {
     }
 
     fn receive(&mut self, buffer: &mut [u8], wait: DurationNs) -> io::Result<Option<usize>> {
-        if let Some(len) = self.receive_detained(buffer, wait) {
+        let until = self.clock.now() + wait;
+        if let Some(len) = self.receive_detained(buffer, until) {
             return Ok(Some(len));
         }
         let Some((len, delay)) = self.waiting else {
             // Nothing can come any more: wait as a wire would, but asleep.
             if wait > DurationNs(0) {
-                self.clock.sleep_until(self.clock.now() + wait);
+                self.clock.sleep_until(until);
             }
             return Ok(None);
         };

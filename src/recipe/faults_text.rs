@@ -29,6 +29,8 @@ use crate::tree::Node;
 
 /// Frames and cycles that a plan may count.
 const COUNT_MAX: u64 = 1_000_000;
+/// A clock that is set may be set to another day.
+const JUMP_S_MAX: f64 = 86_400.0;
 /// A clock that drifts faster is no quartz any more.
 const DRIFT_PPB_MAX: f64 = 1e6;
 
@@ -83,13 +85,14 @@ fn entry(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<FaultEntry> {
             return None;
         }
     };
+    let before = d.sink.errors();
     let faults = the_fault(d, &mut f, cell);
     f.finish(d);
     let [fault] = faults[..] else {
         let help = "each entry has one fault: `drop: { way: back }`, `power: { device: drive_2 }`, …";
         let found = format!("{} faults in one entry", faults.len());
         // A fault that could not be read has been told.
-        if d.sink.errors() == 0 {
+        if d.sink.errors() == before {
             d.sink.error(Code::WrongKind, node.span, found, help);
         }
         return None;
@@ -120,6 +123,7 @@ fn fits(d: &mut Decoder<'_>, node: &Node, entry: &FaultEntry) -> bool {
             | Fault::Damage { .. }
     );
     let (message, help) = match (entry.fault, entry.lasts) {
+        (_, Lasts::Time(DurationNs(0))) => ("it ends when it begins", "write a time above zero".to_owned()),
         (Fault::Stall { .. }, Lasts::Time(time)) if time <= STALL_MAX => return true,
         (Fault::Stall { .. }, _) => {
             ("a stall has an end", format!("write `for:` and a time up to {} s", STALL_MAX.as_secs_f64()))
@@ -172,11 +176,7 @@ fn the_fault(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Vec<Fault>
     let of_frames = [
         f.opt("drop", d, |d, n| sharing(d, n, |d, f, share| Some(Fault::Drop { share, way: way(d, f)? }))),
         f.opt("late", d, |d, n| {
-            sharing(d, n, |d, f, share| {
-                let time = f.opt("by", d, |d, n| d.duration(n));
-                let by = time.or_else(|| f.req("cycles", d, |d, n| cycles(d, n, cell)))?;
-                Some(Fault::Late { share, by })
-            })
+            sharing(d, n, |d, f, share| Some(Fault::Late { share, by: late_by(d, f, cell)? }))
         }),
         f.opt("duplicate", d, |d, n| sharing(d, n, |_, _, share| Some(Fault::Duplicate { share }))),
         f.opt("bad_fcs", d, |d, n| {
@@ -209,6 +209,26 @@ fn the_fault(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Vec<Fault>
         f.opt("encoder", d, |d, n| encoder(d, n, cell)),
     ];
     of_frames.into_iter().chain(of_segment).chain(of_machine).flatten().collect()
+}
+
+/// `by` a time, or `cycles` of the bus.
+fn late_by(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Option<DurationNs> {
+    let (time, count) = (f.entry("by"), f.entry("cycles"));
+    let (by, at) = match (time, count) {
+        (Some(e), None) => (d.duration(&e.node)?, e.node.span),
+        (None, Some(e)) => (cycles(d, &e.node, cell)?, e.node.span),
+        _ => {
+            let help = "one of `by: 1.2 ms` and `cycles: 1.2`";
+            d.sink.error(Code::MissingField, f.head(), "how late is not said, or twice", help);
+            return None;
+        }
+    };
+    if by > STALL_MAX {
+        let help = format!("at most {} s", STALL_MAX.as_secs_f64());
+        d.sink.error(Code::OutOfRange, at, "no frame is under way for so long", help);
+        return None;
+    }
+    Some(by)
 }
 
 /// The fields of a fault, all of which must be known.
@@ -271,7 +291,15 @@ fn link(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Fault> {
 fn clock(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Fault> {
     whole(d, node, |d, f| {
         let position = f.req("device", d, |d, n| device(d, n, cell));
-        let jump_s = f.opt("jump", d, |d, n| d.quantity(n, Dimension::Time)).unwrap_or(0.0);
+        let jump = f.opt("jump", d, |d, n| {
+            let seconds = d.quantity(n, Dimension::Time)?;
+            if seconds.abs() > JUMP_S_MAX {
+                let help = format!("at most {JUMP_S_MAX} s, either way");
+                d.sink.error(Code::OutOfRange, n.span, "no clock is set so far off", help);
+                return None;
+            }
+            Some(seconds)
+        });
         let drift = f.opt("drift", d, |d, n| {
             let ppb = d.quantity(n, Dimension::Ratio)? * 1e9;
             if ppb.abs() > DRIFT_PPB_MAX {
@@ -280,8 +308,11 @@ fn clock(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Fault> {
             }
             Some(ppb)
         });
-        // The cast saturates: 292 years are a jump, too.
-        let jump_ns = (jump_s * 1e9).round() as i64;
+        if jump.is_none() && drift.is_none() {
+            f.missing("jump", d);
+            return None;
+        }
+        let jump_ns = (jump.unwrap_or(0.0) * 1e9).round() as i64;
         Some(Fault::Clock { position: position?, jump_ns, drift_ppb: drift.unwrap_or(0.0).round() as i32 })
     })
 }

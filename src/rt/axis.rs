@@ -19,7 +19,7 @@ use crate::motion::{Limits, Motion, State};
 const REST_SHARE: f64 = 0.01;
 /// In an abort, an axis that has no torque is waited for this long to come to rest ...
 const COAST_MAX: DurationNs = DurationNs::from_millis(2_000);
-/// ... and one whose actual values are not known this long after its setpoint has.
+/// ... and one whose actual values are not known this long after the abort began, once its setpoint stands.
 const BLIND_MAX: DurationNs = DurationNs::from_millis(100);
 
 /// What one cycle brings to every axis.
@@ -197,7 +197,8 @@ impl Servo {
         if checked.is_err() {
             self.brake_from_last(m.dt);
         } else if !m.fresh && self.lead(p) > self.own.lead_max(&self.limits, m.dt) {
-            // What this setpoint would do when it arrives nobody knows: from here on the drive brakes by itself.
+            // With stale inputs a move goes on as far as the following error permits. Further ahead, what a drive
+            // that got nothing meanwhile is given next would be a jump: from here on it brakes by itself.
             self.output.quick_stop = true;
             if !self.motion.brakes() {
                 self.motion.brake();
@@ -217,8 +218,7 @@ impl Servo {
         self.setpoint_guard.force(p, (p - last) / dt);
     }
 
-    /// With stale inputs a move goes on, but never further ahead of the last actual position than the
-    /// following error permits: what a drive that got nothing meanwhile is given next is no jump.
+    /// How far a setpoint is ahead of the last actual position.
     fn lead(&self, p: f64) -> f64 {
         (p - self.input.position_au).abs()
     }

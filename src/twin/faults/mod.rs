@@ -4,7 +4,7 @@
 //!  MainDevice ─▶ held ─▶ lost ─▶ damaged ─▶ Segment::process ─▶ lost ─▶ damaged ─▶ twice, late, held ─▶ MainDevice
 //!                                              ▲ power, links, clocks, drives, inputs: begun and mended by time
 //! ```
-//! In process and on a network interface the same: [`World`](crate::world::World) owns it, and a plan's moments are
+//! What was held on its way there strikes no other fault when it goes on. In process and on a network interface the same: [`World`](crate::world::World) owns it, and a plan's moments are
 //! told by the machine, so that it strikes the same motion at any speed.
 
 mod moment;
@@ -97,7 +97,7 @@ impl Faults {
         self.queue.overflowed
     }
 
-    /// Ends every fault at once, and begins none any more: who comes to mend finds the cause.
+    /// Ends every fault at once, and begins none any more. Frames that are held are still on their way until their time.
     pub(crate) fn mend(&mut self, m: &mut Machine<'_>) {
         for entry in &mut self.entries {
             if matches!(entry.state, State::Active(_)) {

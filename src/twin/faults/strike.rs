@@ -47,11 +47,13 @@ impl Strikes {
             Fault::Drop { share, way: Way::Back } if hits(share) => self.lost_back = true,
             Fault::Late { share, by } if hits(share) => self.late_by = self.late_by.max(by),
             Fault::Duplicate { share } if hits(share) => self.twice = true,
-            Fault::BadFcs { share, position } if hits(share) => self.broken_before = Some(position),
+            Fault::BadFcs { share, position } if hits(share) => {
+                self.broken_before = Some(self.broken_before.map_or(position, |before| before.min(position)))
+            }
             Fault::Damage { share, way: Way::There } if hits(share) => self.damage_there = Some(damage()),
             Fault::Damage { share, way: Way::Back } if hits(share) => self.damage_back = Some(damage()),
-            Fault::Stall { way: Way::There } => self.held_there = until,
-            Fault::Stall { way: Way::Back } => self.held_back = until,
+            Fault::Stall { way: Way::There } => self.held_there = self.held_there.max(until),
+            Fault::Stall { way: Way::Back } => self.held_back = self.held_back.max(until),
             _ => return false,
         }
         true

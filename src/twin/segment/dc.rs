@@ -22,7 +22,8 @@ const SYNC0_ACTIVE: u8 = 0x03;
 pub(super) struct LocalClock {
     /// What it shows at segment time zero.
     phase_ns: u64,
-    /// How much faster it runs, in parts per billion, and what the loop takes off that.
+    /// How much faster it runs, in parts per billion: of its own, at present, and what the loop takes off that.
+    own_ppb: i64,
     drift_ppb: i64,
     trim_ppb: i64,
     /// Error up to `since_ns` of segment time: drift less what the loop took off.
@@ -34,7 +35,8 @@ pub(super) struct LocalClock {
 
 impl LocalClock {
     pub(super) fn new(phase_ns: u64, drift_ppb: i32) -> LocalClock {
-        LocalClock { phase_ns, drift_ppb: drift_ppb.into(), ..LocalClock::default() }
+        let own_ppb = drift_ppb.into();
+        LocalClock { phase_ns, own_ppb, drift_ppb: own_ppb, ..LocalClock::default() }
     }
 
     /// At power-on the clock runs on, as a quartz does, and the loop begins anew.
@@ -42,10 +44,10 @@ impl LocalClock {
         (self.trim_ppb, self.compared_ns) = (0, None);
     }
 
-    /// It jumps, and runs at another rate from then on; what the loop has learnt it keeps.
+    /// It jumps, and runs faster than of its own from then on; what the loop has learnt it keeps.
     pub(super) fn disturb(&mut self, now_ns: u64, jump_ns: i64, drift_ppb: i32) {
         self.error_ns = self.error_at(now_ns).saturating_add(jump_ns);
-        (self.since_ns, self.drift_ppb) = (now_ns, drift_ppb.into());
+        (self.since_ns, self.drift_ppb) = (now_ns, self.own_ppb + i64::from(drift_ppb));
     }
 
     fn error_at(&self, now_ns: u64) -> i64 {
@@ -54,7 +56,7 @@ impl LocalClock {
             // All the clocks of a cell in virtual time, several times a frame.
             return self.error_ns;
         }
-        self.error_ns + (i128::from(elapsed) * i128::from(rate) / 1_000_000_000) as i64
+        self.error_ns.saturating_add((i128::from(elapsed) * i128::from(rate) / 1_000_000_000) as i64)
     }
 
     fn at(&self, now_ns: u64) -> u64 {
