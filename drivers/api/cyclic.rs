@@ -42,6 +42,24 @@ pub enum DriveMode {
     Csv,
     /// Cyclic synchronous torque (10).
     Cst,
+    /// Homing (6): the drive finds its reference by itself, see [`AxisOutput::home`].
+    Homing,
+}
+
+/// What a drive in homing says (CiA 402-2, bits 10, 12 and 13 of the statusword).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HomingState {
+    /// Not begun, or interrupted.
+    Waits,
+    InProgress,
+    /// Home is found; `false`: the axis still comes to rest.
+    Attained {
+        at_rest: bool,
+    },
+    /// Home was not found; `false`: the axis still comes to rest.
+    Error {
+        at_rest: bool,
+    },
 }
 
 impl DriveMode {
@@ -51,12 +69,14 @@ impl DriveMode {
             DriveMode::Csp => 8,
             DriveMode::Csv => 9,
             DriveMode::Cst => 10,
+            DriveMode::Homing => 6,
         }
     }
 
     /// `None`: a mode that the cycle does not command.
     pub const fn of_code(code: i8) -> Option<DriveMode> {
         match code {
+            6 => Some(DriveMode::Homing),
             8 => Some(DriveMode::Csp),
             9 => Some(DriveMode::Csv),
             10 => Some(DriveMode::Cst),
@@ -83,6 +103,8 @@ pub struct AxisInput {
     pub error_code: u16,
     /// Torque is removed by the safety controller (STO).
     pub sto: bool,
+    /// Of a drive that follows [`DriveMode::Homing`].
+    pub homing: Option<HomingState>,
     /// The drive has not done what its driver asked for within this time-out; stays until the request
     /// changes or the drive does it.
     pub overdue: Option<DurationNs>,
@@ -123,6 +145,9 @@ pub struct AxisOutput {
     pub velocity_au_s: f64,
     /// Torque setpoint, N·m. Sent only to a drive that follows CST; until then zero is sent.
     pub torque_nm: f64,
+    /// The drive looks for its reference, as its start-up objects say; sent only to one that follows homing. Taken
+    /// back, homing is interrupted.
+    pub home: bool,
 }
 
 /// Driver of one servo drive.

@@ -20,7 +20,7 @@ pub struct PlantIx(pub u32);
 ///
 /// Names in use: `axis.<axis>.position|velocity` (au, au/s, read by a drive), `axis.<axis>.torque`
 /// (N·m at the motor, set by the drive), `axis.<axis>.brake` (1 while the drive does not hold the axis), `di.<name>` and `do.<name>` (0 or 1), `ai.<name>`
-/// (physical value in the channel's unit), `sto` or `sto.<axis>` (0 while torque is removed).
+/// (physical value in the channel's unit), `axis.<axis>.limit_negative|limit_positive` (1 on the limit switch), `sto` or `sto.<axis>` (0 while torque is removed).
 pub trait PlantPort {
     /// Finds a quantity by name; for set-up only.
     fn resolve(&self, name: &str) -> Option<PlantIx>;

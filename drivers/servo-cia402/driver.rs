@@ -29,7 +29,7 @@ use cellwright_model::{DurationNs, TimeNs};
 pub use pdo::{INPUT_BYTES, OUTPUT_BYTES, ServoLayout};
 use pdo::{Rx, Tx};
 use sequence::Sequence;
-pub use start_up::{AxisBounds, StartUpObject, assignment, start_up};
+pub use start_up::{AxisBounds, Homing, HomingMethod, StartUpObject, assignment, homing, start_up};
 
 /// Longest time that a drive may take for one transition of its PDS or one mode change: charging a
 /// DC link and releasing a holding brake are the slow ones.
@@ -38,6 +38,9 @@ pub const TRANSITION_TIMEOUT: DurationNs = DurationNs::from_millis(2_000);
 /// Periods from the position that the driver has to the one that the drive is told: the outputs go with the next
 /// exchange, and the drive takes one to get there.
 const AHEAD_CYCLES: f64 = 2.0;
+
+/// Homing operation start (CiA 402-2, mode hm).
+const HOMING_START: u16 = 1 << 4;
 
 /// What the driver must know of its axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -154,8 +157,12 @@ impl AxisDriver for ServoDriver {
             following_error_au: f64::from(tx.following_error) * au,
             error_code: tx.error_code,
             sto: sequence::sto(tx.statusword),
+            homing: None,
             overdue: None,
         };
+        if self.input.follows(DriveMode::Homing) {
+            self.input.homing = Some(sequence::homing(tx.statusword));
+        }
         self.sequence.saw(&self.input);
         self.input.overdue = self.sequence.overdue();
         self.input
@@ -163,8 +170,11 @@ impl AxisDriver for ServoDriver {
 
     fn encode(&mut self, now: TimeNs, output: &AxisOutput, outputs: &mut [u8]) {
         self.speed.cycles = self.speed.cycles.saturating_add(1);
-        let controlword = self.sequence.controlword(now, output, &self.input);
+        let mut controlword = self.sequence.controlword(now, output, &self.input);
         let follows = |mode| output.power && self.input.follows(mode);
+        if output.home && output.mode == DriveMode::Homing && follows(DriveMode::Homing) {
+            controlword |= HOMING_START;
+        }
         // A drive that leaves CSP or CSV keeps its setpoint until it displays the new mode; one on its way
         // there is given what it does already.
         let position = if follows(DriveMode::Csp) {

@@ -11,10 +11,12 @@
 //!
 //! Process data: module `process`.
 
+mod homing;
 mod motion;
 mod objects;
 mod pds;
 mod process;
+mod stopping;
 
 #[cfg(test)]
 mod tests;
@@ -27,10 +29,11 @@ use cellwright_model::pdos::{Direction, Mapped};
 
 pub use motion::LoopGains;
 
+use homing::Homing;
 use motion::{Actual, Limits, Motion};
 use objects::Parameters;
 pub use pds::BrakeTimes;
-use pds::{CONTROLWORD_QUICK_STOP, Inputs, Pds, Ramp, State, StopOptions};
+use pds::{CONTROLWORD_QUICK_STOP, Inputs, Pds, State, StopOptions};
 use process::ProcessData;
 
 /// Order name, and the identity that a twin has unless the cell says otherwise.
@@ -39,6 +42,7 @@ pub const PRODUCT: u32 = 0x0000_0402;
 pub const REVISION: u32 = 0x0001_0000;
 
 /// Modes of operation (object 0x6060).
+pub const MODE_HOMING: i8 = 6;
 pub const MODE_CSP: i8 = 8;
 pub const MODE_CSV: i8 = 9;
 pub const MODE_CST: i8 = 10;
@@ -56,9 +60,6 @@ const STATUS_FOLLOWS: u16 = 1 << 12;
 const STATUS_FOLLOWING_ERROR: u16 = 1 << 13;
 /// Manufacturer-specific: torque is removed by STO.
 const STATUS_STO: u16 = 1 << 14;
-
-/// Halt (CiA 402-2, 8.4.1).
-const CONTROLWORD_HALT: u16 = 1 << 8;
 
 /// Velocity above the limit, as a factor, at which the drive gives up.
 const OVERSPEED: f64 = 1.5;
@@ -93,6 +94,10 @@ pub struct ServoConfig {
     pub enable_ns: u64,
     /// Holding brake.
     pub brake: BrakeTimes,
+    /// The encoder loses its position with its supply, and counts from zero where it gets it back.
+    pub incremental: bool,
+    /// The encoder's index pulse: once in this way, at multiples of it, au. Zero: it has none.
+    pub index_every_au: f64,
     pub gains: LoopGains,
 }
 
@@ -114,6 +119,8 @@ impl ServoConfig {
             slow_down_deceleration: velocity_max * 5.0,
             enable_ns: 4_000_000,
             brake: BrakeTimes::default(),
+            incremental: false,
+            index_every_au: 0.0,
             gains: LoopGains::default(),
         }
     }
@@ -133,6 +140,8 @@ struct Wiring {
     brake: Option<PlantIx>,
     sto: Option<PlantIx>,
     fault: Option<PlantIx>,
+    /// Limit switches, negative and positive: 1 while the axis is on them.
+    limit_switches: [Option<PlantIx>; 2],
     emergency: Option<PlantIx>,
     encoder: Option<PlantIx>,
 }
@@ -164,6 +173,12 @@ pub struct ServoTwin {
     stopped: bool,
     /// Brought to rest by bit 8 of the controlword.
     halted: bool,
+    homing: Homing,
+    /// Counts of the encoder at which the position is zero.
+    zero_counts: i64,
+    limit_switches: [bool; 2],
+    /// Position in the step before: an index pulse may lie between.
+    before_au: f64,
     sto: bool,
     error_code: u16,
     /// How long the following error has been outside its window.
@@ -185,6 +200,7 @@ impl ServoTwin {
             brake: find("brake").ok(),
             sto: plant.resolve(&format!("sto.{}", config.axis)).or_else(|| plant.resolve("sto")),
             fault: plant.resolve(&format!("axis.{}.fault", config.axis)),
+            limit_switches: ["negative", "positive"].map(|end| find(&format!("limit_{end}")).ok()),
             emergency: plant.resolve(&format!("axis.{}.emergency", config.axis)),
             encoder: plant.resolve(&format!("axis.{}.encoder", config.axis)),
         };
@@ -192,7 +208,7 @@ impl ServoTwin {
         let mut motion = Motion::new(config.gains, config.inertia_nm_s2_per_au);
         motion.seed(&actual);
         let description = process::description(config.identity);
-        Ok(ServoTwin {
+        let mut twin = ServoTwin {
             process: ProcessData::of(&description),
             description,
             fixed: process::fixed_pdos(),
@@ -211,12 +227,25 @@ impl ServoTwin {
             disconnected: false,
             stopped: false,
             halted: false,
+            homing: Homing::new(),
+            zero_counts: 0,
+            limit_switches: [false; 2],
+            before_au: actual.position,
             sto: false,
             error_code: 0,
             outside_ns: 0,
             emergencies: [None; EMERGENCIES_MAX],
             config,
-        })
+        };
+        twin.power_encoder();
+        Ok(twin)
+    }
+
+    /// An incremental encoder begins where it gets its supply.
+    fn power_encoder(&mut self) {
+        if self.config.incremental {
+            self.zero_counts = (self.actual.position * self.config.counts_per_au).round() as i64;
+        }
     }
 
     fn statusword(&self) -> u16 {
@@ -228,7 +257,10 @@ impl ServoTwin {
             | bit(!self.sto && state != State::NotReady, STATUS_VOLTAGE)
             | bit(self.sto, STATUS_STO)
             | bit(enabled && (self.motion.is_limited() || self.target_is_limited()), STATUS_LIMIT)
-            | bit(enabled && !self.is_halted() && !self.pds.is_slowing(), STATUS_FOLLOWS)
+            | match self.mode {
+                MODE_HOMING => self.homing.statusword(),
+                _ => bit(enabled && !self.is_halted() && !self.pds.is_slowing(), STATUS_FOLLOWS),
+            }
             | bit(enabled && self.mode == MODE_CSP && self.is_outside_window(), STATUS_FOLLOWING_ERROR)
     }
 
@@ -243,7 +275,7 @@ impl ServoTwin {
 
     /// Encoder counts of a position; the encoder wraps at 32 bits.
     fn counts(&self, position: f64) -> i32 {
-        (position * self.config.counts_per_au).round() as i64 as i32
+        ((position * self.config.counts_per_au).round() as i64).wrapping_sub(self.zero_counts) as i32
     }
 
     fn velocity_counts(&self) -> i32 {
@@ -371,45 +403,13 @@ impl ServoTwin {
 
     /// Changes the mode of operation; a change starts from the actual position and velocity.
     fn step_mode(&mut self) {
-        let supported = matches!(self.mode_requested, MODE_CSP | MODE_CSV | MODE_CST);
+        let supported = matches!(self.mode_requested, MODE_HOMING | MODE_CSP | MODE_CSV | MODE_CST);
+        if self.mode != MODE_HOMING || self.pds.state() != State::OperationEnabled {
+            self.homing.leave();
+        }
         if supported && self.mode_requested != self.mode {
             self.mode = self.mode_requested;
             self.outside_ns = 0;
-            self.motion.seed_moving(&self.actual);
-        }
-    }
-
-    /// Bit 8 of the controlword: to rest, by 0x605D, and held there in Operation enabled.
-    fn is_halted(&self) -> bool {
-        self.controlword & CONTROLWORD_HALT != 0
-    }
-
-    /// What brings the axis to rest now, if anything does.
-    fn ramp(&self) -> Option<Ramp> {
-        match self.pds.state() {
-            State::OperationEnabled if self.pds.is_slowing() => Some(Ramp::SlowDown),
-            State::OperationEnabled => self.halted.then(|| Ramp::of(self.parameters.halt)),
-            State::QuickStopActive => Some(Ramp::of(self.parameters.quick_stop)),
-            State::FaultReactionActive => Some(Ramp::of(self.parameters.fault_reaction)),
-            // The brake is about to let go: the axis is held.
-            _ => self.pds.is_releasing().then_some(Ramp::SlowDown),
-        }
-    }
-
-    /// au/s².
-    fn deceleration(&self, ramp: Ramp, limits: &Limits) -> f64 {
-        match ramp {
-            Ramp::SlowDown => f64::from(self.parameters.slow_down_deceleration) / self.config.counts_per_au,
-            Ramp::QuickStop => f64::from(self.parameters.quick_stop_deceleration) / self.config.counts_per_au,
-            Ramp::Limit => limits.torque / self.config.inertia_nm_s2_per_au,
-        }
-    }
-
-    /// A halt begins at the actual velocity, and so does what follows when it is taken back.
-    fn step_halt(&mut self) {
-        let halted = self.is_halted() && self.pds.state() == State::OperationEnabled;
-        if halted != self.halted {
-            self.halted = halted;
             self.motion.seed_moving(&self.actual);
         }
     }
@@ -419,6 +419,7 @@ impl ServoTwin {
         let limits = self.limits();
         let fresh = core::mem::take(&mut self.fresh);
         if let Some(ramp) = self.ramp() {
+            self.homing.halted();
             let deceleration = self.deceleration(ramp, &limits);
             self.stopped |= self.motion.stop(dt, deceleration, &self.actual, &limits);
             return;
@@ -427,6 +428,7 @@ impl ServoTwin {
             State::OperationEnabled if self.mode == MODE_CST => {
                 self.motion.push(dt, self.torque_nm(self.target_torque), &self.actual, &limits);
             }
+            State::OperationEnabled if self.mode == MODE_HOMING => self.step_homing(dt, &limits),
             State::OperationEnabled => {
                 if fresh {
                     self.motion.retarget(self.parameters.interpolation_s());
@@ -485,6 +487,7 @@ impl SubDeviceModel for ServoTwin {
         let shown = w.encoder.map_or(0.0, |ix| plant.get(ix));
         self.actual = Actual { position: plant.get(w.position) + shown, velocity: plant.get(w.velocity) };
         self.sto = w.sto.is_some_and(|ix| plant.get(ix) < 0.5);
+        self.limit_switches = w.limit_switches.map(|ix| ix.is_some_and(|ix| plant.get(ix) > 0.5));
         self.react_to_disconnection();
         self.take_up_fault(plant);
         self.step_states(dt_ns);
@@ -492,6 +495,7 @@ impl SubDeviceModel for ServoTwin {
         self.step_halt();
         self.step_motion(dt_ns);
         self.monitor(dt_ns);
+        self.before_au = self.actual.position;
         plant.set(w.torque, self.motion.torque());
         if let Some(brake) = w.brake {
             plant.set(brake, f64::from(u8::from(self.pds.brakes())));
@@ -499,7 +503,9 @@ impl SubDeviceModel for ServoTwin {
     }
 
     fn power_cycle(&mut self) {
-        // The encoder is absolute: the position stays. Parameters are volatile.
+        // The position of an absolute encoder stays. Parameters are volatile.
+        self.power_encoder();
+        self.homing = Homing::new();
         self.parameters = parameters(&self.config);
         self.pds = Pds::new(self.config.enable_ns, self.config.brake);
         self.motion.release(&self.actual);
@@ -567,6 +573,11 @@ fn parameters(config: &ServoConfig) -> Parameters {
         shutdown: 0,
         disable_operation: 1,
         halt: 1,
+        homing_method: 0,
+        homing_switch_speed: counts(config.velocity_max * 0.1).max(1),
+        homing_zero_speed: counts(config.velocity_max * 0.02).max(1),
+        homing_acceleration: counts(config.slow_down_deceleration).max(1),
+        home_offset: 0,
         fault_reaction: 2,
         following_window: counts(config.following_window_au),
         following_timeout_ms: config.following_timeout_ms,

@@ -63,6 +63,7 @@ impl ServoLayout {
     pub(super) fn carries(&self, mode: DriveMode) -> bool {
         match mode {
             DriveMode::Csp => true,
+            DriveMode::Homing => self.switches_modes(),
             DriveMode::Csv => self.switches_modes() && self.target_velocity.is_some(),
             DriveMode::Cst => self.switches_modes() && self.target_torque.is_some(),
         }

@@ -1,6 +1,6 @@
 //! The controlword that brings the PDS where it is wanted (CiA 402-2, 5.2: states and transitions).
 
-use cellwright_driver_api::cyclic::{AxisInput, AxisOutput, DriveMode, DriveState};
+use cellwright_driver_api::cyclic::{AxisInput, AxisOutput, DriveMode, DriveState, HomingState};
 use cellwright_model::{DurationNs, TimeNs};
 
 /// Commands of the controlword (CiA 402-2, 8.4.1).
@@ -31,6 +31,18 @@ pub(super) fn state(statusword: u16) -> DriveState {
 
 pub(super) fn sto(statusword: u16) -> bool {
     statusword & STO != 0
+}
+
+/// What homing says by bits 10, 12 and 13 (CiA 402-2, mode hm).
+pub(super) fn homing(statusword: u16) -> HomingState {
+    let bit = |n: u16| statusword & 1 << n != 0;
+    let at_rest = bit(10);
+    match (bit(13), bit(12)) {
+        (true, _) => HomingState::Error { at_rest },
+        (false, true) => HomingState::Attained { at_rest },
+        (false, false) if at_rest => HomingState::Waits,
+        (false, false) => HomingState::InProgress,
+    }
 }
 
 /// Remembers what was asked, since when, and what may not happen twice.

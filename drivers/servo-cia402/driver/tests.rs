@@ -1,4 +1,4 @@
-use cellwright_driver_api::cyclic::DriveState;
+use cellwright_driver_api::cyclic::{DriveState, HomingState};
 use cellwright_model::pdos::{Mapped, PdoMap, Pdos};
 
 use super::*;
@@ -53,6 +53,7 @@ const ON: AxisOutput = AxisOutput {
     position_au: 777.0,
     velocity_au_s: 33.0,
     torque_nm: 0.1,
+    home: false,
 };
 const CSV: AxisOutput = AxisOutput { mode: DriveMode::Csv, ..ON };
 const CST: AxisOutput = AxisOutput { mode: DriveMode::Cst, ..ON };
@@ -140,6 +141,27 @@ fn velocity_is_sent_only_when_csv_is_displayed_and_the_actual_one_on_the_way_the
     let wild = |v| AxisOutput { velocity_au_s: v, ..CSV };
     assert_eq!(velocity(&mut d, 0x0237, 9, wild(f64::NAN)), 0);
     assert_eq!(velocity(&mut d, 0x0237, 9, wild(-1e12)), i32::MIN);
+}
+
+#[test]
+fn homing_is_begun_only_where_it_is_displayed() {
+    let mut d = driver();
+    let homing = AxisOutput { mode: DriveMode::Homing, home: true, ..ON };
+    assert_eq!(cycle(&mut d, 0, 0x0237, 8, 500, homing), (0x0F, 6, 77_700, 0), "still CSP");
+    assert_eq!(cycle(&mut d, 1, 0x0637, 6, 500, homing), (0x1F, 6, 500, 0));
+    let mut says = |word| d.decode(&inputs(word, 6, 500)).homing;
+    for (word, state) in [
+        (0x0637, HomingState::Waits),
+        (0x0237, HomingState::InProgress),
+        (0x1237, HomingState::Attained { at_rest: false }),
+        (0x1637, HomingState::Attained { at_rest: true }),
+        (0x2237, HomingState::Error { at_rest: false }),
+        (0x2637, HomingState::Error { at_rest: true }),
+    ] {
+        assert_eq!(says(word), Some(state), "{word:#06x}");
+    }
+    assert_eq!(cycle(&mut d, 2, 0x1637, 6, 510, ON), (0x0F, 8, 510, 0), "the bit goes with the mode");
+    assert_eq!(d.decode(&inputs(0x1633, 6, 500)).homing, None, "not enabled");
 }
 
 /// 6040, 607A; 603F, 6041, 6064: a drive with a small fixed map.

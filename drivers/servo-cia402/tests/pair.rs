@@ -1,10 +1,11 @@
 //! The driver against the twin drive on a rigid axis, process data to process data.
 
-use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode, DriveState};
+use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode, DriveState, HomingState};
 use cellwright_driver_api::twin::{PlantPort, Quantities, SubDeviceModel};
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_servo_cia402::driver::{
-    AxisBounds, INPUT_BYTES, OUTPUT_BYTES, ServoDriver, ServoLayout, ServoParameters, start_up,
+    AxisBounds, Homing, HomingMethod, INPUT_BYTES, OUTPUT_BYTES, ServoDriver, ServoLayout, ServoParameters,
+    homing, start_up,
 };
 use cellwright_servo_cia402::twin::{ServoConfig, ServoTwin};
 
@@ -19,6 +20,7 @@ const ON: AxisOutput = AxisOutput {
     position_au: 0.0,
     velocity_au_s: 0.0,
     torque_nm: 0.0,
+    home: false,
 };
 
 struct Pair {
@@ -251,4 +253,48 @@ fn a_refused_mode_moves_nothing_and_is_overdue() {
     }
     assert!(p.input.overdue.is_some() && p.input.mode == Some(DriveMode::Csp), "{:?}", p.input);
     assert!((p.get("axis.x.position") - at).abs() < 1e-3);
+}
+
+/// Each method by driver and drive together, then back into CSP from where home was found. Switches at 5 and 20 au,
+/// an index pulse every 5 au.
+#[test]
+fn every_homing_method_ends_at_the_position_that_home_has() {
+    use HomingMethod::{Current, IndexNegative, IndexPositive, NegativeLimit, PositiveLimit};
+    let table = [
+        (NegativeLimit, 5.0),
+        (PositiveLimit, 20.0),
+        (IndexNegative, 10.0),
+        (IndexPositive, 15.0),
+        (Current, START_AU),
+    ];
+    for (method, home_at) in table {
+        let mut p = Pair::new();
+        p.plant.add("axis.x.limit_negative", 0.0);
+        p.plant.add("axis.x.limit_positive", 0.0);
+        let mut config = ServoConfig::for_axis("x", COUNTS, 1.0, 200.0);
+        (config.incremental, config.index_every_au) = (true, 5.0);
+        p.twin = ServoTwin::new(config, &p.plant).unwrap();
+        let settings =
+            Homing { method, switch_speed: 20.0, zero_speed: 2.0, acceleration: 500.0, home_au: 100.0 };
+        for o in homing(&settings, COUNTS) {
+            p.twin.object_write(o.index, o.sub, o.bytes()).unwrap();
+        }
+        p.until_follows(ON);
+        assert!(p.input.position_au.abs() < 0.01, "an incremental encoder begins at zero");
+        let homes = AxisOutput { mode: DriveMode::Homing, home: true, ..ON };
+        let attained = HomingState::Attained { at_rest: true };
+        let ms = (0..10_000).find(|_| {
+            let x = p.get("axis.x.position");
+            p.set("axis.x.limit_negative", f64::from(u8::from(x <= 5.0)));
+            p.set("axis.x.limit_positive", f64::from(u8::from(x >= 20.0)));
+            p.cycle(homes);
+            p.input.homing == Some(attained)
+        });
+        assert!(ms.is_some(), "{method:?}: {:?}", p.input);
+        let wanted = p.get("axis.x.position") - home_at + 100.0;
+        assert!((p.input.position_au - wanted).abs() < 0.02, "{method:?}: {:?}, not {wanted}", p.input);
+        let stands = p.get("axis.x.position");
+        p.until_follows(AxisOutput { position_au: p.input.position_au, ..ON });
+        assert!((p.get("axis.x.position") - stands).abs() < 0.02, "{method:?} is left without a jump");
+    }
 }

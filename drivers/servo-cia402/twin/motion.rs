@@ -179,6 +179,13 @@ impl Motion {
         self.cascade(dt, before, actual, limits);
     }
 
+    /// Stays where the demand is.
+    pub(super) fn hold(&mut self, dt: f64, actual: &Actual, limits: &Limits) {
+        let before = core::mem::take(&mut self.demand_velocity);
+        self.remaining_s = 0.0;
+        self.cascade(dt, before, actual, limits);
+    }
+
     /// Brings the axis to rest with `deceleration` in au/s². True once it stands.
     pub(super) fn stop(&mut self, dt: f64, deceleration: f64, actual: &Actual, limits: &Limits) -> bool {
         let before = self.demand_velocity;

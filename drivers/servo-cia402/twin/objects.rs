@@ -2,7 +2,7 @@
 
 use cellwright_driver_api::twin::{DataType, EntryInfo, ObjectInfo, SdoAbort};
 
-use super::{MODE_CSP, MODE_CST, MODE_CSV, ServoTwin};
+use super::{MODE_CSP, MODE_CST, MODE_CSV, MODE_HOMING, ServoTwin, homing};
 
 const fn object(index: u16, name: &'static str, entry: &'static [EntryInfo]) -> ObjectInfo {
     ObjectInfo { index, name, entries: entry }
@@ -35,6 +35,7 @@ pub(super) const OBJECTS: &[ObjectInfo] = &[
     object(0x6076, "Motor rated torque", &[E::read(0, U32, "Motor rated torque")]),
     object(0x6077, "Torque actual value", &[E::read(0, I16, "Torque actual value")]),
     object(0x607A, "Target position", &[E::write(0, I32, "Target position")]),
+    object(0x607C, "Home offset", &[E::write(0, I32, "Home offset")]),
     object(
         0x607D,
         "Software position limit",
@@ -48,6 +49,17 @@ pub(super) const OBJECTS: &[ObjectInfo] = &[
     object(0x6080, "Max motor speed", &[E::write(0, U32, "Max motor speed")]),
     object(0x6084, "Profile deceleration", &[E::write(0, U32, "Profile deceleration")]),
     object(0x6085, "Quick stop deceleration", &[E::write(0, U32, "Quick stop deceleration")]),
+    object(0x6098, "Homing method", &[E::write(0, I8, "Homing method")]),
+    object(
+        0x6099,
+        "Homing speeds",
+        &[
+            E::read(0, U8, "Highest sub-index supported"),
+            E::write(1, U32, "Speed during search for switch"),
+            E::write(2, U32, "Speed during search for zero"),
+        ],
+    ),
+    object(0x609A, "Homing acceleration", &[E::write(0, U32, "Homing acceleration")]),
     object(
         0x60C2,
         "Interpolation time period",
@@ -89,6 +101,12 @@ pub(super) struct Parameters {
     pub(super) slow_down_deceleration: u32,
     /// 0x6085.
     pub(super) quick_stop_deceleration: u32,
+    /// 0x6098, 0x6099:01 and :02, 0x609A, 0x607C.
+    pub(super) homing_method: i8,
+    pub(super) homing_switch_speed: u32,
+    pub(super) homing_zero_speed: u32,
+    pub(super) homing_acceleration: u32,
+    pub(super) home_offset: i32,
     /// 0x60C2: mantissa and decimal exponent of seconds.
     pub(super) interpolation_value: u8,
     pub(super) interpolation_exponent: i8,
@@ -152,6 +170,7 @@ impl ServoTwin {
             (0x6076, 0) => Value::U32((self.config.torque_rated_nm * 1e3).round() as u32),
             (0x6077, 0) => Value::I16(self.torque_per_mille()),
             (0x607A, 0) => Value::I32(self.target_position),
+            (0x607C, 0) => Value::I32(p.home_offset),
             (0x607D, 0) => Value::U8(2),
             (0x607D, 1) => Value::I32(p.position_min),
             (0x607D, 2) => Value::I32(p.position_max),
@@ -159,13 +178,20 @@ impl ServoTwin {
             (0x6080, 0) => Value::U32(p.motor_speed_max),
             (0x6084, 0) => Value::U32(p.slow_down_deceleration),
             (0x6085, 0) => Value::U32(p.quick_stop_deceleration),
+            (0x6098, 0) => Value::I8(p.homing_method),
+            (0x6099, 0) => Value::U8(2),
+            (0x6099, 1) => Value::U32(p.homing_switch_speed),
+            (0x6099, 2) => Value::U32(p.homing_zero_speed),
+            (0x609A, 0) => Value::U32(p.homing_acceleration),
             (0x60C2, 0) => Value::U8(2),
             (0x60C2, 1) => Value::U8(p.interpolation_value),
             (0x60C2, 2) => Value::I8(p.interpolation_exponent),
             (0x60F4, 0) => Value::I32(self.following_error_counts()),
             (0x60FF, 0) => Value::I32(self.target_velocity),
             // Bit n − 1: mode n.
-            (0x6502, 0) => Value::U32([MODE_CSP, MODE_CSV, MODE_CST].map(|m| 1 << (m - 1)).iter().sum()),
+            (0x6502, 0) => {
+                Value::U32([MODE_HOMING, MODE_CSP, MODE_CSV, MODE_CST].map(|m| 1 << (m - 1)).iter().sum())
+            }
             _ => return Err(missing(index)),
         };
         value.store(data)
@@ -182,19 +208,25 @@ impl ServoTwin {
             (0x605D, 0) => p.halt = one_of(int16(data)?, &[1, 2, 3, 4])?,
             (0x605E, 0) => p.fault_reaction = one_of(int16(data)?, &[0, 1, 2, 3, 4])?,
             (0x6060, 0) => {
-                self.mode_requested = one_of(int8(data)? as i8, &[0, MODE_CSP, MODE_CSV, MODE_CST])?;
+                self.mode_requested =
+                    one_of(int8(data)? as i8, &[0, MODE_HOMING, MODE_CSP, MODE_CSV, MODE_CST])?;
             }
             (0x6065, 0) => p.following_window = int32(data)?,
             (0x6066, 0) => p.following_timeout_ms = int16(data)? as u16,
             (0x6071, 0) => self.target_torque = int16(data)?,
             (0x6072, 0) => p.torque_max = int16(data)? as u16,
             (0x607A, 0) => self.target_position = int32(data)? as i32,
+            (0x607C, 0) => p.home_offset = int32(data)? as i32,
             (0x607D, 1) => p.position_min = int32(data)? as i32,
             (0x607D, 2) => p.position_max = int32(data)? as i32,
             (0x607F, 0) => p.velocity_max = above_zero(int32(data)?)?,
             (0x6080, 0) => p.motor_speed_max = above_zero(int32(data)?)?,
             (0x6084, 0) => p.slow_down_deceleration = above_zero(int32(data)?)?,
             (0x6085, 0) => p.quick_stop_deceleration = above_zero(int32(data)?)?,
+            (0x6098, 0) => p.homing_method = one_of(int8(data)? as i8, &homing::METHODS)?,
+            (0x6099, 1) => p.homing_switch_speed = above_zero(int32(data)?)?,
+            (0x6099, 2) => p.homing_zero_speed = above_zero(int32(data)?)?,
+            (0x609A, 0) => p.homing_acceleration = above_zero(int32(data)?)?,
             (0x60FF, 0) => self.target_velocity = int32(data)? as i32,
             (0x60C2, 1) => p.interpolation_value = above_zero(u32::from(int8(data)?))? as u8,
             (0x60C2, 2) => {

@@ -1,5 +1,7 @@
 //! The drive on a rigid axis: enabling, following, faults, modes, stops, objects.
 
+mod homing;
+
 use cellwright_driver_api::twin::Quantities;
 
 use super::*;
@@ -586,11 +588,11 @@ fn objects_keep_type_range_and_access() {
         assert_eq!(len(&twin, index, sub), Ok(bytes), "{index:#06x}:{sub}");
     }
     assert_eq!(len(&twin, 0x6041, 1), Err(SdoAbort::NO_SUBINDEX));
-    assert_eq!(len(&twin, 0x6098, 0), Err(SdoAbort::NO_OBJECT));
+    assert_eq!(len(&twin, 0x60B8, 0), Err(SdoAbort::NO_OBJECT));
     let mut write = |index, sub, data: &[u8]| twin.object_write(index, sub, data);
     assert_eq!(write(0x6041, 0, &[0, 0]), Err(SdoAbort::READ_ONLY));
     assert_eq!(write(0x607D, 0, &[3]), Err(SdoAbort::READ_ONLY));
-    assert_eq!(write(0x6098, 0, &[0]), Err(SdoAbort::NO_OBJECT));
+    assert_eq!(write(0x60B8, 0, &[0]), Err(SdoAbort::NO_OBJECT));
     assert_eq!(write(0x607D, 3, &[0; 4]), Err(SdoAbort::NO_SUBINDEX));
     assert_eq!(write(0x6065, 0, &[0; 2]), Err(SdoAbort::LENGTH));
     assert_eq!(write(0x6060, 0, &[3]), Err(SdoAbort::VALUE_RANGE));
