@@ -37,6 +37,11 @@ pub enum AskError {
     Silent,
     #[error("the interface refuses frames: {0}")]
     Link(#[from] io::Error),
+    /// More SubDevices than are gone through one by one.
+    #[error(
+        "{0} SubDevices seem to answer, more than there can be: something alters frames on this interface"
+    )]
+    TooMany(u16),
     /// A register block longer than [`ASK_BYTES_MAX`].
     #[error("{0} bytes are more than one command may carry")]
     TooLong(usize),

@@ -98,12 +98,19 @@ pub struct Fmmu {
     pub enabled: bool,
 }
 
+/// SubDevices that are surveyed at the most: several times what a frame of process data serves. The count is a working
+/// counter, which anything on the wire can alter, and each SubDevice takes dozens of frames.
+const SUBDEVICES_MAX: u16 = 512;
+
 /// Every SubDevice in the order of the wire.
 ///
 /// # Errors
 /// [`AskError`]: nobody answers, or the interface fails.
 pub fn survey<L: Link, C: Clock>(asker: &mut Asker<L, C>) -> Result<Vec<Surveyed>, AskError> {
     let count = asker.count()?;
+    if count > SUBDEVICES_MAX {
+        return Err(AskError::TooMany(count));
+    }
     (0..count).map(|position| one(asker, position)).collect()
 }
 

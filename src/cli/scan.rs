@@ -40,6 +40,7 @@ fn failed(interface: &str, error: &AskError) -> Failure {
             "check the cable, that the first SubDevice has power, and that its port IN is the one that is wired"
         }
         AskError::Link(_) => "check that the interface is up and has a link: ip link show",
+        AskError::TooMany(_) => "look for what else sends EtherCAT frames on this interface, or alters them",
         AskError::TooLong(_) => "this is an error of the program; report it",
     };
     Failure::Failed(format!("{interface}: {error}; remedy: {remedy}"))

@@ -79,6 +79,20 @@ fn pdos_are_asked_by_coe_where_nobody_else_uses_the_mailbox() {
 }
 
 #[test]
+fn a_count_that_cannot_be_is_not_believed() {
+    let clock = VirtualClock::default();
+    let bench = Bench::eight(&clock);
+    // The broadcast's working counter stands behind its byte.
+    bench.0.borrow_mut().disturb = Box::new(|frame| {
+        frame[27..29].copy_from_slice(&[0xb1, 0x31]);
+        true
+    });
+    let asked = survey(&mut Asker::new(InProcessLink::new(bench.clone(), clock.clone()), clock));
+    assert!(matches!(asked, Err(AskError::TooMany(0x31b1))));
+    assert_eq!(bench.0.borrow().frames, 1);
+}
+
+#[test]
 fn silence_a_refusing_interface_and_foreign_frames_are_told_apart() {
     let clock = VirtualClock::default();
     let silent = |_: &mut [u8], _: TimeNs| -> Option<DurationNs> { None };
