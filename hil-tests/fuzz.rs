@@ -27,8 +27,9 @@ pub use watch::Watch;
 
 use crate::storm::Dice;
 
-/// No input takes longer, with a wide margin: the longest one of the corpus takes some milliseconds.
-pub const INPUT_MAX: Duration = Duration::from_secs(2);
+/// No input takes longer, with a wide margin: the longest one of the corpus takes some milliseconds, and a machine that
+/// has other things to do may leave it lie for seconds.
+pub const INPUT_MAX: Duration = Duration::from_secs(10);
 /// Inputs that are kept beside the corpus; then the oldest of them is forgotten.
 const KEPT_MAX: usize = 1_024;
 
