@@ -83,8 +83,11 @@ fn fault(dice: &mut Dice, cell: &Cell, plant: &PlantDescription) -> Fault {
         14 => Fault::DriveFault { axis, code: CODES[dice.below(CODES.len())] },
         15 => Fault::Emergency { axis, code: CODES[dice.below(CODES.len())] },
         _ => {
-            // Up to what no motor holds, and on an axis that has stops: a spindle without torque would run away.
-            let with_stops = |(_, a): &(usize, &Axis)| a.kind == AxisKind::Linear;
+            // Up to what no motor holds, and on an axis that has stops: a spindle without torque would run away. Nor on
+            // a feeder: pushed while its drive is off it pushes parts, which no record can know.
+            let feeds =
+                |i: usize| cell.trays.iter().filter_map(|t| t.feeder.as_ref()).any(|f| f.axis.index() == i);
+            let with_stops = |(i, a): &(usize, &Axis)| a.kind == AxisKind::Linear && !feeds(*i);
             let axes: Vec<usize> = cell.axes.iter().enumerate().filter(with_stops).map(|(i, _)| i).collect();
             let axis = AxisId(dice.pick(&axes).copied().unwrap_or(0) as u16);
             let most = 2.0 * effort_max(cell, plant, axis);
