@@ -42,7 +42,7 @@ pub(super) enum Said {
     Wrong(String),
     /// Something was found of which the record did not know.
     Unknown(String),
-    /// The next part of a source was in doubt, and is said to lie there still.
+    /// The next part of a source was in doubt, and is said to lie there still, or nobody saw it leave.
     NotTaken(TrayId),
     /// A unit was laid into a tray or bin.
     Laid(String, TrayId),
@@ -139,7 +139,8 @@ impl Book {
         match &event.data {
             EventData::PartMoved(moved) => self.moved(moved, said),
             EventData::StepOutcome(s) => {
-                self.intents.remove(&(serial, s.n, s.attempt));
+                let way = self.intents.remove(&(serial, s.n, s.attempt));
+                said.extend(way.and_then(|way| self.not_fed(&way)));
             }
             EventData::UnitResult(end) => {
                 self.intents.retain(|(of, ..), _| *of != serial);
@@ -148,6 +149,14 @@ impl Book {
             }
             _ => {}
         }
+    }
+
+    /// A part of a lane was pushed, or not, and the step ended without having seen it.
+    fn not_fed(&self, way: &Way) -> Option<Said> {
+        let Some(Location::Tray { tray, .. }) = way.places.first().copied() else { return None };
+        let is_lane = self.cell.trays[tray.index()].kind == TrayKind::Lane;
+        let unrecorded = !self.parts.contains_key(&way.part.id(&way.serial));
+        (is_lane && unrecorded).then_some(Said::NotTaken(tray))
     }
 
     fn moved(&mut self, moved: &PartMoved, said: &mut Vec<Said>) {
