@@ -8,13 +8,12 @@ long after. To be run in a network namespace of its own: hil-tests/run does that
 
 import json
 import pathlib
-import shutil
 import signal
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from common import ROOT, Checks, Started, cellwright, printed_events, summary_of, until, workdir
+from common import ROOT, Checks, cellwright, printed_events, summary_of, workdir
+from wires import ip, slower_cell, start_twin, veth_pair
 
 OURS, THEIRS, SEED = "cwfault0", "cwfault1", 5
 RECIPE = ROOT / "hil-tests/scenarios/quick.recipe.yaml"
@@ -25,15 +24,6 @@ STALL_NS = 2_000_000_000
 SLACK_CYCLES = 25
 # Where the cycle aborts because a SubDevice is silent, the alarm waits so long for its AL status code.
 AL_CODE_CYCLES = 20
-
-
-def slower_cell(folder):
-    cell = folder / "cell"
-    shutil.copytree(ROOT / "cells/cannula-cell", cell)
-    text = (cell / "cell.yaml").read_text()
-    assert text.count("cycle: 1 ms") == 1
-    (cell / "cell.yaml").write_text(text.replace("cycle: 1 ms", "cycle: 4 ms"))
-    return cell
 
 
 def monotonic_ns(event):
@@ -55,11 +45,7 @@ def alarms_after(events, struck_ns):
 def strike(folder, cell, plan):
     """The twin with this plan, a run against it. What the plan expects, the twin's last words, the run."""
     name = plan.name.removesuffix(".faults.yaml")
-    twin = Started(["twin", "--cell", cell, "--iface", THEIRS, "--seed", SEED, "--priority", 40, "--faults", plan,
-                    "--json"], folder / f"twin-{name}")
-    if not until(lambda: '"twin"' in twin.stdout(), 20):
-        raise RuntimeError(f"no twin: {twin.stdout()}{twin.stderr()}")
-    opening = json.loads(twin.stdout().splitlines()[0])["twin"]
+    twin, opening = start_twin(folder / f"twin-{name}", THEIRS, "--cell", cell, "--seed", SEED, "--faults", plan)
     run = cellwright("run", RECIPE, "--cell", cell, "--units", 1, "--state", folder / name, "--json", "--bus", OURS,
                      "--twin", opening["listen"], cwd=folder, timeout=90)
     twin.signal(signal.SIGTERM)
@@ -103,16 +89,10 @@ def check(checks, name, expect, ended, run):
         checks.check(f"{name}: {what} were counted", counted[key] > 0, str(counted))
 
 
-def ip(*args):
-    subprocess.run(["ip", *args], check=True, timeout=10)
-
-
 def main():
     checks, folder = Checks(), workdir("faults")
     ip("link", "set", "lo", "up")
-    ip("link", "add", OURS, "type", "veth", "peer", "name", THEIRS)
-    for end in (OURS, THEIRS):
-        ip("link", "set", end, "up")
+    veth_pair(OURS, THEIRS)
     cell = slower_cell(folder)
     only = sys.argv[1:]
     for plan in PLANS:

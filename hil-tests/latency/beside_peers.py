@@ -20,7 +20,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from common import Checks, Started, cellwright, until, workdir
+from common import Checks, cellwright, workdir
+from wires import ip, start_twin, veth_pair
 
 OURS, THEIRS = "cwbeside0", "cwbeside1"
 ROUNDS = int(os.environ.get("CELLWRIGHT_BESIDE_ROUNDS", "11"))
@@ -41,12 +42,8 @@ def main():
         checks.end()
     folder = workdir("beside-peers")
     ip("link", "set", "lo", "up")
-    ip("link", "add", OURS, "type", "veth", "peer", "name", THEIRS)
-    for end in (OURS, THEIRS):
-        ip("link", "set", end, "up")
-    twin = Started(["twin", "--iface", THEIRS, "--priority", 40, "--json"], folder / "twin")
-    if not until(lambda: '"twin"' in twin.stdout(), 20):
-        raise RuntimeError(f"no twin: {twin.stdout()}{twin.stderr()}")
+    veth_pair(OURS, THEIRS)
+    twin, _ = start_twin(folder / "twin", THEIRS)
     kinds = {"asleep": lambda: ours("--receive", "blocking", "--spin", "0us"),
              "pysoem": with_pysoem,
              "spinning": lambda: ours("--receive", "spin", "--spin", "100us"),
@@ -209,10 +206,6 @@ def pysoem_cycles(master, count, late, trips):
 
 def quantile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
-
-
-def ip(*args):
-    subprocess.run(["ip", *args], check=True, timeout=10)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ import time
 from random import Random
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from common import ROOT, Checks, Started, cellwright, until, workdir
+from common import ROOT, Checks, cellwright, until, workdir
+from wires import ip, start_twin, veth_pair
 
 OURS, THEIRS = "cwpeer0", "cwpeer1"
 CYCLE = 0.004
@@ -68,9 +69,7 @@ def bits(kind, direction):
 @contextlib.contextmanager
 def twin(folder, name, *more):
     """The segment at the far end; ended in order, its counters read."""
-    process = Started(["twin", "--iface", THEIRS, "--priority", 40, "--json", *more], folder / f"twin-{name}")
-    if not until(lambda: '"twin"' in process.stdout(), 20):
-        raise RuntimeError(f"no twin: {process.stdout()}{process.stderr()}")
+    process, _ = start_twin(folder / f"twin-{name}", THEIRS, *more)
     ended = {}
     try:
         yield ended
@@ -472,18 +471,12 @@ def with_noise(checks, cell):
     checks.check("noise: after a flood the segment is there", after.code == 0 and len(after.json()) == len(cell), after.text[:300])
 
 
-def ip(*args):
-    subprocess.run(["ip", *args], check=True, timeout=10)
-
-
 def main():
     checks = Checks()
     folder, cell = workdir("peers"), segment()
     checks.equal("cell.yaml has nine SubDevices", len(cell), 9)
     ip("link", "set", "lo", "up")
-    ip("link", "add", OURS, "type", "veth", "peer", "name", THEIRS)
-    for end in (OURS, THEIRS):
-        ip("link", "set", end, "up")
+    veth_pair(OURS, THEIRS)
     capture = folder / "wire.pcapng"
     tshark = subprocess.Popen(["tshark", "-i", OURS, "-w", capture, "-q"], stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)

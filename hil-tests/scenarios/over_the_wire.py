@@ -11,36 +11,17 @@ To be run in a network namespace of its own: hil-tests/run does that.
 
 import json
 import pathlib
-import shutil
 import signal
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from common import (ROOT, Checks, Started, cellwright, chain_faults, paths_of_units, printed_events, summary_of, until,
                     workdir)
+from wires import ip, slower_cell, start_twin, veth_pair
 
 OURS, THEIRS, UNITS, SEED = "cwwire0", "cwwire1", 2, 2
 ATTEMPTS = 3
 RECIPE = ROOT / "recipes/cannula-hub/cannula-hub.recipe.yaml"
-
-
-def slower_cell(folder):
-    """The embedded cell with a cycle of 4 ms."""
-    cell = folder / "cell"
-    shutil.copytree(ROOT / "cells/cannula-cell", cell)
-    text = (cell / "cell.yaml").read_text()
-    assert text.count("cycle: 1 ms") == 1
-    (cell / "cell.yaml").write_text(text.replace("cycle: 1 ms", "cycle: 4 ms"))
-    return cell
-
-
-def start_twin(folder, cell, name):
-    twin = Started(["twin", "--cell", cell, "--iface", THEIRS, "--seed", SEED, "--priority", 40, "--json"],
-                   folder / f"twin-{name}")
-    if not until(lambda: '"twin"' in twin.stdout(), 20):
-        raise RuntimeError(f"no twin: {twin.stdout()}{twin.stderr()}")
-    return twin, json.loads(twin.stdout().splitlines()[0])["twin"]["listen"]
 
 
 def run(folder, cell, name, *more, timeout=90):
@@ -52,7 +33,8 @@ def check_same(checks, folder, cell):
     here = run(folder, cell, "here", "--seed", SEED)
     checks.equal("in process: it ends with 0", here.code, 0)
     for attempt in range(1, ATTEMPTS + 1):
-        twin, at = start_twin(folder, cell, f"run-{attempt}")
+        twin, said = start_twin(folder / f"twin-run-{attempt}", THEIRS, "--cell", cell, "--seed", SEED)
+        at = said["listen"]
         wire = run(folder, cell, f"wire-{attempt}", "--bus", OURS, "--robots", "twin", "--twin", at)
         # What lost a cycle is invalid, in process too; that is this machine's load and not the wire.
         if "invalid" not in wire.out or attempt == ATTEMPTS:
@@ -85,11 +67,8 @@ def check_refusals(checks, folder, cell, at):
     other = run(folder, ROOT / "cells/cannula-cell", "other", "--bus", OURS, "--twin", at, timeout=20)
     checks.check("a twin of another cell", other.code == 1 and "the same --cell" in other.err, other.text[-500:])
     # The wire leads to another twin than the address does.
-    ip("link", "add", "cwelse0", "type", "veth", "peer", "name", "cwelse1")
-    for end in ("cwelse0", "cwelse1"):
-        ip("link", "set", end, "up")
-    second = Started(["twin", "--cell", cell, "--iface", "cwelse1", "--json"], folder / "twin-second")
-    until(lambda: '"twin"' in second.stdout(), 20)
+    veth_pair("cwelse0", "cwelse1")
+    second, _ = start_twin(folder / "twin-second", "cwelse1", "--cell", cell)
     foreign = run(folder, cell, "foreign", "--bus", "cwelse0", "--twin", at, timeout=20)
     checks.check("a segment that is not that twin's is not started", foreign.code == 1 and "is not that of the twin" in
                  foreign.err, foreign.text[-500:])
@@ -114,16 +93,10 @@ def check_gone(checks, folder, cell, twin, at):
                  str(counters))
 
 
-def ip(*args):
-    subprocess.run(["ip", *args], check=True, timeout=10)
-
-
 def main():
     checks, folder = Checks(), workdir("wire")
     ip("link", "set", "lo", "up")
-    ip("link", "add", OURS, "type", "veth", "peer", "name", THEIRS)
-    for end in (OURS, THEIRS):
-        ip("link", "set", end, "up")
+    veth_pair(OURS, THEIRS)
     cell = slower_cell(folder)
     twin, at = check_same(checks, folder, cell)
     check_refusals(checks, folder, cell, at)

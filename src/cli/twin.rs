@@ -180,7 +180,7 @@ fn said(served: &Served, as_json: bool) {
         return print_json(&json!({"ended": {
             "answered": wire.answered, "malformed": wire.malformed, "no_link": wire.no_link,
             "watchdog_trips": wire.watchdog_trips, "stood_still_ns": wire.stood_still_ns,
-            "unsent": unsent, "unreadable": unreadable, "struck_ns": struck.map(|at| at.0.to_string()),
+            "overflowed": wire.overflowed, "unsent": unsent, "unreadable": unreadable, "struck_ns": struck.map(|at| at.0.to_string()),
         }}));
     }
     outln!(

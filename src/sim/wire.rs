@@ -5,6 +5,7 @@
 //! most [`CATCH_UP_MAX_NS`] are made up: for the rest the whole machine, watchdogs included, has stood still.
 
 use cellwright_model::{DurationNs, TimeNs};
+use cellwright_twin::faults::Faults;
 use cellwright_twin::segment::SegmentCounters;
 use cellwright_twin::world::{CATCH_UP_MAX_NS, World};
 
@@ -15,7 +16,7 @@ pub const FRAME_BYTES_MAX: usize = 1514;
 /// Frames and time since the segment was made.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WireCounters {
-    /// Frames that went back.
+    /// Frames that ran through the segment and left it; what a fault plan does to them behind it is not counted here.
     pub answered: u64,
     /// Frames that no SubDevice sends back: too long, not well-formed.
     pub malformed: u64,
@@ -25,6 +26,8 @@ pub struct WireCounters {
     pub watchdog_trips: u64,
     /// Time for which the machine stood still because the twin did, in nanoseconds.
     pub stood_still_ns: u64,
+    /// Frames that a fault plan held back where there was no room for them: lost.
+    pub overflowed: u64,
 }
 
 /// See the module text.
@@ -103,6 +106,7 @@ impl WireSegment {
             no_link,
             watchdog_trips,
             stood_still_ns: self.world.not_made_up_ns(),
+            overflowed: self.world.faults().map_or(0, Faults::overflowed),
         }
     }
 }

@@ -190,14 +190,6 @@ impl World {
         }
     }
 
-    /// The same for a frame that breaks on the way to a SubDevice, see [`Segment::process_damaged`].
-    pub fn process_damaged(&mut self, frame: &mut [u8], now: TimeNs, position: usize) -> Option<DurationNs> {
-        match self.segment.process_damaged(frame, now, position) {
-            Processed::Returned { round_trip_ns } => Some(DurationNs(round_trip_ns)),
-            Processed::Dropped(_) => None,
-        }
-    }
-
     /// Advances the world by `dt_ns` of nominal time, to `now` of the controller's clock.
     pub fn cycle(&mut self, now: TimeNs, dt_ns: u64) {
         while let Ok(injection) = self.hand.pop() {
@@ -268,11 +260,6 @@ impl World {
     /// Cuts or heals the cable at a port of a SubDevice, see [`Segment::set_link`].
     pub fn set_link(&mut self, position: usize, port: u8, up: bool) {
         self.segment.set_link(position, port, up);
-    }
-
-    /// The application of a SubDevice takes no part, or again, see [`Segment::set_mute`].
-    pub fn set_mute(&mut self, position: usize, mute: bool) {
-        self.segment.set_mute(position, mute);
     }
 
     /// How the local clock of a SubDevice runs, see [`Segment::set_clock`].

@@ -108,7 +108,8 @@ impl Homing {
 
     /// One step; `start`: bit 4 of the controlword.
     pub(super) fn step(&mut self, start: bool, settings: Settings, seen: &Seen) -> Does {
-        let edge = start && !core::mem::replace(&mut self.start, start);
+        let was = core::mem::replace(&mut self.start, start);
+        let edge = start && !was;
         if edge {
             self.settings = settings;
             self.begin(seen);

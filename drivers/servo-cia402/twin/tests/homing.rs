@@ -141,6 +141,11 @@ fn what_is_not_found_is_an_error_and_what_is_taken_back_is_interrupted() {
     });
     let inputs = bench.inputs();
     assert_eq!((said(&inputs), inputs.velocity.abs() < 200), ((true, false, false), true), "{inputs:?}");
+    bench.controlword = 0x1F;
+    (0..100).for_each(|_| {
+        cycle(&mut bench);
+    });
+    assert_eq!(said(&bench.inputs()), (false, false, false), "begun anew");
     assert_eq!(bench.twin.object_write(0x6098, 0, &[35]), Err(SdoAbort::VALUE_RANGE));
 }
 
