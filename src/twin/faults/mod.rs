@@ -136,8 +136,11 @@ impl Faults {
             return None;
         }
         if let Some(position) = strikes.broken_before {
-            m.segment.process_damaged(frame, now, position);
-            return None;
+            // A frame that does not come so far comes back whole.
+            return match m.segment.process_damaged(frame, now, position) {
+                Processed::Returned { round_trip_ns } => Some(DurationNs(round_trip_ns)),
+                Processed::Dropped(_) => None,
+            };
         }
         let damaged =
             strikes.damage_there.map(|draw| strike::damage(frame, Way::There, draw, &mut self.scratch));
