@@ -15,6 +15,7 @@ use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_recipe::render;
 use cellwright_sim::audit::Auditors;
+use cellwright_sim::script::Script;
 use cellwright_sim::{Options, Prepared, Told, VirtualCell, What, hands, read, read_faults, wiring};
 
 pub use survive::{Survived, survive};
@@ -22,7 +23,6 @@ pub use survive::{Survived, survive};
 use bounds::Bounds;
 
 use crate::root;
-use crate::storm::Script;
 
 /// Virtual time until a plan must have struck, and a unit be made.
 const STRUCK_MAX: DurationNs = DurationNs::from_millis(60_000);
@@ -358,7 +358,7 @@ impl Run {
         self.cell.mend();
         let mut script = Script::new(self.open_questions());
         let deadline = self.cell.now() + REST_MAX;
-        while !script.done(&self.cell) {
+        while !script.done() {
             if self.cell.now() >= deadline {
                 self.unmet.push(format!("it does not come back: {}", script.where_it_stands(&self.cell)));
                 return Ok(());

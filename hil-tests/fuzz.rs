@@ -1,4 +1,5 @@
-//! Inputs that nobody meant: seeded mutations of what really went over a wire, for what reads from one.
+//! Inputs that nobody meant: seeded mutations of what really went over a wire, for what reads from one, and of the shipped
+//! files, for what reads text.
 //!
 //! An *input* is a list of *records*, bytes each, that a target reads in its own way ([`target`]); the *corpus* of a
 //! target is the inputs in `hil-tests/fuzz/<target>/*.hex`, one record a line. Which code an input reached cannot be
@@ -12,6 +13,7 @@ pub mod hostile;
 mod input;
 mod mutate;
 pub mod target;
+pub mod text;
 mod twin;
 mod watch;
 
@@ -46,6 +48,19 @@ pub struct Fuzzed {
 /// # Panics
 /// With seed and input, if the target panics. An input that takes longer than [`INPUT_MAX`] ends the process.
 pub fn fuzz(name: &'static str, target: &dyn Fn(&Input) -> u64) -> Fuzzed {
+    fuzz_with(name, target, || corpus(name), mutate)
+}
+
+/// The same with a corpus and changes of its own.
+///
+/// # Panics
+/// As [`fuzz`].
+pub fn fuzz_with(
+    name: &'static str,
+    target: &dyn Fn(&Input) -> u64,
+    corpus: impl FnOnce() -> Vec<Input>,
+    change: fn(&mut Dice, &Input, &[Input]) -> Input,
+) -> Fuzzed {
     let watch = Watch::new(name, INPUT_MAX, |said| {
         // Not by a macro: the output of a test is held back until it ends.
         let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
@@ -57,7 +72,7 @@ pub fn fuzz(name: &'static str, target: &dyn Fn(&Input) -> u64) -> Fuzzed {
         println!("{name}: {path} is of kind {kind:016x}");
         return Fuzzed { inputs: 1, kinds: 1 };
     }
-    let corpus = corpus(name);
+    let corpus = corpus();
     let mut kinds = HashSet::new();
     for input in &corpus {
         kinds.insert(one(name, target, &watch, 0, input));
@@ -69,7 +84,7 @@ pub fn fuzz(name: &'static str, target: &dyn Fn(&Input) -> u64) -> Fuzzed {
         let seed = first_seed + inputs;
         let mut dice = Dice::new(seed);
         let base = &pool[dice.below(pool.len())];
-        let input = mutate(&mut dice, base, &pool);
+        let input = change(&mut dice, base, &pool);
         if kinds.insert(one(name, target, &watch, seed, &input)) {
             if pool.len() == corpus.len() + KEPT_MAX {
                 pool.remove(corpus.len());

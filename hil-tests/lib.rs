@@ -6,7 +6,6 @@
 pub mod faults;
 pub mod fuzz;
 pub mod kill;
-pub mod scenario;
 pub mod storm;
 
 use std::path::{Path, PathBuf};

@@ -4,18 +4,15 @@
 //! A run is a function of its seed alone. *Weather* is what happens at random; the *script* at the end
 //! mends the machine, acknowledges, answers, stops and resets the cell, as any operator would.
 
-mod script;
 mod weather;
 
-use cellwright_controller::{Alarm, AlarmCode};
 use cellwright_model::event::EventData;
 use cellwright_model::packml::CellState;
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_sim::audit::{Auditors, Seen};
+use cellwright_sim::script::Script;
 use cellwright_sim::{Options, Prepared, SimError, Told, VirtualCell};
-use cellwright_twin::plant::Injection;
 
-pub use script::Script;
 pub use weather::Weather;
 
 /// Virtual time in which the script must have brought the cell to rest: the longest timeouts of the cell
@@ -90,12 +87,12 @@ pub fn storm(mut prepared: Prepared, seed: u64, say: &mut dyn FnMut(&str)) -> Re
     }
     let mut script = Script::new(weather.mend(&mut cell));
     let deadline = cell.now() + REST_MAX;
-    while !script.done(&cell) && cell.now() < deadline {
+    while !script.done() && cell.now() < deadline {
         script.act(&mut cell);
         run.tick(&mut cell, |cell, told| script.hear(cell, told))?;
     }
     let mut findings: Vec<String> = Vec::new();
-    if !script.done(&cell) {
+    if !script.done() {
         findings.push(format!("it did not come to rest: {}", script.where_it_stands(&cell)));
     }
     run.auditors.end(&cell);
@@ -108,13 +105,6 @@ pub fn storm(mut prepared: Prepared, seed: u64, say: &mut dyn FnMut(&str)) -> Re
         states: run.states,
         seen: run.auditors.seen(),
     })
-}
-
-/// What lies in the machine loads a sensor that has to read zero: the remedy says that it is taken out.
-pub(crate) fn empty_if_told(cell: &mut VirtualCell, alarm: &Alarm) {
-    if alarm.code == AlarmCode::ZeroOffset && alarm.cleared.is_none() {
-        cell.inject(Injection::TakeOut);
-    }
 }
 
 /// Virtual time since power-up.

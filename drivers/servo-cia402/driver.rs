@@ -23,13 +23,13 @@ mod pdo;
 mod sequence;
 mod start_up;
 
-use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode};
+use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode, HomingState};
 use cellwright_model::{DurationNs, TimeNs};
 
 pub use pdo::{INPUT_BYTES, OUTPUT_BYTES, ServoLayout};
 use pdo::{Rx, Tx};
 use sequence::Sequence;
-pub use start_up::{AxisBounds, Homing, HomingMethod, StartUpObject, assignment, homing, start_up};
+pub use start_up::{AxisBounds, StartUpObject, assignment, homing, start_up};
 
 /// Longest time that a drive may take for one transition of its PDS or one mode change: charging a
 /// DC link and releasing a holding brake are the slow ones.
@@ -161,7 +161,12 @@ impl AxisDriver for ServoDriver {
             overdue: None,
         };
         if self.input.follows(DriveMode::Homing) {
-            self.input.homing = Some(sequence::homing(tx.statusword));
+            let homing = sequence::homing(tx.statusword);
+            self.input.homing = Some(homing);
+            if tx.velocity.is_none() && homing == (HomingState::Attained { at_rest: true }) {
+                // The zero has moved, the axis has not.
+                (self.actual_velocity, self.input.velocity_au_s) = (0, 0.0);
+            }
         }
         self.sequence.saw(&self.input);
         self.input.overdue = self.sequence.overdue();

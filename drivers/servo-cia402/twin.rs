@@ -96,8 +96,10 @@ pub struct ServoConfig {
     pub brake: BrakeTimes,
     /// The encoder loses its position with its supply, and counts from zero where it gets it back.
     pub incremental: bool,
-    /// The encoder's index pulse: once in this way, at multiples of it, au. Zero: it has none.
+    /// The encoder's index pulse: once in this way, au. Zero: it has none.
     pub index_every_au: f64,
+    /// Where one of them is, au.
+    pub index_at_au: f64,
     pub gains: LoopGains,
 }
 
@@ -121,6 +123,7 @@ impl ServoConfig {
             brake: BrakeTimes::default(),
             incremental: false,
             index_every_au: 0.0,
+            index_at_au: 0.0,
             gains: LoopGains::default(),
         }
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Ctrl-C in the middle of a unit: bounded motion, everything flushed, exit 0; twice aborts."""
+"""Ctrl-C in the middle of a unit: bounded motion, everything flushed, exit 0; twice aborts. A stall costs no part."""
 
 import pathlib
 import signal
@@ -12,6 +12,8 @@ from common import Checks, Started, cellwright, until, workdir
 
 STOPPED_WITHIN_S = 20
 ABORTED_WITHIN_S = 5
+STALLS = 4
+STALL_S = 0.4
 
 
 def in_the_middle(run):
@@ -71,12 +73,32 @@ def twice(checks, folder):
     record_is_whole(checks, folder, "twice", run, False)
 
 
+def stalled(checks, folder):
+    """The process stands four times for longer than any drive's watchdog; its machine stands with it."""
+    run = Started(["run", "--json", "--units", 2, "--state", folder / "stalled"], folder / "run-stalled", cwd=folder)
+    if not checks.check("stalled: a unit is under way", until(lambda: in_the_middle(run), 60), run.stderr()[-500:]):
+        return
+    for _ in range(STALLS):
+        run.signal(signal.SIGSTOP)
+        time.sleep(STALL_S)
+        run.signal(signal.SIGCONT)
+        time.sleep(1.7)
+    checks.equal("stalled: exit 0", run.wait(180), 0)
+    summary = common.summary_of(run.stdout()) or {}
+    checks.equal("stalled: both parts are good", (summary.get("good"), summary.get("ng")), (2, 0))
+    checks.equal("stalled: no frame was lost", summary.get("bus", {}).get("lost_frames"), 0)
+    least = int(STALLS * STALL_S * 1_000 * 0.9)
+    checks.check(f"stalled: the periods of the wall without a cycle are told, {least} or more",
+                 summary.get("missed_cycles", 0) >= least, common.short(str(summary)))
+
+
 def main():
     checks = Checks()
     folder = workdir("signals")
     once(checks, folder, signal.SIGINT)
     once(checks, folder, signal.SIGTERM)
     twice(checks, folder)
+    stalled(checks, folder)
     checks.end()
 
 

@@ -3,11 +3,12 @@
 use cellwright_controller::{AutoOperator, Notice, Question};
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_sim::audit::Auditors;
+use cellwright_sim::script::Script;
 use cellwright_sim::{Options, SimError, Told, VirtualCell, hands, wiring};
 
 use super::bounds::Bounds;
 use super::{REST_MAX, operator, prepared, random};
-use crate::storm::{Dice, Script};
+use crate::storm::Dice;
 
 /// Virtual time at work, up to a first unit and into a second one.
 const WORK_MS: (u64, u64) = (2_000, 7_000);
@@ -118,12 +119,12 @@ impl Run {
         self.cell.mend();
         let mut script = Script::new(core::mem::take(&mut self.questions));
         let deadline = self.cell.now() + REST_MAX;
-        while !script.done(&self.cell) && self.cell.now() < deadline {
+        while !script.done() && self.cell.now() < deadline {
             script.act(&mut self.cell);
             let told = self.tick()?;
             script.hear(&mut self.cell, &told);
         }
         let stands = || format!("it did not come to rest: {}", script.where_it_stands(&self.cell));
-        Ok((!script.done(&self.cell)).then(stands).into_iter().collect())
+        Ok((!script.done()).then(stands).into_iter().collect())
     }
 }

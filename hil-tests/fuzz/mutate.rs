@@ -66,7 +66,7 @@ fn of_records(dice: &mut Dice, records: &mut Vec<Vec<u8>>, others: &[Input]) {
     }
 }
 
-fn of_bytes(dice: &mut Dice, bytes: &mut Vec<u8>) {
+pub(super) fn of_bytes(dice: &mut Dice, bytes: &mut Vec<u8>) {
     let at = dice.below(bytes.len());
     let edge = EDGES[dice.below(EDGES.len())].to_le_bytes();
     match dice.below(8) {

@@ -179,7 +179,7 @@ impl Person {
                         e.ticket = Some(*ticket);
                     }
                 }
-                Notice::Alarm(alarm) => crate::storm::empty_if_told(cell, alarm),
+                Notice::Alarm(alarm) => cellwright_sim::script::empty_if_told(cell, alarm),
                 _ => {}
             }
         }

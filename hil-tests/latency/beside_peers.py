@@ -21,6 +21,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from common import Checks, cellwright, workdir
+from machine import awake, cyclictest, may_be_real_time
 from wires import ip, start_twin, veth_pair
 
 OURS, THEIRS = "cwbeside0", "cwbeside1"
@@ -29,15 +30,13 @@ SECONDS = 5
 PERIOD_NS = 1_000_000
 PRIORITY = 80
 CORE = max(os.sched_getaffinity(0))
-HISTOGRAM_US = 20_000
-"""Wake-ups of cyclictest later than this count as this."""
 WAKE_TARGET, ROUND_TRIP_TARGET = 1.2, 1.0
 FAILS_ABOVE, OVER_NOISE = 1.5, 1.25
 
 
 def main():
     checks = Checks()
-    if not may_be_real_time():
+    if not may_be_real_time(PRIORITY):
         checks.skip("the cycle beside its peers", "this user has no real-time priority")
         checks.end()
     folder = workdir("beside-peers")
@@ -50,13 +49,14 @@ def main():
              "cyclictest": lambda: with_cyclictest(folder),
              "asleep again": lambda: ours("--receive", "blocking", "--spin", "0us")}
     blocks = {kind: [] for kind in kinds}
-    for number in range(ROUNDS):
-        # Each kind follows each other one somewhere: none always has the quiet moment.
-        order = list(kinds)[number % len(kinds):] + list(kinds)[:number % len(kinds)]
-        for kind in order:
-            blocks[kind].append(kinds[kind]())
-        said = "  ".join(f"{kind} {figures_text(blocks[kind][-1])}" for kind in kinds)
-        checks.note(f"round {number + 1}, p99 of wake-up / p50 of round trip, us: {said}")
+    with awake():
+        for number in range(ROUNDS):
+            # Each kind follows each other one somewhere: none always has the quiet moment.
+            order = list(kinds)[number % len(kinds):] + list(kinds)[:number % len(kinds)]
+            for kind in order:
+                blocks[kind].append(kinds[kind]())
+            said = "  ".join(f"{kind} {figures_text(blocks[kind][-1])}" for kind in kinds)
+            checks.note(f"round {number + 1}, p99 of wake-up / p50 of round trip, us: {said}")
     twin.signal(signal.SIGTERM)
     checks.equal("the one twin ends with 0", twin.wait(20), 0)
     counters = json.loads(twin.stdout().splitlines()[-1])["ended"]
@@ -64,15 +64,6 @@ def main():
     look_at_blocks(checks, blocks)
     compare(checks, blocks)
     checks.end()
-
-
-def may_be_real_time():
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY))
-    except PermissionError:
-        return False
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
-    return True
 
 
 def figures_text(block):
@@ -121,23 +112,11 @@ def ours(*how):
 
 
 def with_cyclictest(folder):
-    path = folder / "cyclictest"
-    command = ["cyclictest", "-q", "-m", "-t", 1, "-a", CORE, "-p", PRIORITY, "-i", PERIOD_NS // 1000, "-D", SECONDS,
-               "-h", HISTOGRAM_US, f"--histfile={path}"]
-    subprocess.run(list(map(str, command)), check=True, timeout=60, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    counts, later = {}, 0
-    for line in path.read_text().splitlines():
-        if line.startswith("# Histogram Overflows:"):
-            later = int(line.split(":")[1])
-        elif line[:1].isdigit():
-            latency, count = line.split()[:2]
-            counts[int(latency)] = int(count)
-    counts[HISTOGRAM_US] = counts.get(HISTOGRAM_US, 0) + later
-    total = sum(counts.values())
-    seen = 0
+    counts = cyclictest(folder, CORE, PERIOD_NS // 1000, SECONDS, PRIORITY)
+    total, seen = sum(counts.values()), 0
     for latency in sorted(counts):
         seen += counts[latency]
-        if seen >= 0.99 * total:
+        if total and seen >= 0.99 * total:
             # In whole microseconds, rounded down: on average half of one is missing.
             return {"cycles": total, "wake_p99": latency * 1000 + 500}
     raise RuntimeError("cyclictest counted nothing")

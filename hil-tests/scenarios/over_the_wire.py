@@ -17,10 +17,11 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from common import (ROOT, Checks, Started, cellwright, chain_faults, paths_of_units, printed_events, summary_of, until,
                     workdir)
+from machine import awake
 from wires import ip, slower_cell, start_twin, veth_pair
 
 OURS, THEIRS, UNITS, SEED = "cwwire0", "cwwire1", 2, 2
-ATTEMPTS = 3
+ATTEMPTS = 10
 RECIPE = ROOT / "recipes/cannula-hub/cannula-hub.recipe.yaml"
 
 
@@ -105,4 +106,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with awake():
+        main()

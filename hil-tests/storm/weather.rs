@@ -111,7 +111,7 @@ impl Weather {
                 Notice::Answered { request: Answered::Material(tray), result, .. } => {
                     self.answered(cell, *tray, result.is_ok());
                 }
-                Notice::Alarm(alarm) => super::empty_if_told(cell, alarm),
+                Notice::Alarm(alarm) => cellwright_sim::script::empty_if_told(cell, alarm),
                 _ => {}
             }
         }

@@ -13,11 +13,26 @@ const ARROWS: &[(&str, &[&str])] = &[
     // The composition root: with `sim`, it alone sees both sides of the wire and joins them.
     (
         "cellwright",
-        &["bus", "controller", "driver-api", "model", "recipe", "rt", "sim", "station", "trace", "twin"],
+        &[
+            "approval",
+            "bus",
+            "controller",
+            "driver-api",
+            "editor",
+            "model",
+            "recipe",
+            "rt",
+            "sim",
+            "station",
+            "trace",
+            "twin",
+        ],
     ),
     ("model", &[]),
+    ("approval", &["model"]),
     ("recipe", &["model"]),
     ("steps", &["model", "recipe"]),
+    ("editor", &["model", "recipe", "steps"]),
     ("engine", &["model"]),
     ("rt", &["driver-api", "model"]),
     ("bus", &["model", "rt"]),
@@ -66,7 +81,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cobot-ros2", &["driver-api", "model"]),
     ("camera", &["driver-api", "model"]),
     ("scanner", &["driver-api", "model"]),
-    // Its fuzz targets stand on both sides of the wire.
+    // Its fuzz targets stand on both sides of the wire, and read recipes.
     (
         "hil-tests",
         &[
@@ -80,6 +95,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "rt",
             "servo-cia402",
             "sim",
+            "steps",
             "twin",
         ],
     ),
@@ -115,7 +131,12 @@ const NAMED_ONCE: &[(&str, &str)] = &[
     ("sqlx", "trace"),
     ("r2r", "cobot-ros2"),
     ("saphyr", "recipe"),
+    ("ed25519", "approval"),
+    ("argon2", "approval"),
+    ("chacha20poly1305", "approval"),
     ("clap", "cellwright"),
+    ("lsp-types", "editor"),
+    ("lsp-server", "cellwright"),
     ("ratatui", "cellwright"),
     ("crossterm", "cellwright"),
 ];

@@ -5,7 +5,8 @@
 use std::path::PathBuf;
 
 use cellwright_hil_tests::root;
-use cellwright_hil_tests::scenario::{read, run};
+use cellwright_recipe::{Diagnostic, render};
+use cellwright_sim::scenario::{play, read_scenario};
 
 const END: &str = ".scenario.yaml";
 
@@ -23,6 +24,20 @@ fn name(path: &std::path::Path) -> String {
     name.trim_end_matches(END).to_owned()
 }
 
+/// What it said on the way; or what is wrong with its file, or was not met, drawn over its text.
+fn run(path: &std::path::Path) -> Result<Vec<String>, String> {
+    let reading = read_scenario(&path.to_string_lossy(), &root().to_string_lossy());
+    let Some(scenario) = reading.prepared else {
+        return Err(render(&reading.diagnostics, &reading.sources));
+    };
+    let played = play(&scenario).map_err(|e| e.to_string())?;
+    if played.unmet.is_empty() {
+        return Ok(played.said);
+    }
+    let unmet: Vec<Diagnostic> = played.unmet.iter().map(Diagnostic::from).collect();
+    Err(format!("{}{}", played.said.join("\n"), render(&unmet, &reading.sources)))
+}
+
 #[test]
 fn scenarios() {
     let only = std::env::var("CELLWRIGHT_SCENARIO").ok();
@@ -32,7 +47,7 @@ fn scenarios() {
     let mut failed = Vec::new();
     for path in &files {
         let name = name(path);
-        let result = read(path).map_err(|e| vec![e]).and_then(|(s, prepared)| run(&s, prepared));
+        let result = run(path);
         match result {
             Ok(said) => {
                 println!("scenario {name} ... ok");
@@ -40,7 +55,7 @@ fn scenarios() {
             }
             Err(unmet) => {
                 println!("scenario {name} ... FAILED");
-                failed.push(format!("{name}:\n    {}", unmet.join("\n    ")));
+                failed.push(format!("{name}:\n{unmet}"));
             }
         }
     }

@@ -1,6 +1,10 @@
 //! The command line. The same flag means the same in every subcommand.
 
+mod approve;
 mod bench;
+mod editor;
+mod simulate;
+mod test;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,7 +15,11 @@ use cellwright_station::protocol::{self, Which};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::timing::TimingArgs;
+pub(crate) use approve::{ApproveArgs, Of, SignatureArgs, UsersArgs, UsersCommand};
 pub(crate) use bench::{BenchArgs, DoctorArgs, ScanArgs, TwinArgs};
+pub(crate) use editor::{FmtArgs, LspArgs, SchemaArgs};
+pub(crate) use simulate::{GraphArgs, SimulateArgs};
+pub(crate) use test::TestArgs;
 
 /// A real-time cell controller for regulated assembly. It is not a safety function.
 #[derive(Debug, Parser)]
@@ -25,11 +33,56 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Checks a recipe against the cell: every mistake of it, before a part is touched.
     #[command(after_help = "Examples:\n  cellwright check recipes/cannula-hub/cannula-hub.recipe.yaml\n  \
-                            cellwright check --order recipes/cannula-hub/demo.order.yaml")]
+                            cellwright check --order recipes/cannula-hub/demo.order.yaml\n  \
+                            cellwright check --explain R0302")]
     Check(CheckArgs),
-    /// Runs a recipe on the twin in virtual time: yield, ng by cause, takt.
-    #[command(after_help = "Example:\n  cellwright simulate --units 200 --seed 7 --record events.jsonl")]
+    /// Writes recipes, cell files and the others in their one form; comments stay, and so does the meaning.
+    #[command(after_help = "Examples:\n  cellwright fmt recipes/cannula-hub/cannula-hub.recipe.yaml\n  \
+                            cellwright fmt --check recipes/*/*.recipe.yaml cells/*/*.yaml\n\n\
+                            Exit status with --check: 0 nothing would change, 1 something would.")]
+    Fmt(FmtArgs),
+    /// JSON Schema of a kind of file, for editors: fields, units, words; with a cell its names, too.
+    #[command(after_help = "Examples:\n  cellwright schema recipe\n  \
+                            cellwright schema --out schemas --cell cells/cannula-cell")]
+    Schema(SchemaArgs),
+    /// Language server on standard input and output: diagnostics as one types, completion, hover, quick fixes.
+    #[command(
+        after_help = "Example, in the settings of an editor:\n  cellwright lsp --cell cells/cannula-cell\n\n\
+                            recipes/manual/editors.md has VS Code, Helix and Neovim."
+    )]
+    Lsp(LspArgs),
+    /// Where the approval of a recipe and its cell stands, and the next signature on it.
+    #[command(
+        after_help = "Examples:\n  cellwright approve recipes/cannula-hub/cannula-hub.recipe.yaml --cell \
+                            cells/cannula-cell\n  cellwright approve cannula-hub.recipe.yaml --cell cells/cannula-cell \
+                            --act submit --person anna --key anna.key\n  cellwright approve my-hub/cannula-hub.recipe.yaml \
+                            --cell my-cell --diff recipes/cannula-hub/cannula-hub.recipe.yaml --report review.html\n\nExit status without --act: 0 it may go into \
+                            production, 1 it may not."
+    )]
+    Approve(ApproveArgs),
+    /// Persons: their keys, the signature over users.yaml, the administrators that a cell trusts.
+    #[command(after_help = "Examples:\n  cellwright users key --person anna --out anna.key\n  \
+                            cellwright users sign --cell cells/cannula-cell --person adam --key adam.key\n  \
+                            cellwright users trust --state state/cannula-cell --key 8f4c…")]
+    Users(UsersArgs),
+    /// Runs a recipe on the twin in virtual time: yield, ng by cause, takt, bottleneck, distributions, Cpk.
+    #[command(after_help = "Examples:\n  cellwright simulate --units 200 --seed 7 --record events.jsonl\n  \
+                            cellwright simulate --set 'seat_depth=12.35 mm' --timeline timeline.svg\n\n\
+                            What it says is predicted from the plant model; it is not evidence of process capability.")]
     Simulate(SimulateArgs),
+    /// Draws a recipe: branches, stations, gates, retries, the reject path.
+    #[command(
+        after_help = "Example:\n  cellwright graph recipes/cannula-hub/cannula-hub.recipe.yaml --out recipe.svg"
+    )]
+    Graph(GraphArgs),
+    /// Plays what recipes must survive (`*.test.yaml`) in virtual time: bad parts, faults, answers.
+    #[command(
+        after_help = "Examples:\n  cellwright test\n  cellwright test recipes/cannula-hub --junit results.xml\n  \
+                            cellwright test recipes --every-fault\n  \
+                            cellwright test recipes/cannula-hub --every-fault --only 25g/press-cannula/guard\n\n\
+                            Exit status: 0 every expectation is met, 1 one is not, or a file has mistakes, 2 wrong use."
+    )]
+    Test(TestArgs),
     /// Runs the cell. Without arguments: the embedded cell on its twin, 3 units, all said on screen.
     #[command(after_help = "Examples:\n  cellwright run\n  cellwright run --units 2 --capture f.pcapng\n  \
                             cellwright run --order recipes/cannula-hub/demo.order.yaml\n  \
@@ -125,30 +178,10 @@ pub(crate) struct CheckArgs {
     pub(crate) cell: CellArgs,
     #[command(flatten)]
     pub(crate) order: OrderArgs,
-    /// One JSON array of diagnostics.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct SimulateArgs {
-    #[command(flatten)]
-    pub(crate) cell: CellArgs,
-    #[command(flatten)]
-    pub(crate) order: OrderArgs,
-    /// Units to build.
-    #[arg(long, default_value_t = 20, conflicts_with = "order", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub(crate) units: u32,
-    /// Seed of every draw of the plant.
-    #[arg(long, default_value_t = DEFAULT_SEED)]
-    pub(crate) seed: u64,
-    /// Writes the events, one a line.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) record: Option<PathBuf>,
-    /// Fault plan: what goes wrong below the wire.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) faults: Option<PathBuf>,
-    /// One JSON object instead of text.
+    /// The page of one code: what, why, wrong and right lines. Nothing is checked.
+    #[arg(long, value_name = "CODE", conflicts_with_all = ["recipe", "order", "cell", "variant"])]
+    pub(crate) explain: Option<String>,
+    /// One JSON array of diagnostics; with `--explain`, the page as an object.
     #[arg(long)]
     pub(crate) json: bool,
 }

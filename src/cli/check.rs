@@ -1,8 +1,9 @@
-//! `cellwright check`: every diagnostic of cell and recipe at once.
+//! `cellwright check`: every diagnostic of cell and recipe at once, and the page of one code.
 
 use std::process::ExitCode;
 
-use cellwright_recipe::{Severity, json_rows, render};
+use cellwright_recipe::pages::{self, Page};
+use cellwright_recipe::{Code, Severity, json_rows, render};
 
 use cellwright_sim::What;
 
@@ -11,6 +12,9 @@ use super::out::outln;
 use super::{Failure, print_json};
 
 pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
+    if let Some(code) = &args.explain {
+        return explain(code, args.json);
+    }
     let what = What { order: args.order.order.clone(), ..What::from(&args.cell) };
     let reading = cellwright_sim::read(&what, false);
     if args.json {
@@ -45,4 +49,30 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
         }
     }
     Ok(if reading.prepared.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn explain(word: &str, json: bool) -> Result<ExitCode, Failure> {
+    let page = page_of(word).ok_or_else(|| {
+        let codes = Code::ALL.iter().map(|c| c.as_str());
+        let remedy = match cellwright_recipe::suggest::nearest(word, codes) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "codes are written like R0302; recipes/manual/diagnostics.md lists them".to_owned(),
+        };
+        Failure::Usage(format!("there is no code `{word}`; {remedy}"))
+    })?;
+    if json {
+        print_json(&serde_json::json!({
+            "code": page.code.as_str(), "title": page.code.title(), "what": page.what, "why": page.why,
+            "file": page.file.path(), "wrong": page.wrong, "right": page.right,
+        }));
+    } else {
+        outln!("{}", pages::in_words(page).trim_end());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `R0302`, in any case.
+fn page_of(word: &str) -> Option<&'static Page> {
+    let code = Code::ALL.iter().find(|c| c.as_str().eq_ignore_ascii_case(word))?;
+    pages::page(*code)
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::args::{CellArgs, DoctorArgs};
 use super::out::outln;
-use super::session::last_core;
+use super::running_cycle::last_core;
 use super::{Failure, print_json};
 use finding::{Check, Finding, Grade};
 use machine::Machine;

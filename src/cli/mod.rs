@@ -4,12 +4,16 @@
 
 mod alarms;
 mod alloc;
+mod approve;
 mod args;
 mod bench;
 mod check;
 mod ctl;
 mod dhr;
 mod doctor;
+mod fmt;
+mod graph;
+mod lsp;
 mod manual;
 mod order;
 mod out;
@@ -18,14 +22,19 @@ mod pulse;
 mod quarantine;
 mod record;
 mod run;
+mod running_cycle;
 mod scan;
+mod schema;
 mod session;
 mod simulate;
 mod status_text;
+mod svg;
 mod terminal;
+mod test;
 mod timing;
 mod twin;
 mod twin_bench;
+mod users;
 mod view;
 
 use std::path::PathBuf;
@@ -72,7 +81,14 @@ pub(crate) fn main() -> ExitCode {
     cellwright_trace::ignore_file_size_signal();
     let result = match cli.command {
         Command::Check(args) => check::run(args),
+        Command::Fmt(args) => fmt::run(args),
+        Command::Schema(args) => schema::run(args),
+        Command::Lsp(args) => lsp::run(args),
+        Command::Approve(args) => approve::run(args),
+        Command::Users(args) => users::run(args),
         Command::Simulate(args) => simulate::run(args),
+        Command::Graph(args) => graph::run(args),
+        Command::Test(args) => test::run(args),
         Command::Run(args) => run::run(args),
         Command::Ctl(args) => ctl::run(args),
         Command::Status(args) => ctl::status(args),

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cellwright_controller::Order;
+use cellwright_model::approval::Clearance;
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{Event, EventData};
 use cellwright_model::order::{OrderProgress, OrderTerms, admit, at_rest};
@@ -18,19 +19,12 @@ use super::Failure;
 /// The order that `run` makes when it is given none.
 const WITHOUT_FILE: &str = "TRIAL";
 
-/// Why nothing is production on this bus (house rule 10).
+/// Why nothing is production on this bus (house rule 10); on a real one the gate decides.
 pub(crate) fn no_production(twin: bool) -> NoProduction<'static> {
-    Some(if twin {
-        (
-            "what the twin makes is never a production record",
-            "write `purpose: trial` or `validation`, or run it on the real cell: `--bus IFACE`",
-        )
-    } else {
-        (
-            "production needs an approved recipe, and this one has no approval",
-            "write `purpose: trial` or `validation`",
-        )
-    })
+    twin.then_some((
+        "what the twin makes is never a production record",
+        "write `purpose: trial` or `validation`, or run it on the real cell: `--bus IFACE`",
+    ))
 }
 
 /// What is to be made in this run.
@@ -39,6 +33,8 @@ pub(crate) struct Work {
     /// Of an order file, with what earlier runs made of it.
     by_file: Option<(Arc<OrderTerms>, OrderProgress)>,
     units: u32,
+    purpose: Purpose,
+    clearance: Clearance,
 }
 
 impl Work {
@@ -61,18 +57,30 @@ impl Work {
         }
         let done = |terms: &Arc<OrderTerms>| admit(terms, &book, &cell.serial_prefix).map_err(refuse);
         let by_file = terms.map(|terms| done(&terms).map(|done| (terms, done))).transpose()?;
-        Ok(Work { by_file, units })
+        let purpose = by_file.as_ref().map_or(Purpose::Trial, |(terms, _)| terms.purpose);
+        Ok(Work { by_file, units, purpose, clearance: Clearance::NotAsked })
+    }
+
+    /// By the word of the gate.
+    pub(crate) fn cleared(self, (clearance, purpose): (Clearance, Purpose)) -> Work {
+        Work { clearance, purpose, ..self }
     }
 
     pub(crate) fn order(&self, plan: Arc<Plan>) -> Order {
-        match &self.by_file {
+        let order = match &self.by_file {
             Some((terms, done)) => Order::by_terms(terms.clone(), plan, *done),
             None => Order::units(WITHOUT_FILE, plan, self.units),
-        }
+        };
+        order.cleared(self.clearance.clone())
+    }
+
+    /// The approval that the record names.
+    pub(crate) fn approval(&self) -> Option<String> {
+        self.clearance.approval().map(str::to_owned)
     }
 
     pub(crate) fn purpose(&self) -> Purpose {
-        self.by_file.as_ref().map_or(Purpose::Trial, |(terms, _)| terms.purpose)
+        self.purpose
     }
 
     /// Counts a durable event of this run.

@@ -3,24 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
-use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cellwright_bus::capture::{self, Capture};
-use cellwright_bus::{InProcessLink, Link, RawSocketLink, Wait, with_bus};
+use cellwright_bus::{InProcessLink, Link, RawSocketLink, Wait};
 use cellwright_controller::{AutoOperator, Controller, Input, LedgerSettings, Load, Order, Source, TrayUse};
 use cellwright_driver_api::message::RobotDriver;
-use cellwright_model::TimeNs;
+use cellwright_model::approval::Clearance;
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Stamp};
 use cellwright_model::faults::FaultPlan;
-use cellwright_model::outcome::Origin;
+use cellwright_model::outcome::{Origin, Purpose};
 use cellwright_model::plant::PlantDescription;
 use cellwright_model::timing::Receive;
-use cellwright_rt::bus::{Bus, BusCounters};
-use cellwright_rt::clock::{Clock, MonotonicClock};
-use cellwright_rt::platform::{self, PlatformWarning, RealTime};
-use cellwright_rt::{Cycle, LoopReport, RtEnds, Runner, Statistics, StopRequest};
+use cellwright_model::{Date, TimeNs};
+use cellwright_rt::bus::BusCounters;
+use cellwright_rt::clock::{Clock, MonotonicClock, PacedClock};
+use cellwright_rt::platform::PlatformWarning;
+use cellwright_rt::{LoopReport, RtEnds, Statistics, StopRequest};
 use cellwright_sim::twin::{TwinSegment, TwinSide};
 use cellwright_sim::{Prepared, What, hands, read_faults, twin, wiring};
 use cellwright_station::{
@@ -36,9 +36,12 @@ use cellwright_twin::faults::Faults;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
+use super::approve::Contents;
+use super::approve::gate::{self, Gate};
 use super::args::RunArgs;
 use super::order::{self, Made, Work};
 use super::pulse::Pulse;
+use super::running_cycle::{BoxLink, RunningCycle};
 use super::twin_bench::{self as bench, Bench, FarBench};
 use super::{Failure, default_state, prepare, shown, terminal};
 
@@ -112,6 +115,7 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
     };
     let here = args.bus == "twin";
     let mut prepared = prepare(&what, here)?;
+    let cleared = if twin { None } else { Some(cleared(args, &prepared, &operator)?) };
     if !twin && (!prepared.cell.robots.is_empty() || !prepared.cell.trays.is_empty()) {
         return Err(Failure::Usage(format!(
             "cell {} has cobots, and this build has a driver only for those of a twin: run it with --bus twin, or \
@@ -131,8 +135,41 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
     if let (Some(far), Some(at)) = (&far, &args.twin) {
         bench::is_its_segment(&args.bus, at, far.hello.mark)?;
     }
-    let record = Record::open(args, &prepared)?;
+    let mut record = Record::open(args, &prepared)?;
+    if let Some(cleared) = cleared {
+        record.work = record.work.cleared(cleared);
+    }
     Session::new(args, prepared, operator, record, Other { socket, far, faults })?.run(watcher)
+}
+
+/// What the gate permits on a real bus. Production that it refuses is not begun at all; for anything else the cell can
+/// still be set up in the other modes, and the engine refuses Start in Production.
+fn cleared(
+    args: &RunArgs,
+    prepared: &Prepared,
+    operator: &Operator,
+) -> Result<(Clearance, Purpose), Failure> {
+    let asked = prepared.terms.as_ref().map(|terms| terms.purpose);
+    let (Some(recipe), Some(cell)) = (&prepared.recipe, &args.cell.cell) else {
+        return Err(Failure::Usage(
+            "on a real bus a recipe and a cell of yours are made: name the recipe or --order, and --cell"
+                .to_owned(),
+        ));
+    };
+    let state = args.state.clone().unwrap_or_else(|| default_state(&prepared.cell.id));
+    let today = Date::of_unix_ns(wall_unix_ns());
+    let contents = Contents::read(recipe, cell)?;
+    if !contents.are_of(prepared) {
+        return Err(Failure::Failed(
+            "recipe or cell were changed while they were read: run it again".to_owned(),
+        ));
+    }
+    let gate = Gate::read(contents, recipe, cell, &state, today);
+    let (clearance, purpose) = gate::word(gate.judge(asked, Some(operator.name())), asked);
+    match clearance.refusal() {
+        Some(why) if asked == Some(Purpose::Production) => Err(Failure::Failed(why)),
+        _ => Ok((clearance, purpose)),
+    }
 }
 
 fn operator(args: &RunArgs) -> Result<Operator, Failure> {
@@ -225,7 +262,7 @@ pub(crate) fn now() -> TimeNs {
     MonotonicClock.now()
 }
 
-fn wall_unix_ns() -> i128 {
+pub(crate) fn wall_unix_ns() -> i128 {
     // Before 1970 the clock is simply wrong; the record says that it is not synchronised.
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as i128)
 }
@@ -238,8 +275,9 @@ struct Session {
     operator: Option<AutoOperator>,
     /// A person, and what is entered for them: the order, and what lies in the twin.
     person: Option<(String, Vec<Input>)>,
-    link: Box<dyn Link + Send>,
+    link: BoxLink,
     link_name: String,
+    paced: Option<PacedClock>,
     pulse: Pulse,
     bench: Option<Bench>,
     capture: Option<Capture>,
@@ -258,7 +296,7 @@ impl Session {
         let pulse = Pulse::default();
         let trays = wiring::tray_use(&cell, Some(&record.recovery));
         let beyond = beyond(args, &cell, &trays, &pulse, plant, other)?;
-        let Beyond { link, mut bench, robots } = beyond;
+        let Beyond { link, paced, mut bench, robots } = beyond;
         if let Some(bench) = &mut bench {
             bench.go_on_after(&trays);
             bench.bring(&plan);
@@ -270,6 +308,7 @@ impl Session {
         let settings = LedgerSettings {
             origin: if bench.is_some() { Origin::Twin } else { Origin::Real },
             purpose: record.work.purpose(),
+            approval: record.work.approval(),
             program: wiring::program(),
             operator: Some(operator.name().to_owned()),
             clock_state: ClockState::Unsynchronised,
@@ -295,6 +334,7 @@ impl Session {
             person,
             link,
             link_name,
+            paced,
             pulse,
             bench,
             capture,
@@ -313,8 +353,13 @@ impl Session {
         let delivery = Delivery::start(&network, &address, &state, writer.cursor(), writer.head())?;
 
         let stop = StopRequest::default();
-        let cycle =
-            RunningCycle::start(&self.cell, self.rt, self.link, &self.link_name, self.rt_core, &stop)?;
+        let cycle = RunningCycle::start(
+            &self.cell,
+            self.rt,
+            (self.link, &self.link_name, self.paced),
+            self.rt_core,
+            &stop,
+        )?;
         let control = Control::bind(&state)
             .inspect_err(|why| watcher.told(&Told::Warning(&format!("nobody can command by `ctl`: {why}"))))
             .ok();
@@ -377,6 +422,8 @@ struct Other {
 /// What is at the other end: a link to the segment, and the drivers of its cobots.
 struct Beyond {
     link: BoxLink,
+    /// Of a machine in this process.
+    paced: Option<PacedClock>,
     /// `None`: a real machine.
     bench: Option<Bench>,
     robots: Vec<Box<dyn RobotDriver + Send>>,
@@ -391,19 +438,21 @@ fn beyond(
     Other { socket, far, faults }: Other,
 ) -> Result<Beyond, Failure> {
     match (socket, far, plant) {
-        (Some(link), None, _) => Ok(Beyond { link, bench: None, robots: Vec::new() }),
+        (Some(link), None, _) => Ok(Beyond { link, paced: None, bench: None, robots: Vec::new() }),
         (Some(link), Some(mut far), _) => {
             let robots = core::mem::take(&mut far.robots).into_iter();
             let robots = robots.map(|r| Box::new(r) as Box<dyn RobotDriver + Send>).collect();
             let far = FarBench::new(far, args.twin.as_deref().unwrap_or_default());
-            Ok(Beyond { link, bench: Some(Bench::Far(far)), robots })
+            Ok(Beyond { link, paced: None, bench: Some(Bench::Far(far)), robots })
         }
         (None, _, Some(plant)) => {
             let mut side = TwinSide::new(cell, plant, args.seed, trays)?;
             side.world.set_faults(faults.map(|plan| Faults::new(&plan, cell)));
             let segment = TwinSegment::new(side.world, pulse.beats());
-            let link = Box::new(InProcessLink::new(segment, MonotonicClock));
-            Ok(Beyond { link, bench: Some(Bench::Here(Box::new(side.devices))), robots: side.robots })
+            let clock = PacedClock::new(cell.cycle);
+            let link = Box::new(InProcessLink::new(segment, clock.clone()));
+            let bench = Some(Bench::Here(Box::new(side.devices)));
+            Ok(Beyond { link, paced: Some(clock), bench, robots: side.robots })
         }
         (None, _, None) => Err(Failure::Failed("the twin has no plant".to_owned())),
     }
@@ -423,66 +472,11 @@ fn entered(who: &str, order: Order, loads: Vec<Load>) -> Vec<Input> {
     inputs
 }
 
-type BoxLink = Box<dyn Link + Send>;
-
 fn tap(path: Option<&Path>, link: BoxLink, name: &str) -> Result<(BoxLink, Option<Capture>), Failure> {
     let Some(path) = path else { return Ok((link, None)) };
     let zero = capture::unix_zero_ns(&MonotonicClock);
     let (tap, file) = capture::start(path, link, MonotonicClock, zero, name)?;
     Ok((Box::new(tap), Some(file)))
-}
-
-/// The real-time thread: owns bus and cycle.
-struct RunningCycle {
-    thread: JoinHandle<(LoopReport, BusCounters)>,
-    warnings: Vec<PlatformWarning>,
-    statistics: Option<Arc<Statistics>>,
-}
-
-impl RunningCycle {
-    fn start(
-        cell: &Cell,
-        ends: RtEnds,
-        link: BoxLink,
-        link_name: &str,
-        core: Option<usize>,
-        stop: &StopRequest,
-    ) -> Result<RunningCycle, Failure> {
-        let cycle = Cycle::new(cell, wiring::drivers(cell), ends)?;
-        let config = wiring::bus_config(cell, link_name);
-        let wanted = RealTime { cpu: core.or_else(last_core), ..RealTime::default() };
-        let (said, warnings) = std::sync::mpsc::sync_channel(1);
-        let (measures, statistics) = std::sync::mpsc::sync_channel(1);
-        let stop = stop.clone();
-        let thread = platform::spawn("cycle", wanted, move |refused| {
-            // Nobody waits for it any more: then the program is ending already.
-            let _ = said.send(refused);
-            with_bus(link, MonotonicClock, config, |bus| {
-                let mut runner = Runner::new(cycle, bus, MonotonicClock);
-                let _ = measures.send(runner.statistics());
-                // A failure reaches the controller, which says it and tries again at Clear.
-                let _told = runner.bring_up();
-                let report = runner.run(&stop);
-                (report, runner.bus().counters())
-            })
-        })?;
-        let warnings = warnings.recv().unwrap_or_default();
-        Ok(RunningCycle { thread, warnings, statistics: statistics.recv().ok() })
-    }
-
-    fn join(self) -> Result<(LoopReport, BusCounters), Failure> {
-        self.thread.join().map_err(|_| {
-            Failure::Failed(
-                "the real-time thread ended by a program error; the watchdogs of the segment took its outputs off"
-                    .to_owned(),
-            )
-        })
-    }
-}
-
-/// The machine's last core: the first one serves most interrupts. With one core there is no choice.
-pub(crate) fn last_core() -> Option<usize> {
-    std::thread::available_parallelism().ok().map(|n| n.get() - 1).filter(|&core| core > 0)
 }
 
 /// What the station pumps, and the devices of the twin.
@@ -512,7 +506,6 @@ impl Pumped {
         live: &LivePublisher,
         work: &mut Work,
     ) -> Result<cellwright_station::Outcome, Failure> {
-        let alive = &cycle.thread;
         let outcome = runtime.block_on(async {
             if let Some((who, entered)) = self.person {
                 let (ask, cell, attended) = (self.ask.clone(), cell.clone(), self.attended);
@@ -545,7 +538,7 @@ impl Pumped {
                 quarantine: self.quarantine,
                 now,
                 wall_unix_ns,
-                cycle_alive: &|| !alive.is_finished(),
+                cycle_alive: &|| cycle.is_alive(),
             };
             let mut told = |told: Told<'_>| {
                 watcher.told(&told);

@@ -1,57 +1,64 @@
 //! `cellwright simulate`: the same objects on one thread with virtual time, frames and ethercrab included.
 //! Equal recipe, cell, plant and seed give byte-equal records.
 
-use std::collections::BTreeMap;
+mod stops;
+mod tell;
+mod timeline;
+
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 
 use cellwright_controller::{AutoOperator, Notice, Order, Progress};
 use cellwright_model::TimeNs;
-use cellwright_model::event::{Event, EventData};
+use cellwright_model::event::Event;
 use cellwright_model::faults::FaultPlan;
 use cellwright_model::order::OrderProgress;
-use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::CellState;
+use cellwright_model::plan::Plan;
+use cellwright_sim::figures::{Figures, NOTICE, Report};
 use cellwright_sim::{Options, Prepared, Told, VirtualCell, What, hands, read_faults, wiring};
-use serde_json::json;
 
+use super::approve::files::{Put, whole};
 use super::args::SimulateArgs;
-use super::out::{errln, outln};
-use super::progress::Summary;
+use super::out::errln;
 use super::{Failure, prepare, print_json, progress, shown};
+use stops::{Go, Stops};
+pub(crate) use tell::{cpk, digits};
+use timeline::Timeline;
 
 /// Virtual time in which the cell must have finished, for each unit and in all: a cell that hangs is a
 /// mistake to be shown, not to be waited for.
 const UNIT_MAX_S: u64 = 600;
 
 pub(crate) fn run(args: SimulateArgs) -> Result<ExitCode, Failure> {
-    let what = What { order: args.order.order.clone(), ..What::from(&args.cell) };
+    let what = What { order: args.order.order.clone(), set: args.set.clone(), ..What::from(&args.cell) };
     let prepared = prepare(&what, true)?;
     let faults = args.faults.as_deref().map(|path| shown(read_faults(path, &prepared.cell))).transpose()?;
+    let title =
+        format!("{} {} on {}", prepared.plan.recipe_id, prepared.plan.recipe_version, prepared.cell.id);
     let began = Instant::now();
-    let simulated = simulate(prepared, faults, &args)?;
+    let stops = Stops::of(&args, &prepared.plan)?;
+    let wanted = Wanted {
+        stops,
+        units: args.units,
+        seed: args.seed,
+        faults,
+        record: args.record.as_deref().map(RecordFile::create).transpose()?,
+        timeline: args.timeline.is_some().then(|| format!("{title}, seed {}: {NOTICE}", args.seed)),
+    };
+    let simulated = simulate(prepared, wanted)?;
     let wall_s = began.elapsed().as_secs_f64();
-    let virtual_s = simulated.virtual_s;
-    let s = &simulated.summary;
-    let takt_s = if s.units > 0 { simulated.execute_s / s.units as f64 } else { 0.0 };
+    if let (Some(path), Some(svg)) = (&args.timeline, &simulated.timeline) {
+        whole(path, svg.as_bytes(), Put::Instead)?;
+    }
     if args.json {
-        print_json(&json!({
-            "units": s.units, "good": s.good, "ng": s.ng, "interrupted": s.interrupted,
-            "ng_by_cause": simulated.ng_by_cause, "seed": args.seed, "takt_s": takt_s,
-            "virtual_s": virtual_s, "wall_s": wall_s, "times_real_time": virtual_s / wall_s,
-        }));
+        print_json(&tell::json(&simulated, args.seed, wall_s));
     } else {
-        outln!("{} units: {} good, {} ng, {} interrupted", s.units, s.good, s.ng, s.interrupted);
-        outln!("yield {:.1} %, takt {takt_s:.2} s", 100.0 * s.good as f64 / s.units.max(1) as f64);
-        simulated.ng_by_cause.iter().for_each(|(cause, n)| outln!("  ng {n:>4}  {cause}"));
-        outln!(
-            "{virtual_s:.1} s of virtual time in {wall_s:.2} s: {:.0} times real time",
-            virtual_s / wall_s
-        );
-        outln!("predicted from the plant model; not evidence of process capability");
+        tell::print(&simulated, wall_s);
     }
     if let Some(state) = simulated.stuck {
         errln!("cellwright: the cell stopped in {} before the order was complete", state.name());
@@ -61,7 +68,7 @@ pub(crate) fn run(args: SimulateArgs) -> Result<ExitCode, Failure> {
 }
 
 /// The file of `--record`, written as the events come.
-struct RecordFile {
+pub(crate) struct RecordFile {
     path: PathBuf,
     file: BufWriter<File>,
 }
@@ -90,43 +97,52 @@ fn unwritten(path: &Path, error: &std::io::Error) -> Failure {
     Failure::Failed(format!("{}: {error}; check the path and the space left", path.display()))
 }
 
-struct Simulated {
-    summary: Summary,
-    ng_by_cause: BTreeMap<String, u64>,
-    virtual_s: f64,
-    /// From the first Execute to the end of the last unit.
-    execute_s: f64,
+/// What is to be simulated, and what is kept of it.
+pub(crate) struct Wanted {
+    pub(crate) units: u32,
+    pub(crate) seed: u64,
+    pub(crate) faults: Option<FaultPlan>,
+    pub(crate) record: Option<RecordFile>,
+    /// Title of the timeline, if one is wanted.
+    pub(crate) timeline: Option<String>,
+    /// Where it waits for a word.
+    pub(crate) stops: Option<Stops>,
+}
+
+/// What came of it.
+pub(crate) struct Simulated {
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) report: Report,
+    pub(crate) virtual_s: f64,
+    /// As SVG.
+    timeline: Option<String>,
     /// State in which it ended without having completed the order.
-    stuck: Option<CellState>,
+    pub(crate) stuck: Option<CellState>,
 }
 
 const OPERATOR: &str = "auto:simulate";
 
-fn simulate(
-    prepared: Prepared,
-    faults: Option<FaultPlan>,
-    args: &SimulateArgs,
-) -> Result<Simulated, Failure> {
-    let options =
-        Options { seed: args.seed, operator: Some(OPERATOR.to_owned()), faults, ..Options::default() };
+/// Errors: a cell that cannot be simulated, or a record that cannot be written.
+pub(crate) fn simulate(prepared: Prepared, wanted: Wanted) -> Result<Simulated, Failure> {
+    let Wanted { units, seed, faults, record, timeline, mut stops } = wanted;
+    let options = Options { seed, operator: Some(OPERATOR.to_owned()), faults, ..Options::default() };
     let terms = prepared.terms.clone();
     let mut cell = VirtualCell::new(prepared, options)?;
     let plan = cell.plan().clone();
+    let mut desk = Desk {
+        figures: Figures::new(cell.cell(), &plan),
+        timeline: timeline.map(|title| (title, Timeline::default())),
+        record,
+    };
     // Each simulation begins the order anew: there is no state directory that would know of it.
     let (order, starts_max) = match terms {
         Some(terms) => {
             let starts_max = terms.starts_max;
-            (Order::by_terms(terms, plan, OrderProgress::default()), starts_max)
+            (Order::by_terms(terms, plan.clone(), OrderProgress::default()), starts_max)
         }
-        None => (Order::units("SIMULATION", plan, args.units), args.units),
+        None => (Order::units("SIMULATION", plan.clone(), units), units),
     };
     let mut operator = AutoOperator::new(OPERATOR, order, wiring::loads(cell.cell(), cell.materials()));
-    let mut desk = Desk {
-        summary: Summary::default(),
-        ng_by_cause: BTreeMap::new(),
-        record: args.record.as_deref().map(RecordFile::create).transpose()?,
-        execute: None,
-    };
     let limit = TimeNs((u64::from(starts_max) + 1) * UNIT_MAX_S * 1_000_000_000);
     let mut said = Vec::new();
     let stuck = loop {
@@ -134,10 +150,13 @@ fn simulate(
         said.drain(..).for_each(|input| cell.give(input));
         let Told { events, notices, .. } = cell.tick()?;
         for event in &events {
-            desk.look(cell.now(), event)?;
+            desk.look(event)?;
         }
         for notice in notices {
-            react(&mut cell, &operator, notice);
+            react(&mut cell, &mut operator, notice);
+        }
+        if stops.as_mut().is_some_and(|s| s.look(&cell) == Go::End) {
+            break None;
         }
         match progress {
             Progress::Completed => break None,
@@ -147,16 +166,20 @@ fn simulate(
         }
     };
     cell.shut_down()?;
-    desk.finish(cell.now(), stuck)
+    let virtual_s = cell.now().since(TimeNs(0)).as_secs_f64();
+    desk.record.take().map(RecordFile::finish).transpose()?;
+    let timeline = desk.timeline.as_ref().map(|(title, t)| t.svg(title, &desk.figures));
+    Ok(Simulated { plan, report: desk.figures.report(), virtual_s, timeline, stuck })
 }
 
 /// What the automatic operator does, or shows, about something said.
-fn react(cell: &mut VirtualCell, operator: &AutoOperator, notice: Notice) {
+fn react(cell: &mut VirtualCell, operator: &mut AutoOperator, notice: Notice) {
     match notice {
         Notice::Ask(question) => {
-            let answer = AutoOperator::choice(&question).unwrap_or_default();
-            wiring::acts(&question, answer).into_iter().for_each(|act| cell.inject(act));
-            operator.answer(&question).into_iter().for_each(|answer| cell.give(answer));
+            let Some(answer) = operator.answer(&question) else { return };
+            let choice = AutoOperator::choice(&question).unwrap_or_default();
+            wiring::acts(&question, choice).into_iter().for_each(|act| cell.inject(act));
+            cell.give(answer);
         }
         Notice::TrayAtEnd(tray) => {
             cell.inject(hands::exchange(tray));
@@ -168,44 +191,20 @@ fn react(cell: &mut VirtualCell, operator: &AutoOperator, notice: Notice) {
     }
 }
 
-/// What is kept of a simulation.
+/// What looks at the events of a simulation.
 struct Desk {
-    summary: Summary,
-    ng_by_cause: BTreeMap<String, u64>,
+    figures: Figures,
+    /// With its title.
+    timeline: Option<(String, Timeline)>,
     record: Option<RecordFile>,
-    /// First Execute, last end of a unit.
-    execute: Option<(TimeNs, TimeNs)>,
 }
 
 impl Desk {
-    fn look(&mut self, now: TimeNs, event: &Event) -> Result<(), Failure> {
-        self.summary.count(event);
-        match &event.draft.data {
-            EventData::CellState(s) if s.to == CellState::Execute => {
-                self.execute.get_or_insert((now, now));
-            }
-            EventData::UnitResult(end) => {
-                if let Some(execute) = &mut self.execute {
-                    execute.1 = now;
-                }
-                if let (UnitResult::Ng, Some(cause)) = (end.result, &end.cause) {
-                    *self.ng_by_cause.entry(cause.clone()).or_default() += 1;
-                }
-            }
-            _ => {}
+    fn look(&mut self, event: &Event) -> Result<(), Failure> {
+        self.figures.look(event);
+        if let Some((_, timeline)) = &mut self.timeline {
+            timeline.look(&self.figures, event);
         }
         self.record.as_mut().map_or(Ok(()), |record| record.line(&event.line))
-    }
-
-    fn finish(mut self, now: TimeNs, stuck: Option<CellState>) -> Result<Simulated, Failure> {
-        self.record.take().map(RecordFile::finish).transpose()?;
-        let execute_s = self.execute.map_or(0.0, |(from, to)| to.since(from).as_secs_f64());
-        Ok(Simulated {
-            summary: self.summary,
-            ng_by_cause: self.ng_by_cause,
-            virtual_s: now.since(TimeNs(0)).as_secs_f64(),
-            execute_s,
-            stuck,
-        })
     }
 }

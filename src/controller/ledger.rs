@@ -25,6 +25,8 @@ use cellwright_model::{AnalogId, Dimension, StepIx, TimeNs, TrayId, UnitId};
 pub struct LedgerSettings {
     pub origin: Origin,
     pub purpose: Purpose,
+    /// By which approval the recipe is made: the SHA-256 of its last record.
+    pub approval: Option<String>,
     /// Name and version of the program.
     pub program: String,
     pub operator: Option<String>,
@@ -235,7 +237,8 @@ impl Ledger {
 
     fn open(&mut self, entry: &mut Entry, unit: UnitId, serial: String, counter: u64, plan: &Arc<Plan>) {
         let udi = self.order.as_ref().and_then(|(terms, _)| terms.udi(&serial));
-        let context = Arc::new(UnitContext { serial, udi, recipe: recipe_ref(plan) });
+        let context =
+            Arc::new(UnitContext { serial, udi, recipe: recipe_ref(plan, self.settings.approval.clone()) });
         self.count(entry, OrderProgress::open_one);
         self.units.insert(
             unit,
@@ -287,10 +290,14 @@ impl Ledger {
     fn outcome(&mut self, entry: &mut Entry, result: StepResult, status: &RtStatus) {
         let Some(step) = result.plan.steps.get(result.step.index()) else { return };
         if let Some(unit) = self.units.get_mut(&result.unit) {
-            unit.counts.attempts += 1;
+            let counts = &mut unit.counts;
             match result.outcome {
-                StepOutcome::Passed => unit.counts.passed += 1,
-                _ => unit.counts.not_passed += 1,
+                // Nothing was tried.
+                StepOutcome::Skipped => {}
+                StepOutcome::Passed => {
+                    (counts.attempts, counts.passed) = (counts.attempts + 1, counts.passed + 1)
+                }
+                _ => (counts.attempts, counts.not_passed) = (counts.attempts + 1, counts.not_passed + 1),
             }
         }
         entry.out.curves.extend(result.curves.iter().map(|c| c.curve.clone()));
@@ -453,14 +460,15 @@ fn context(cell: &Cell, settings: &LedgerSettings, order: Option<(String, Option
     }
 }
 
-fn recipe_ref(plan: &Plan) -> RecipeRef {
+fn recipe_ref(plan: &Plan, approval: Option<String>) -> RecipeRef {
     RecipeRef {
         id: plan.recipe_id.clone(),
         version: plan.recipe_version.clone(),
         hash: plan.recipe_hash.clone(),
         plan_hash: plan.hash().ok(),
         variant: plan.variant.clone(),
-        approval: None,
+        set: plan.set.iter().cloned().collect(),
+        approval,
     }
 }
 

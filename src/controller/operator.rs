@@ -3,10 +3,14 @@
 //! left to a person: the one at the keys, if it is attended, or the one who has commanded it from elsewhere.
 //! Never used for production.
 
+use cellwright_engine::RETRY;
 use cellwright_engine::api::{Input, Order, Question, QuestionKind, Source};
-use cellwright_model::TrayId;
 use cellwright_model::material::Label;
 use cellwright_model::packml::{CellCommand, CellState};
+use cellwright_model::{StepIx, TrayId, UnitId};
+
+/// What did not help so often in a row will not help.
+const RETRIES_MAX: u32 = 5;
 
 /// What the operator loads into a tray or lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +29,17 @@ pub struct AutoOperator {
     /// Commands given so far on the way to Execute: each only once, so that a cell which falls back is
     /// not started again by a program.
     given: Vec<CellCommand>,
+    /// In which state the last of them was given, and whether the cell has left it since.
+    gave_in: Option<CellState>,
+    left: bool,
     was_executing: bool,
     attended: bool,
     /// A person has commanded the cell, and it has not come to Execute since: it is theirs.
     in_hand: bool,
+    /// Which step of which unit was tried again last, and how often in a row.
+    retried: (Option<UnitId>, Option<StepIx>, u32),
+    /// It has no better answer than one that did not help: only a person has.
+    at_a_loss: bool,
 }
 
 /// How the run stands, as the automatic operator sees it.
@@ -51,9 +62,13 @@ impl AutoOperator {
             loads,
             loaded: false,
             given: Vec::new(),
+            gave_in: None,
+            left: false,
             was_executing: false,
             attended: false,
             in_hand: false,
+            retried: (None, None, 0),
+            at_a_loss: false,
         }
     }
 
@@ -73,6 +88,10 @@ impl AutoOperator {
         if !core::mem::replace(&mut self.loaded, true) {
             inputs.extend(self.loads.iter().map(|load| self.load(load, None)));
         }
+        if self.at_a_loss && !self.attended {
+            return Progress::NeedsPerson(state);
+        }
+        self.left |= self.gave_in.is_some_and(|gave_in| gave_in != state);
         match state {
             CellState::Execute => {
                 self.was_executing = true;
@@ -99,13 +118,15 @@ impl AutoOperator {
     }
 
     fn give(&mut self, command: CellCommand, state: CellState, inputs: &mut Vec<Input>) -> Progress {
-        if self.given.last() == Some(&command) {
+        // Not taken yet; or taken, and the cell is back where it was.
+        if self.given.last() == Some(&command) && !self.left {
             return Progress::Running;
         }
         if self.given.contains(&command) {
             return self.needs_person(state);
         }
         self.given.push(command);
+        (self.gave_in, self.left) = (Some(state), false);
         inputs.push(Input::Command { command, by: self.source() });
         Progress::Running
     }
@@ -126,10 +147,21 @@ impl AutoOperator {
         preferred.or_else(|| question.answers.first()).map(String::as_str)
     }
 
-    /// Its answer to a question; see [`AutoOperator::choice`].
-    pub fn answer(&self, question: &Question) -> Option<Input> {
+    /// Its answer to a question; see [`AutoOperator::choice`]. The same step of a unit is tried again a few times only.
+    pub fn answer(&mut self, question: &Question) -> Option<Input> {
         let answer = AutoOperator::choice(question)?.to_owned();
+        if answer == RETRY && self.retries(question) > RETRIES_MAX {
+            self.at_a_loss = true;
+            return None;
+        }
         Some(Input::Answer { id: question.id, answer, reason: None, by: self.source() })
+    }
+
+    fn retries(&mut self, question: &Question) -> u32 {
+        let (unit, step, times) = self.retried;
+        let again = (unit, step) == (question.unit, question.step);
+        self.retried = (question.unit, question.step, if again { times + 1 } else { 1 });
+        self.retried.2
     }
 
     /// Exchanges a tray: the same material, from the first pocket on; an empty one for finished units.
@@ -156,6 +188,8 @@ impl AutoOperator {
 
 #[cfg(test)]
 mod tests {
+    use cellwright_model::RequestId;
+
     use super::*;
 
     fn operator() -> AutoOperator {
@@ -164,7 +198,11 @@ mod tests {
             order: None,
             loads: Vec::new(),
             loaded: true,
+            retried: (None, None, 0),
+            at_a_loss: false,
             given: Vec::new(),
+            gave_in: None,
+            left: false,
             was_executing: false,
             attended: false,
             in_hand: false,
@@ -190,6 +228,42 @@ mod tests {
             react(&mut o, CellState::Execute);
             assert_eq!(react(&mut o, state), (Progress::NeedsPerson(state), 0));
         }
+    }
+
+    #[test]
+    fn a_cell_that_falls_back_on_its_way_needs_a_person() {
+        let mut o = operator();
+        assert_eq!(react(&mut o, CellState::Stopped), (Progress::Running, 1));
+        assert_eq!(react(&mut o, CellState::Stopped), (Progress::Running, 0), "not taken yet");
+        react(&mut o, CellState::Resetting);
+        let needs_person = Progress::NeedsPerson(CellState::Stopped);
+        assert_eq!(react(&mut o, CellState::Stopped), (needs_person, 0), "never a second Reset by a program");
+    }
+
+    #[test]
+    fn what_does_not_help_is_left_to_a_person() {
+        let mut o = operator();
+        react(&mut o, CellState::Execute);
+        let asks = |n: u32, step: u16| Question {
+            id: RequestId(n),
+            kind: QuestionKind::Decision,
+            unit: None,
+            serial: None,
+            step: Some(StepIx(step)),
+            tray: None,
+            places: Vec::new(),
+            carry: None,
+            prompt: "the nest is empty".into(),
+            answers: vec![RETRY.into(), "remove-by-hand".into()],
+        };
+        let answered = |o: &mut AutoOperator, step| (0..20).filter_map(|n| o.answer(&asks(n, step))).count();
+        for step in [1, 2] {
+            assert_eq!((0..3).filter_map(|n| o.answer(&asks(n, step))).count(), 3, "each step anew");
+        }
+        assert_eq!(react(&mut o, CellState::Execute).0, Progress::Running);
+        assert_eq!(answered(&mut o, 3), RETRIES_MAX as usize);
+        let needs_person = Progress::NeedsPerson(CellState::Execute);
+        assert_eq!(react(&mut o, CellState::Execute).0, needs_person);
     }
 
     #[test]

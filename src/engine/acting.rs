@@ -274,7 +274,7 @@ pub(crate) fn safety_cause(cx: &Cx<'_>) -> String {
 
 fn start_fault(cx: &Cx<'_>, condition: &Expr) -> MachineFault {
     let unmet = condition.first_unmet(&cx.machine).unwrap_or(condition);
-    AlarmCode::StartCondition.fault("starting", &[("cause", &crate::status::expr_text(cx.cell, unmet))])
+    AlarmCode::StartCondition.fault("starting", &[("cause", &unmet.words(cx.cell))])
 }
 
 pub(crate) fn not_at_rest(class: AlarmClass) -> MachineFault {
@@ -291,6 +291,8 @@ enum Act {
     /// Every output but the panel's to its off state.
     OutputsOff,
     Enable,
+    /// The drive looks for the zero of the axis, unless it is known.
+    Reference(AxisId),
     Home(AxisId),
     RobotHome(RobotId),
     Zero(ZeroSensor),
@@ -316,7 +318,8 @@ impl Homing {
     pub(crate) fn new(cell: &Cell) -> Homing {
         // Cobots first: one that was stopped in a nest must be out of it before the table turns.
         let robots = cell.sequences.robots_home.iter().map(|r| Act::RobotHome(*r));
-        let axes = cell.sequences.homing_order.iter().map(|a| Act::Home(*a));
+        // One axis after the other: each is out of the way of the next before that one looks for its zero.
+        let axes = cell.sequences.homing_order.iter().flat_map(|a| [Act::Reference(*a), Act::Home(*a)]);
         let zero = cell.sequences.zero.iter().map(|z| Act::Zero(*z));
         let acts = [Act::OutputsOff, Act::Enable].into_iter().chain(robots).chain(zero).chain(axes).collect();
         Homing { acts, at: 0, doing: None }
@@ -331,6 +334,13 @@ impl Homing {
     fn poll(&mut self, cx: &mut Cx<'_>) -> Acted {
         loop {
             let Some(act) = self.acts.get(self.at).copied() else { return Acted::Next(Acting::Reconciling) };
+            if let Act::Reference(axis) = act
+                && self.doing.is_none()
+                && cx.machine.rt.axes.get(axis.index()).is_some_and(|a| a.referenced)
+            {
+                self.at += 1;
+                continue;
+            }
             let Some((mut doing, deadline)) = self.doing else {
                 match begin(cx, act) {
                     Ok(doing) => self.doing = Some(doing),
@@ -408,6 +418,12 @@ fn begin(cx: &mut Cx<'_>, act: Act) -> Result<(Doing, TimeNs), String> {
             let axes = (0..cx.cell.axes.len()).fold(0u64, |m, i| m | 1u64.checked_shl(i as u32).unwrap_or(0));
             Ok((Doing::Job(cx.job(RtOp::Enable { axes })), within(cx, ACT_WITHIN)))
         }
+        Act::Reference(axis) => {
+            let described = cx.cell.axes.get(axis.index()).ok_or("unknown-axis")?;
+            let looks = described.reference.homing().map_or(DurationNs(0), |h| h.within);
+            let job = cx.job(RtOp::Home { axis });
+            Ok((Doing::Job(job), within(cx, DurationNs(looks.0.saturating_add(ACT_WITHIN.0)))))
+        }
         Act::Home(axis) => {
             let described = cx.cell.axes.get(axis.index()).ok_or("unknown-axis")?;
             let velocity_au_s = described.velocity_max * share;
@@ -454,7 +470,9 @@ fn homing_fault(cx: &Cx<'_>, act: Act, cause: String) -> MachineFault {
     let place = match act {
         Act::OutputsOff => "outputs".to_string(),
         Act::Enable => "drives".into(),
-        Act::Home(axis) => cx.cell.axes.get(axis.index()).map(|a| a.name.clone()).unwrap_or_default(),
+        Act::Reference(axis) | Act::Home(axis) => {
+            cx.cell.axes.get(axis.index()).map(|a| a.name.clone()).unwrap_or_default()
+        }
         Act::RobotHome(robot) => {
             cx.cell.robots.get(robot.index()).map(|r| r.name.clone()).unwrap_or_default()
         }

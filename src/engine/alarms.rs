@@ -174,6 +174,7 @@ pub(crate) fn code(kind: RtFaultKind) -> AlarmCode {
         RtFaultKind::ProgramError => AlarmCode::ProgramError,
         RtFaultKind::DriveTimeout => AlarmCode::DriveTimeout,
         RtFaultKind::DriveMode => AlarmCode::DriveMode,
+        RtFaultKind::Homing => AlarmCode::Homing,
         RtFaultKind::Sto => AlarmCode::Sto,
     }
 }

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use cellwright_model::approval::Clearance;
 use cellwright_model::curve::Curve;
 use cellwright_model::event::AlarmClass;
 use cellwright_model::expr::{Expr, SignalView};
@@ -57,6 +58,8 @@ pub struct Order {
     pub id: String,
     pub plan: Arc<Plan>,
     pub work: Work,
+    /// Whether it may be made in mode Production.
+    pub clearance: Clearance,
 }
 
 /// How much is to be made, and under which serials.
@@ -71,11 +74,20 @@ pub enum Work {
 impl Order {
     /// So many units, whatever they become.
     pub fn units(id: impl Into<String>, plan: Arc<Plan>, units: u32) -> Order {
-        Order { id: id.into(), plan, work: Work::Units(units) }
+        Order { id: id.into(), plan, work: Work::Units(units), clearance: Clearance::NotAsked }
     }
     /// By an order file, from where earlier runs came to.
     pub fn by_terms(terms: Arc<OrderTerms>, plan: Arc<Plan>, done: OrderProgress) -> Order {
-        Order { id: terms.id.clone(), plan, work: Work::Terms { terms, done } }
+        Order {
+            id: terms.id.clone(),
+            plan,
+            work: Work::Terms { terms, done },
+            clearance: Clearance::NotAsked,
+        }
+    }
+    /// With the word of the gate.
+    pub fn cleared(self, clearance: Clearance) -> Order {
+        Order { clearance, ..self }
     }
 }
 
@@ -323,6 +335,8 @@ pub struct Question {
     /// Places that a person is asked to empty; of a decision: where the unit and its parts are or may be, to be
     /// emptied if it is removed by hand.
     pub places: Vec<Location>,
+    /// From where to where a person is asked to carry a part or the unit, by a step of the recipe.
+    pub carry: Option<(Location, Location)>,
     pub prompt: String,
     /// One of these is the answer; anything else is rejected.
     pub answers: Vec<String>,

@@ -1,9 +1,11 @@
 //! One active path of a unit: its chart, its cursor, its attempt. `poll` looks what has come about and hands
 //! the chart the event that says so; entering a state does what that state begins with.
 
+mod gate;
+
 use cellwright_model::outcome::StepOutcome;
 use cellwright_model::packml::CellCommand;
-use cellwright_model::plan::{OnFail, OnFault, OnHold, Step};
+use cellwright_model::plan::{Handler, OnHold, Step, Then};
 use cellwright_model::{DurationNs, RequestId, TimeNs};
 use cellwright_model::{StationId, StepIx};
 
@@ -14,9 +16,8 @@ use crate::record::Record;
 use crate::resources::{Blocked, BranchKey};
 use crate::sequencer::{Cursor, Item};
 use crate::step::{Running, StepEnd, StepRun};
-use crate::supply::{self, Starved};
-use crate::table;
-use crate::unit::{Demand, Env, Spawn, UnitData};
+use crate::supply::Starved;
+use crate::unit::{Demand, Env, UnitData};
 
 /// Transitions of one branch in one look; more is a program error that must not become a busy loop.
 const TRANSITIONS_MAX: u32 = 64;
@@ -85,6 +86,10 @@ pub(crate) struct Branch {
     /// Branches of the fork that it waits for.
     pub(crate) children: Vec<u32>,
     forked: bool,
+    /// Rounds of the repeat under the cursor that have begun.
+    rounds: u16,
+    /// Ended branches that nobody asks for any more.
+    pub(crate) spent: Vec<u32>,
     pub(crate) end: Option<BranchEnd>,
     pub(crate) run: Option<StepRun>,
     attempt: u16,
@@ -108,6 +113,8 @@ impl Branch {
             parent,
             children: Vec::new(),
             forked: false,
+            rounds: 0,
+            spent: Vec::new(),
             end: None,
             run: None,
             attempt: 0,
@@ -248,48 +255,6 @@ impl Branch {
         env.unit.condemned.is_some() && !env.unit.rejecting
     }
 
-    fn poll_gate(&mut self, env: &mut Env<'_, '_>, gates: bool) -> Option<E> {
-        match env.unit.graph.item(self.cursor).cloned() {
-            None => Some(E::Joined),
-            Some(Item::Fork { id, branches }) => {
-                if !self.forked {
-                    if gates {
-                        self.forked = true;
-                        let parent = self.key.branch;
-                        let spawn = |(name, block)| Spawn { name, block, parent };
-                        env.spawns.extend(branches.into_iter().map(spawn));
-                        self.waits = Some(Waits::Branches(id));
-                    }
-                    return None;
-                }
-                join(&env.children)
-            }
-            Some(Item::Step(ix)) => {
-                if !gates {
-                    return None;
-                }
-                self.waits = self.gate(env, ix).err();
-                self.waits.is_none().then_some(E::Open)
-            }
-        }
-    }
-
-    /// What the step needs before it begins: its nest at its station, parts and room for them, resources.
-    fn gate(&self, env: &mut Env<'_, '_>, ix: StepIx) -> Result<(), Waits> {
-        let closed = match table_need(env, ix) {
-            Err(station) => Err(Waits::Table(station)),
-            Ok(()) => supply::look(env.cx, env.parts, &env.unit.plan, ix).map_err(Waits::Supply),
-        };
-        if closed.is_err() {
-            env.resources.leave_queue(self.key);
-            return closed;
-        }
-        let mut needs = env.unit.plan.step(ix).resources.clone();
-        needs.sort_unstable();
-        needs.dedup();
-        env.resources.acquire(self.key, &needs).map_err(Waits::Turn)
-    }
-
     /// What becomes of the attempt, by the step's policies. The outcome is durable.
     fn verdict(&mut self, env: &Env<'_, '_>) -> E {
         let Some(run) = &self.run else { return E::Bad };
@@ -297,32 +262,29 @@ impl Branch {
         let again = !run.irreversible_begun(&env.unit.plan);
         // On the reject path there is nowhere further to reject to: a person decides.
         let bad = if env.unit.rejecting { E::Unable } else { E::Bad };
-        match &run.end {
-            Some(StepEnd::Passed) => E::Passed,
-            Some(StepEnd::Failed(_)) => match step.on_fail {
-                OnFail::Retry { times, after }
-                    if again && self.fails < times && env.unit.reject_now.is_none() =>
-                {
-                    self.fails += 1;
-                    self.retry_after = after;
-                    E::Again
-                }
-                _ => bad,
-            },
+        let failed = match &run.end {
+            Some(StepEnd::Passed) => return E::Passed,
+            Some(StepEnd::Failed(_)) if env.unit.reject_now.is_some() => return bad,
+            Some(StepEnd::Failed(_)) => true,
             // Neither part nor machine is to blame, and each time a person has held it.
             _ if again && run.broken() => {
                 self.retry_after = rest_between(step);
+                return E::Again;
+            }
+            _ => false,
+        };
+        let (handler, tried) =
+            if failed { (step.on_fail, &mut self.fails) } else { (step.on_fault, &mut self.faults) };
+        match (handler.retry(), handler.last()) {
+            (Some((times, after)), _) if again && *tried < times => {
+                *tried += 1;
+                self.retry_after = after;
                 E::Again
             }
-            _ => match step.on_fault {
-                OnFault::Reject => bad,
-                OnFault::Retry { times, after } if again && self.faults < times => {
-                    self.faults += 1;
-                    self.retry_after = after;
-                    E::Again
-                }
-                _ => E::Unable,
-            },
+            // What has begun and cannot be done again is in no state that a program could judge.
+            (Some(_), _) if !failed && !again => E::Unable,
+            (_, Then::Reject) => bad,
+            (_, Then::Ask) => E::Unable,
         }
     }
 
@@ -330,8 +292,9 @@ impl Branch {
         match effect {
             Effect::NextNode => {
                 self.cursor.at += 1;
-                (self.forked, self.attempt, self.fails, self.faults) = (false, 0, 0, 0);
-                self.children.clear();
+                (self.forked, self.rounds) = (false, 0);
+                (self.attempt, self.fails, self.faults) = (0, 0, 0);
+                self.spent.append(&mut self.children);
             }
             Effect::OpenAttempt => {
                 self.waits = None;
@@ -341,7 +304,7 @@ impl Branch {
                         env.unit.station = env.unit.plan.step(step).station.or(env.unit.station);
                     }
                     self.attempt = self.attempt.saturating_add(1);
-                    self.run = Some(StepRun::open(step, self.attempt, env));
+                    self.run = Some(StepRun::open(step, self.attempt > 1, env));
                 }
             }
             Effect::AskDecision => self.ask_decision(env),
@@ -394,6 +357,7 @@ impl Branch {
             _ => BranchEnd::Passed,
         });
         self.run = None;
+        self.spent.append(&mut self.children);
     }
 
     fn break_off(&mut self, env: &mut Env<'_, '_>, outcome: StepOutcome, cause: &str) {
@@ -467,7 +431,7 @@ impl Branch {
         answers.extend([REMOVE, ABORT]);
         let first = answers.first().copied().unwrap_or(ABORT);
         env.demands.push(Demand::Asks(AlarmCode::step_fault(&cause, &step.id), first));
-        let places = run.may_be_at(env.unit);
+        let places = run.may_be_at(env.unit, env.parts);
         let (unit, serial, tray) = (env.unit.id, env.unit.serial.clone(), env.unit.used_up.take());
         self.decision = Some(env.cx.ask(|id| Question {
             id,
@@ -477,6 +441,7 @@ impl Branch {
             step: Some(ix),
             tray,
             places,
+            carry: None,
             prompt: format!("{}: {cause}.{taken} What becomes of the unit?", step.id),
             answers: answers.into_iter().map(String::from).collect(),
         }));
@@ -513,41 +478,8 @@ pub const ABORT: &str = "abort";
 
 /// How long a part rests between two attempts, where the recipe says it.
 fn rest_between(step: &Step) -> DurationNs {
-    match (step.on_fail, step.on_fault) {
-        (OnFail::Retry { after, .. }, _) | (_, OnFault::Retry { after, .. }) => after,
-        _ => DurationNs(0),
-    }
-}
-
-/// The end of a fork. `None`: not yet.
-fn join(children: &[Option<BranchEnd>]) -> Option<E> {
-    if children.iter().any(Option::is_none) {
-        return None;
-    }
-    let any = |end: BranchEnd| children.contains(&Some(end));
-    Some(if any(BranchEnd::Removed) {
-        E::Skip
-    } else if any(BranchEnd::Rejected) {
-        E::Bad
-    } else if any(BranchEnd::Skipped) {
-        E::Skip
-    } else {
-        E::Joined
-    })
-}
-
-/// The nest stands where the step needs it, and the table does not turn. Error: where it has to come to.
-fn table_need(env: &Env<'_, '_>, ix: StepIx) -> Result<(), Option<StationId>> {
-    let step: &Step = env.unit.plan.step(ix);
-    if env.cx.cell.table.is_none() {
-        return Ok(());
-    }
-    match step.station {
-        Some(at) if env.unit.station == Some(at) && table::stands_at(env.cx, env.unit.nest, at) => Ok(()),
-        Some(at) => Err(Some(at)),
-        None if table::reaches_into_nest(step) && env.unit.station.is_none() => Err(None),
-        None => Ok(()),
-    }
+    let rest = |handler: Handler| handler.retry().map(|(_, after)| after);
+    rest(step.on_fail).or(rest(step.on_fault)).unwrap_or_default()
 }
 
 /// The answer of a person, for the record.

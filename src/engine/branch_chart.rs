@@ -41,8 +41,10 @@ words! {
         Begin,
         /// Resources are held: the attempt begins.
         Open,
-        /// Every branch of the fork has passed.
+        /// Every branch of the fork has passed, or the repeat has come to its end.
         Joined,
+        /// The step's `when:` does not hold.
+        Omit,
         /// Nothing to do any more: another branch has condemned the unit.
         Skip,
         /// Intent durable, station reached, check holds.
@@ -100,6 +102,7 @@ pub const TABLE: &[BranchTransition] = {
         row(Idle, E::Begin, Gate),
         row(Gate, E::Open, Preparing),
         row(Gate, E::Joined, Advance),
+        row(Gate, E::Omit, Advance),
         row(Gate, E::Bad, Reject),
         row(Gate, E::Skip, Done),
         row(Preparing, E::Prepared, Running),
@@ -306,7 +309,7 @@ impl BranchChart {
     fn gate(event: &BranchEvent) -> Outcome<State> {
         match event {
             BranchEvent::Open => Transition(State::preparing()),
-            BranchEvent::Joined => Transition(State::advance()),
+            BranchEvent::Joined | BranchEvent::Omit => Transition(State::advance()),
             BranchEvent::Bad => Transition(State::reject()),
             BranchEvent::Skip => Transition(State::done()),
             _ => Super,

@@ -131,6 +131,11 @@ pub struct Entry {
     pub page: &'static str,
 }
 
+/// The words of all alarms.
+pub fn words() -> Vec<&'static str> {
+    TABLE.iter().map(|e| e.word).collect()
+}
+
 impl AlarmCode {
     /// Its row of the table.
     pub fn entry(self) -> &'static Entry {

@@ -468,12 +468,21 @@ impl Core {
         }
     }
 
+    /// Why the order may not be made in mode Production.
+    fn not_cleared(&self) -> Option<String> {
+        self.order.as_ref().and_then(|open| open.order.clearance.refusal())
+    }
+
     /// Conditions of commands beyond the chart. Errors: the reason for the record.
     fn permit(&self, cx: &Cx<'_>, command: CellCommand) -> Result<(), String> {
         if modes::leads(self.mode, self.state(), command)?.is_none() {
             return Ok(());
         }
         if let Some(refusal) = self.identities.refusal(cx.cell, self.mode, command) {
+            return Err(refusal);
+        }
+        let begins = command == CellCommand::Start && self.mode == CellMode::Production;
+        if let Some(refusal) = self.not_cleared().filter(|_| begins) {
             return Err(refusal);
         }
         match command {

@@ -105,6 +105,7 @@ impl Core {
                         step: None,
                         tray: None,
                         places: Vec::new(),
+                        carry: None,
                         prompt,
                         answers: vec![CONFIRM.into()],
                     });

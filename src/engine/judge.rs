@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use cellwright_model::curve::{Curve, CurveSample};
 use cellwright_model::outcome::Verdict;
-use cellwright_model::plan::{CurveFeature, Feature, MeasurementSpec, Step, Window};
+use cellwright_model::plan::{CurveFeature, Feature, MeasurementSpec, Step};
 
 use crate::record::Measured;
+
+mod windows;
 
 /// Samples that make up the value at the end of a curve.
 const END_SAMPLES: usize = 5;
@@ -38,7 +40,7 @@ pub fn judge(step: &Step, evidence: Evidence<'_>, judged: &mut Vec<Measured>) ->
     for (i, window) in step.windows.iter().enumerate() {
         let name = window_name(i);
         if !judged.iter().any(|m| m.name == name) {
-            found.extend(look_through(name, window, evidence));
+            found.extend(windows::judge(name, window, evidence));
         }
     }
     for m in found {
@@ -108,7 +110,9 @@ fn verdict(value: f64, spec: &MeasurementSpec) -> Verdict {
 }
 
 fn trusted(curve: &Curve) -> bool {
-    curve.lost_cycles == 0 && !curve.truncated && !curve.samples.is_empty()
+    let finite = |s: &CurveSample| s.value.is_finite() && s.position_au.is_finite();
+    let whole = curve.lost_cycles == 0 && !curve.truncated && !curve.samples.is_empty();
+    whole && curve.samples.iter().all(finite)
 }
 
 fn read(curve: &Curve, feature: CurveFeature) -> Option<f64> {
@@ -120,6 +124,12 @@ fn read(curve: &Curve, feature: CurveFeature) -> Option<f64> {
             Some(tail.iter().map(|s| s.value).sum::<f64>() / tail.len() as f64)
         }
         CurveFeature::ValuePeak => samples.iter().map(|s| s.value).max_by(f64::total_cmp),
+        CurveFeature::ValueMean => Some(samples.iter().map(|s| s.value).sum::<f64>() / samples.len() as f64),
+        CurveFeature::ValueLowest => samples.iter().map(|s| s.value).min_by(f64::total_cmp),
+        CurveFeature::ValueBeforeLevel { level } => {
+            let end = samples.iter().position(|s| s.value >= level).unwrap_or(samples.len());
+            median(samples[..end].iter().map(|s| s.value).collect())
+        }
         CurveFeature::PositionPeak => samples.iter().map(|s| s.position_au).max_by(f64::total_cmp),
         CurveFeature::TravelFromLevel { level } => {
             let from = samples.iter().find(|s| s.value >= level)?.position_au;
@@ -129,6 +139,14 @@ fn read(curve: &Curve, feature: CurveFeature) -> Option<f64> {
         }
         CurveFeature::DecayRate => slope_per_s(samples).map(|s| -s),
     }
+}
+
+/// The value in the middle; of two, the mean. `None` of nothing.
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let upper = *values.get(middle)?;
+    Some(if values.len() % 2 == 1 { upper } else { f64::midpoint(values[middle - 1], upper) })
 }
 
 /// Least-squares slope of value over time. `None` with fewer than two instants.
@@ -143,44 +161,6 @@ fn slope_per_s(samples: &[CurveSample]) -> Option<f64> {
         tt += (t(s) - mean_t) * (t(s) - mean_t);
     }
     (tt > 0.0).then(|| tv / tt)
-}
-
-/// A window as a measurement: its value is the sample that lies worst, its limits those of the value.
-fn look_through(name: String, window: &Window, evidence: Evidence<'_>) -> Option<Measured> {
-    let curve = evidence.curves.get(&window.curve)?;
-    let origin = match &window.origin {
-        Some(register) => *evidence.registers.get(register)?,
-        None => 0.0,
-    };
-    let (from, to) = (window.position.0 + origin, window.position.1 + origin);
-    let (lo, hi) = window.value;
-    // How far inside the nearer limit; negative outside.
-    let margin = |v: f64| (v - lo).min(hi - v);
-    let worst = curve
-        .samples
-        .iter()
-        .filter(|s| s.position_au >= from && s.position_au <= to)
-        .map(|s| s.value)
-        .min_by(|a, b| margin(*a).total_cmp(&margin(*b)));
-    let verdict = match worst {
-        Some(v) if trusted(curve) && v.is_finite() => {
-            if margin(v) >= 0.0 {
-                Verdict::Pass
-            } else {
-                Verdict::Fail
-            }
-        }
-        _ => Verdict::Invalid,
-    };
-    let value = worst.filter(|v| v.is_finite()).map(|v| settle(v, lo, hi, verdict));
-    Some(Measured { name, value, unit: window.unit.clone(), lo, hi, verdict, spec: None, spc: false })
-}
-
-/// Three decimals for the record, without carrying the value across the limit that it was judged by.
-fn settle(value: f64, lo: f64, hi: f64, verdict: Verdict) -> f64 {
-    let rounded = round_to(value, 0.001);
-    let inside = rounded >= lo && rounded <= hi;
-    if inside == (verdict == Verdict::Pass) || verdict == Verdict::Invalid { rounded } else { value }
 }
 
 /// To the nearest multiple of `resolution`, as the decimal that a reader would write (`0.353`, not

@@ -19,6 +19,7 @@ mod branch;
 pub mod branch_chart;
 pub mod catalogue;
 pub mod cell_chart;
+mod conditions;
 mod core;
 pub mod draw;
 mod engine;

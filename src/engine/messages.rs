@@ -297,6 +297,10 @@ pub(crate) fn refusal_word(why: Refusal) -> String {
         Refusal::Busy => "cycle-busy".into(),
         Refusal::AxisBusy => "axis-busy".into(),
         Refusal::NotEnabled => "axis-not-enabled".into(),
+        Refusal::NoReference => "no-reference: Reset homes the axis".into(),
+        Refusal::NoMode => {
+            "no-mode: the process data of the drive do not carry it (`pdos:` in cell.yaml)".into()
+        }
         Refusal::Travel { value_au, lo_au, hi_au } => {
             format!("travel: {value_au:.3} outside {lo_au:.3} .. {hi_au:.3}")
         }

@@ -246,7 +246,7 @@ fn needs_fresh_inputs(primitive: &Primitive) -> bool {
 /// Primitives that look at the inputs of this cycle; they are valid.
 fn begin_fresh(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive, deadline: TimeNs) -> Begun {
     match primitive {
-        Primitive::Check { condition, otherwise } => Begun::Ended(match env.cx.machine.holds(condition) {
+        Primitive::Check { condition, otherwise } => Begun::Ended(match run.holds(env, condition) {
             Some(true) => OpEnd::Ok,
             Some(false) => otherwise.into(),
             None => OpEnd::Fault("signal-not-trusted".into()),
@@ -365,6 +365,7 @@ fn ask(run: &StepRun, env: &mut Env<'_, '_>, prompt: &str, answers: &[String]) -
         step: Some(run.step),
         tray: None,
         places: Vec::new(),
+        carry: run.route.as_ref().and_then(|r| Some((*r.places.first()?, *r.places.last()?))),
         prompt: prompt.to_string(),
         answers: answers.to_vec(),
     });
@@ -511,7 +512,7 @@ fn poll_wait(
         return Progress::Ended(OpEnd::Ok);
     };
     let now = env.cx.now;
-    match run.holds(&env.cx.machine, condition) {
+    match run.holds(env, condition) {
         Some(true) => {
             let from = *since.get_or_insert_with(|| {
                 env.cx.wake_at(now + *hold);
@@ -526,7 +527,7 @@ fn poll_wait(
     if now < deadline {
         return Progress::Pending;
     }
-    if env.cx.machine.fresh() && env.cx.machine.holds(condition).is_none() {
+    if env.cx.machine.fresh() && run.holds(env, condition).is_none() {
         return Progress::Ended(OpEnd::Fault("signal-not-trusted".into()));
     }
     Progress::Ended(late.into())
@@ -536,7 +537,7 @@ fn poll_verify(run: &StepRun, env: &mut Env<'_, '_>, primitive: &Primitive, dead
     let Primitive::PlacePart { what, to, verify: Some(input) } = primitive else {
         return Progress::Ended(OpEnd::Ok);
     };
-    let seen = run.holds(&env.cx.machine, &cellwright_model::expr::Expr::Input(*input)) == Some(true);
+    let seen = run.holds(env, &cellwright_model::expr::Expr::Input(*input)) == Some(true);
     if seen {
         return Progress::Ended(env.unit.place(env.parts, env.cx, what, *to, true));
     }

@@ -1,4 +1,11 @@
 //! Where parts come from and where they are: tray cursors, lots, and what is left in the cell.
+//!
+//! A part is where it was recorded last, or it is in doubt: there, or one place further on its route. A part has one doubt at
+//! most. An attempt that is broken off before the last place of its route is recorded leaves one; so does an attempt that
+//! ended without having passed, for a unit and for what a person carries. (A component that a cobot or a feeder brings is
+//! met at its gripper or in the nest, before anything is put there.) It is over when the part is recorded anywhere, when a
+//! sensor sees it where it was, or when a person who was sent to all its places says that it is taken out. While one is
+//! open, no further unit begins, and Reset does not end.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -49,6 +56,25 @@ impl Doubt {
     pub(crate) fn new(route: Route, at: Option<Location>) -> Doubt {
         let at = at.and_then(|at| route.places.iter().rposition(|p| *p == at)).unwrap_or(0);
         Doubt { route, at }
+    }
+
+    /// Where it was recorded last.
+    pub(crate) fn here(&self) -> Option<Location> {
+        self.route.places.get(self.at).copied()
+    }
+
+    /// Where it may be as well.
+    pub(crate) fn next(&self) -> Option<Location> {
+        self.route.places.get(self.at + 1).copied()
+    }
+
+    /// Where it is if at neither: with whoever said that he carries it.
+    pub(crate) fn else_at(&self) -> Option<Location> {
+        self.route.places.get(self.at + 2).copied().filter(|at| *at == Location::Hand)
+    }
+
+    fn is_of(&self, serial: &str, part: &PartRef) -> bool {
+        self.route.serial == serial && self.route.part == *part
     }
 }
 
@@ -146,6 +172,30 @@ impl Parts {
             last_pocket: BTreeMap::new(),
             barred: Barred::default(),
         }
+    }
+
+    /// Nothing is left anywhere, and nothing in doubt.
+    pub(crate) fn all_known(&self) -> bool {
+        self.leftovers.is_empty() && self.doubts.is_empty()
+    }
+
+    /// This is in doubt from now on. `false`: it has been before. The first doubt about a unit stays, since what was done
+    /// after it began where the unit no longer was; a new part in a component's place has a doubt of its own.
+    pub(crate) fn doubt(&mut self, doubt: Doubt) -> bool {
+        let known = self.doubts.iter().position(|d| d.is_of(&doubt.route.serial, &doubt.route.part));
+        match known {
+            Some(_) if doubt.route.part == PartRef::Unit => return false,
+            Some(known) => self.doubts[known] = doubt,
+            None => self.doubts.push(doubt),
+        }
+        true
+    }
+
+    /// A doubt about a part is over. `true`: there was one.
+    pub(crate) fn forget_doubt(&mut self, serial: &str, part: &PartRef) -> bool {
+        let before = self.doubts.len();
+        self.doubts.retain(|d| !d.is_of(serial, part));
+        self.doubts.len() < before
     }
 
     /// The pocket that is next; a bin has one. `None`: empty, full, or no such tray.

@@ -1,6 +1,7 @@
 //! Presence: before a step puts something into a nest or takes something out, the sensors of its station and
 //! the cobot's gripper must agree with what is known. Where nobody can tell, nothing is asked for.
 
+use cellwright_model::cell::Cell;
 use cellwright_model::plan::{Place, PlaceWhat, Primitive};
 use cellwright_model::{InputId, RobotId, StationId};
 
@@ -49,17 +50,24 @@ pub(crate) fn before(run: &StepRun, env: &mut Env<'_, '_>) -> Result<bool, Strin
         }
         env.unit.nest_looked_at = true;
     }
-    let out = |op: &Primitive| {
-        matches!(op, Primitive::PlacePart { what: PlaceWhat::Unit, to: Place::Gripper(_), .. })
-    };
+    let out = |op: &Primitive| matches!(op, Primitive::PlacePart { what: PlaceWhat::Unit, to, .. } if *to != Place::Nest);
     if !step.ops.iter().any(out) {
         return Ok(true);
     }
     match seen(env.cx, station) {
         Some(seen) if seen.is_empty() => Err("nest-empty: no sensor of the station sees the unit".into()),
-        Some(_) => Ok(true),
+        Some(_) => {
+            env.unit.seen_in_nest(env.parts, env.cx);
+            Ok(true)
+        }
         None => Ok(!looks),
     }
+}
+
+/// Inputs that may show a pulse (bit = InputId): all but the presence sensors, whose level is asked as it is now.
+pub(crate) fn pulses(cell: &Cell) -> u64 {
+    let bits = cell.stations.iter().flat_map(|s| &s.presence);
+    !bits.fold(0, |mask, input| mask | 1u64.checked_shl(u32::from(input.0)).unwrap_or(0))
 }
 
 /// Before a gripper closes or opens: empty, or holding what is to be put down.

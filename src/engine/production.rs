@@ -53,7 +53,7 @@ impl Core {
             return false;
         }
         // What lies in the way of the next unit is taken out when nothing is at work any more.
-        if self.parts.leftovers.is_empty() || self.units.is_empty() { self.reconciled(cx) } else { false }
+        if self.parts.all_known() || self.units.is_empty() { self.reconciled(cx) } else { false }
     }
 
     /// Opens the next unit in the empty nest at the station where its plan begins. `serial`: of the order's

@@ -3,8 +3,8 @@
 //! *Leftover*: a part that the next unit would meet, or that lies where good units do. *Doubt*: a part that may
 //! have moved on since it was recorded last, because its step was broken off. Both are looked at by sensors
 //! first, without asking: a cobot by its gripper's signal, a nest where the sensors of a station see it, for
-//! which the table turns. What is seen to be gone was taken out by a person; what is seen, or what no sensor
-//! sees, a person is asked for.
+//! which the table turns. What is seen to be gone was taken out by a person, or has moved on if that is in doubt; what is
+//! seen, or what no sensor sees, a person is asked for, at every place where it may be.
 
 mod look;
 
@@ -80,9 +80,9 @@ impl Core {
             }
             look::Nests::Seen => {}
         }
-        self.settle_feeds(cx);
+        self.settle_by_nests(cx);
         self.enter_nests(cx);
-        if self.parts.leftovers.is_empty() {
+        if self.parts.all_known() {
             self.clear_alarms(cx, |a| a.code == AlarmCode::PartsLeft);
             self.end_acting(cx);
         } else {
@@ -102,16 +102,18 @@ impl Core {
     /// Nothing lies where the next unit would meet it; otherwise a person is asked to take it out. In
     /// production: looked at where things stand.
     pub(crate) fn reconciled(&mut self, cx: &mut Cx<'_>) -> bool {
-        if self.parts.leftovers.is_empty() {
+        if self.parts.all_known() {
             return true;
         }
         if self.poll_question(cx).is_none() && self.reconcile.not_before.is_none_or(|t| cx.now >= t) {
             self.reconcile.begin();
             self.look_into_grippers(cx);
-            if matches!(self.look_into_nests(cx, false), look::Nests::Seen) {
-                self.enter_nests(cx);
+            if !matches!(self.look_into_nests(cx, false), look::Nests::Seen) {
+                return false;
             }
-            if self.parts.leftovers.is_empty() {
+            self.settle_by_nests(cx);
+            self.enter_nests(cx);
+            if self.parts.all_known() {
                 self.clear_alarms(cx, |a| a.code == AlarmCode::PartsLeft);
                 return true;
             }
@@ -152,13 +154,24 @@ impl Core {
         for left in gone {
             taken_out(cx, left, false);
         }
+        // Nobody but him could tell, and he has looked at both places.
+        for Doubt { route: Route { serial, part, .. }, .. } in core::mem::take(&mut self.parts.doubts) {
+            cx.record(Record::PartSettled { serial, part });
+        }
     }
 
     fn ask_for_leftovers(&mut self, cx: &mut Cx<'_>) {
-        let what = self.parts.leftovers.iter().map(|l| describe(cx, l)).collect::<Vec<_>>().join("; ");
+        let what = self.parts.leftovers.iter().map(|l| describe(cx, l));
+        let perhaps = self.parts.doubts.iter().filter_map(|d| {
+            let at = d.next()?;
+            let left = Leftover { serial: d.route.serial.clone(), part: d.route.part.clone(), at };
+            Some(format!("{}, if it is there", describe(cx, &left)))
+        });
+        let what = what.chain(perhaps).collect::<Vec<_>>().join("; ");
         self.raise(cx, &AlarmCode::PartsLeft.fault("cell", &[("parts", &what)]), Some(REMOVED));
         let prompt = format!("Take out by hand: {what}");
-        let places = self.parts.leftovers.iter().map(|l| l.at).collect();
+        let perhaps = self.parts.doubts.iter().flat_map(|d| [d.here(), d.next()]).flatten();
+        let places = self.parts.leftovers.iter().map(|l| l.at).chain(perhaps).collect();
         self.reconcile.question = Some(cx.ask(|id| Question {
             id,
             kind: QuestionKind::Reconcile,
@@ -167,6 +180,7 @@ impl Core {
             step: None,
             tray: None,
             places,
+            carry: None,
             prompt,
             answers: vec![REMOVED.into()],
         }));
@@ -196,9 +210,7 @@ impl Core {
     /// Doubts that a gripper's signal settles, then the grippers themselves.
     fn look_into_grippers(&mut self, cx: &mut Cx<'_>) {
         for doubt in core::mem::take(&mut self.parts.doubts) {
-            let here = doubt.route.places.get(doubt.at).copied();
-            let next = doubt.route.places.get(doubt.at + 1).copied();
-            match (here, next) {
+            match (doubt.here(), doubt.next()) {
                 (Some(Location::Gripper(robot)), Some(_)) => {
                     self.settle_doubt(cx, doubt, !holds(cx, robot), false)
                 }
@@ -305,19 +317,40 @@ impl Core {
         gone.into_iter().for_each(|l| taken_out(cx, l, true));
     }
 
-    /// Lanes push into nests: whether the part came there the nest tells.
-    fn settle_feeds(&mut self, cx: &mut Cx<'_>) {
+    /// Doubts that a nest settles: lanes push into it, and people put parts in and take units out.
+    fn settle_by_nests(&mut self, cx: &mut Cx<'_>) {
         for doubt in core::mem::take(&mut self.parts.doubts) {
-            let Some(Location::Nest(nest)) = doubt.route.places.get(doubt.at + 1).copied() else { continue };
-            let moved = match (self.reconcile.looked.get(&nest), doubt.route.seen_by) {
-                (Some(look), Some((input, station))) if look.station == station => look.sees(input),
-                (Some(look), _) => look.occupied(),
-                // Nobody can tell: it is looked for there, since a stroke had begun.
-                (None, _) => true,
-            };
-            let verified = self.reconcile.looked.contains_key(&nest);
-            self.settle_doubt(cx, doubt, moved, verified);
+            let looked = &self.reconcile.looked;
+            match (doubt.here(), doubt.next()) {
+                (_, Some(Location::Nest(nest))) => {
+                    let moved = match (looked.get(&nest), doubt.route.seen_by) {
+                        (Some(look), Some((input, station))) if look.station == station => look.sees(input),
+                        (Some(look), _) => look.occupied(),
+                        // Nobody can tell: it is looked for there, since a stroke had begun.
+                        (None, _) => true,
+                    };
+                    let verified = looked.contains_key(&nest);
+                    match doubt.else_at() {
+                        Some(hand) if !moved => self.not_put(cx, doubt, hand),
+                        _ => self.settle_doubt(cx, doubt, moved, verified),
+                    }
+                }
+                (Some(Location::Nest(nest)), Some(_)) => match looked.get(&nest).map(Look::occupied) {
+                    Some(there) => self.settle_doubt(cx, doubt, !there, false),
+                    None => self.parts.doubts.push(doubt),
+                },
+                // A person tells.
+                _ => self.parts.doubts.push(doubt),
+            }
         }
+    }
+
+    /// It has left its source in somebody's hand, and was not put where he said.
+    fn not_put(&mut self, cx: &mut Cx<'_>, doubt: Doubt, hand: Location) {
+        let Some(from) = doubt.here() else { return };
+        self.moves_cursor(cx, from);
+        let Route { serial, part, .. } = doubt.route;
+        self.enter(cx, serial, part, from, hand, false);
     }
 
     /// What was seen of the nests is entered.

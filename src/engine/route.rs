@@ -2,7 +2,7 @@
 //! off.
 
 use cellwright_model::cell::TrayKind;
-use cellwright_model::plan::{Place, PlaceWhat, Primitive};
+use cellwright_model::plan::{CARRIED, Place, PlaceWhat, Primitive, Step};
 use cellwright_model::{InputId, StationId, StepIx};
 
 use crate::record::{Location, PartRef, Route};
@@ -49,6 +49,13 @@ pub(crate) fn of_step(env: &Env<'_, '_>, ix: StepIx) -> Option<Route> {
     let sees = placed.last().and_then(|(_, to, verify)| verify.filter(|_| *to == Place::Nest));
     let seen_by: Option<(InputId, StationId)> = sees.zip(step.station);
     Some(Route { serial: env.unit.serial.clone(), part, places, seen_by })
+}
+
+/// A person carries what this step moves, and says so.
+pub(crate) fn by_hand(step: &Step) -> bool {
+    let asks =
+        |op: &Primitive| matches!(op, Primitive::Ask { pass, .. } if pass.iter().any(|a| a == CARRIED));
+    step.ops.iter().any(asks)
 }
 
 /// A unit that lies there is taken for good.

@@ -2,6 +2,7 @@
 //! those are in the branch chart.
 
 use cellwright_model::StepIx;
+use cellwright_model::expr::Expr;
 use cellwright_model::plan::{Node, Plan};
 
 /// Place of a block in [`Graph`].
@@ -9,7 +10,7 @@ use cellwright_model::plan::{Node, Plan};
 pub(crate) struct BlockIx(usize);
 
 /// One thing after another.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Item {
     Step(StepIx),
     /// All at once; ends when every branch has ended (fork, join).
@@ -17,9 +18,16 @@ pub(crate) enum Item {
         id: String,
         branches: Vec<(String, BlockIx)>,
     },
+    /// The block again and again until the condition holds.
+    Repeat {
+        id: String,
+        at_most: u16,
+        until: Expr,
+        block: BlockIx,
+    },
 }
 
-/// Body and reject path of a Plan, flattened: every branch of every fork is a block.
+/// Body and reject path of a Plan, flattened: every branch of every fork, and the body of every repeat, is a block.
 #[derive(Debug, Clone)]
 pub(crate) struct Graph {
     blocks: Vec<Vec<Item>>,
@@ -67,6 +75,12 @@ fn flatten(nodes: &[Node], blocks: &mut Vec<Vec<Item>>) -> BlockIx {
             Node::Parallel { id, branches } => Item::Fork {
                 id: id.clone(),
                 branches: branches.iter().map(|b| (b.name.clone(), flatten(&b.body, blocks))).collect(),
+            },
+            Node::Repeat { id, at_most, until, body } => Item::Repeat {
+                id: id.clone(),
+                at_most: *at_most,
+                until: until.clone(),
+                block: flatten(body, blocks),
             },
         })
         .collect();

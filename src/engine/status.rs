@@ -1,8 +1,6 @@
 //! What the engine is doing, for people: state, units, steps, what they wait for, alarms, questions.
 
 use cellwright_model::UnitId;
-use cellwright_model::cell::Cell;
-use cellwright_model::expr::Expr;
 use cellwright_model::order::OrderProgress;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use cellwright_model::plan::{Plan, Primitive, Resource};
@@ -11,6 +9,7 @@ use crate::api::{Alarm, Machine, Question, Work};
 use crate::branch::{Branch, Waits};
 use crate::branch_chart::BranchState;
 use crate::cell_chart::{self, Trigger};
+use crate::conditions::View;
 use crate::engine::Engine;
 use crate::manual::ManualStatus;
 use crate::modes::mask;
@@ -147,7 +146,8 @@ impl Engine {
                 let plan: &Plan = &unit.data.plan;
                 match (&run.op, run.list(plan).get(run.at)) {
                     (Some(Op::Wait { .. }), Some(Primitive::WaitUntil { condition, .. })) => {
-                        condition.first_unmet(machine).map(|e| expr_text(&self.cell, e))
+                        let view = View::of(machine, &unit.data.made);
+                        condition.first_unmet(&view).map(|e| e.words(&self.cell))
                     }
                     (Some(Op::Axis { axis, .. }), _) => {
                         self.cell.axes.get(axis.index()).map(|a| a.name.clone())
@@ -193,21 +193,5 @@ impl Engine {
             }
         };
         name.unwrap_or_else(|| "a resource".into())
-    }
-}
-
-/// A condition in the names of the cell.
-pub(crate) fn expr_text(cell: &Cell, e: &Expr) -> String {
-    let input = |i: usize| cell.digital_inputs.get(i).map_or("?", |x| x.name.as_str());
-    let analog = |i: usize| cell.analogs.get(i).map_or("?", |x| x.name.as_str());
-    let joined =
-        |list: &[Expr], word: &str| list.iter().map(|e| expr_text(cell, e)).collect::<Vec<_>>().join(word);
-    match e {
-        Expr::Input(id) => input(id.index()).to_string(),
-        Expr::Not(e) => format!("not {}", expr_text(cell, e)),
-        Expr::And(list) => joined(list, " and "),
-        Expr::Or(list) => joined(list, " or "),
-        Expr::Below(id, v) => format!("{} < {v}", analog(id.index())),
-        Expr::Above(id, v) => format!("{} > {v}", analog(id.index())),
     }
 }

@@ -3,24 +3,26 @@
 //!
 //! *Cleanup*: operations that end a step whatever its outcome (retract, vent), but not after an abort.
 
+mod whereabouts;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cellwright_model::curve::Curve;
 use cellwright_model::event::AlarmClass;
-use cellwright_model::expr::{Expr, SignalView};
+use cellwright_model::expr::Expr;
 use cellwright_model::outcome::{StepOutcome, Verdict};
-use cellwright_model::plan::{Place, Plan, Primitive, Resource};
-use cellwright_model::{AnalogId, DurationNs, InputId, JobId, StepIx, TimeNs, TrayId};
+use cellwright_model::plan::{Place, Plan, Primitive};
+use cellwright_model::{DurationNs, JobId, StepIx, TimeNs};
 
 use crate::api::{Machine, Ticket};
 use crate::catalogue::AlarmCode;
+use crate::conditions::View;
 use crate::judge::{self, Evidence};
 use crate::ledger::Cx;
 use crate::ops::{self, Op, OpEnd, Poll};
-use crate::parts::Doubt;
 use crate::presence;
-use crate::record::{Location, Measured, NamedCurve, Record, Route, StepResult};
+use crate::record::{Measured, NamedCurve, Record, Route, StepResult};
 use crate::route;
 use crate::unit::{Demand, Env, UnitData};
 
@@ -50,13 +52,16 @@ enum Verify {
 #[derive(Debug)]
 pub(crate) struct StepRun {
     pub(crate) step: StepIx,
+    /// Counted over the unit's whole way.
     pub(crate) attempt: u16,
+    /// One before it did not pass.
+    again: bool,
     opened: TimeNs,
     began: Option<TimeNs>,
     deadline: TimeNs,
     intent: Ticket,
     /// Where it takes a part or the unit.
-    route: Option<Route>,
+    pub(crate) route: Option<Route>,
     /// Place in the list that is worked: operations, or cleanup.
     pub(crate) at: usize,
     cleaning: bool,
@@ -77,7 +82,7 @@ pub(crate) struct StepRun {
     /// Inputs that were on at any time since the operations began: a part that falls past a sensor
     /// into a bin is seen for moments only. Used by steps that place into a bin.
     seen: u64,
-    latches: bool,
+    latches: u64,
     pub(crate) end: Option<StepEnd>,
     verify: Verify,
 }
@@ -91,11 +96,12 @@ pub(crate) enum Running {
 }
 
 impl StepRun {
-    /// Records the intent.
-    pub(crate) fn open(step: StepIx, attempt: u16, env: &mut Env<'_, '_>) -> StepRun {
+    /// Records the intent. `again`: an attempt before it did not pass.
+    pub(crate) fn open(step: StepIx, again: bool, env: &mut Env<'_, '_>) -> StepRun {
         let plan = env.unit.plan.clone();
         let deadline = env.cx.now + plan.step(step).timeout;
         env.cx.wake_at(deadline);
+        let attempt = env.unit.next_attempt(step);
         let (unit, serial) = (env.unit.id, env.unit.serial.clone());
         let route = route::of_step(env, step);
         if let Some(route) = &route {
@@ -106,6 +112,7 @@ impl StepRun {
         StepRun {
             step,
             attempt,
+            again,
             opened: env.cx.now,
             began: None,
             deadline,
@@ -126,7 +133,7 @@ impl StepRun {
             operator: None,
             measured: Vec::new(),
             seen: 0,
-            latches: plan.step(step).ops.iter().any(into_bin),
+            latches: if plan.step(step).ops.iter().any(into_bin) { presence::pulses(env.cx.cell) } else { 0 },
             end: None,
             verify: Verify::Captures { deadline: None },
         }
@@ -162,26 +169,30 @@ impl StepRun {
                     return self.cancelled(env).then_some(Err(()));
                 }
             }
-            match self.check_before(env) {
-                Some(true) => {
+            match self.check_before(env)? {
+                Ok(()) => {
                     self.began = Some(env.cx.now);
                     return Some(Ok(()));
                 }
-                Some(false) => self.end = Some(StepEnd::Faulted("check".into())),
-                None => return None,
+                Err(cause) => self.end = Some(StepEnd::Faulted(cause.into())),
             }
         }
         self.cancelled(env).then_some(Err(()))
     }
 
-    /// `check:` must hold now; stale inputs are waited out within the step's timeout.
-    fn check_before(&self, env: &Env<'_, '_>) -> Option<bool> {
-        let plan = env.unit.plan.clone();
-        match &plan.step(self.step).check_before {
-            None => Some(true),
-            Some(_) if !env.cx.machine.fresh() => None,
-            Some(check) => Some(env.cx.machine.holds(check) == Some(true)),
+    /// `check:` must hold now, and what `when:` looked at has to be trusted; stale inputs are waited out within
+    /// the step's timeout.
+    fn check_before(&self, env: &Env<'_, '_>) -> Option<Result<(), &'static str>> {
+        let step = env.unit.plan.step(self.step);
+        let view = View::of(&env.cx.machine, &env.unit.made);
+        if step.when.iter().chain(&step.check_before).any(|c| !view.can_tell(c)) {
+            return None;
         }
+        if step.when.as_ref().is_some_and(|when| view.holds(when).is_none()) {
+            return Some(Err("signal-not-trusted"));
+        }
+        let holds = step.check_before.as_ref().is_none_or(|check| view.holds(check) == Some(true));
+        Some(if holds { Ok(()) } else { Err("check") })
     }
 
     pub(crate) fn poll_running(&mut self, env: &mut Env<'_, '_>) -> Running {
@@ -321,7 +332,7 @@ impl StepRun {
     fn poll_check_after(&mut self, env: &mut Env<'_, '_>, deadline: Option<TimeNs>) -> Option<bool> {
         let plan = env.unit.plan.clone();
         let Some(check) = &plan.step(self.step).check_after else { return Some(true) };
-        if self.end != Some(StepEnd::Passed) || self.holds(&env.cx.machine, check) == Some(true) {
+        if self.end != Some(StepEnd::Passed) || self.holds(env, check) == Some(true) {
             return Some(true);
         }
         let deadline = deadline.unwrap_or_else(|| {
@@ -401,44 +412,6 @@ impl StepRun {
         self.leave_doubt(env);
     }
 
-    /// The last change of place may have happened without its record.
-    fn leave_doubt(&mut self, env: &mut Env<'_, '_>) {
-        let Some(route) = self.route.take().filter(|_| self.began.is_some()) else { return };
-        let at = env.unit.place_of(&route.part);
-        if at.is_some() && at == route.places.last().copied() {
-            return;
-        }
-        env.cx.record(Record::PartDoubt { route: route.clone() });
-        env.parts.doubts.push(Doubt::new(route, at));
-    }
-
-    /// Where a person looks for the unit and its parts after this attempt: its nest, where they were recorded, what
-    /// this step holds them with, and one place further on its route.
-    pub(crate) fn may_be_at(&self, unit: &UnitData) -> Vec<Location> {
-        let mut places = vec![Location::Nest(unit.nest)];
-        places.extend(unit.leftovers().into_iter().map(|l| l.at));
-        places.extend(unit.plan.step(self.step).resources.iter().filter_map(|r| match r {
-            Resource::Robot(robot) => Some(Location::Gripper(*robot)),
-            _ => None,
-        }));
-        if let Some(route) = &self.route {
-            let doubt = Doubt::new(route.clone(), unit.place_of(&route.part));
-            places.extend(route.places.get(doubt.at + 1).copied());
-        }
-        places.sort_unstable();
-        places.dedup();
-        places
-    }
-
-    /// The pocket of this tray that it takes from or puts into, while that is not done.
-    pub(crate) fn works_at(&self, unit: &UnitData, tray: TrayId) -> bool {
-        let Some(route) = self.route.as_ref().filter(|_| !self.recorded()) else { return false };
-        let of_tray = |l: &Location| matches!(l, Location::Tray { tray: t, .. } if *t == tray);
-        let done = unit.place_of(&route.part).and_then(|at| route.places.iter().position(|p| *p == at));
-        let ahead = route.places.iter().position(of_tray);
-        ahead.is_some_and(|ahead| done.is_none_or(|done| done < ahead || ahead == 0 && done == 0))
-    }
-
     fn outcome(&self) -> (StepOutcome, Option<String>) {
         match &self.end {
             Some(StepEnd::Passed) => (StepOutcome::Passed, None),
@@ -455,9 +428,16 @@ impl StepRun {
     }
 
     fn record(&mut self, env: &mut Env<'_, '_>, outcome: StepOutcome, cause: Option<String>) {
+        if outcome != StepOutcome::Passed {
+            self.doubt_what_nobody_finds(env);
+        }
         let unit = &mut *env.unit;
         unit.attempts += 1;
-        unit.retested |= self.attempt > 1;
+        unit.retested |= self.again;
+        if outcome == StepOutcome::Passed {
+            let plan = unit.plan.clone();
+            unit.made.enter(&plan.step(self.step).id, &self.measured);
+        }
         let curves = core::mem::take(&mut self.curves);
         let result = StepResult {
             unit: unit.id,
@@ -547,17 +527,14 @@ impl StepRun {
     }
 
     fn look(&mut self, machine: &Machine<'_>) {
-        if self.latches && self.began.is_some() && machine.fresh() {
-            self.seen |= machine.rt.inputs;
+        if self.began.is_some() && machine.fresh() {
+            self.seen |= machine.rt.inputs & self.latches;
         }
     }
 
     /// Whether a condition holds, for a step that places into a bin also by what was seen.
-    pub(crate) fn holds(&self, machine: &Machine<'_>, condition: &Expr) -> Option<bool> {
-        if self.latches && machine.fresh() {
-            return condition.eval(&Latched { machine, seen: self.seen });
-        }
-        machine.holds(condition)
+    pub(crate) fn holds(&self, env: &Env<'_, '_>, condition: &Expr) -> Option<bool> {
+        View::of(&env.cx.machine, &env.unit.made).latched(self.seen).holds(condition)
     }
 }
 
@@ -568,20 +545,5 @@ impl From<OpEnd> for StepEnd {
             OpEnd::Fail(cause) => StepEnd::Failed(cause),
             OpEnd::Fault(cause) => StepEnd::Faulted(cause),
         }
-    }
-}
-
-struct Latched<'a> {
-    machine: &'a Machine<'a>,
-    seen: u64,
-}
-
-impl SignalView for Latched<'_> {
-    fn input(&self, id: InputId) -> bool {
-        let seen = 1u64.checked_shl(u32::from(id.0)).is_some_and(|bit| self.seen & bit != 0);
-        seen || self.machine.input(id)
-    }
-    fn analog(&self, id: AnalogId) -> Option<f64> {
-        self.machine.analog(id)
     }
 }

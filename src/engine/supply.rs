@@ -6,7 +6,7 @@
 
 use cellwright_model::cell::{Cell, TrayKind};
 use cellwright_model::packml::{CellCommand, CellState};
-use cellwright_model::plan::{Plan, Resource};
+use cellwright_model::plan::Resource;
 use cellwright_model::{DurationNs, StepIx, TrayId};
 
 use crate::api::Alarm;
@@ -14,9 +14,11 @@ use crate::branch::{Branch, Flow, Waits};
 use crate::branch_chart::BranchState;
 use crate::catalogue::AlarmCode;
 use crate::cell_chart::Trigger;
+use crate::conditions::View;
 use crate::core::Core;
 use crate::ledger::Cx;
 use crate::parts::Parts;
+use crate::unit::UnitData;
 
 /// A part that is only late does not suspend the cell.
 const STARVED_AFTER: DurationNs = DurationNs::from_millis(1_000);
@@ -33,8 +35,8 @@ pub(crate) enum Starved {
 }
 
 /// Looks whether a step has what it needs from outside.
-pub(crate) fn look(cx: &Cx<'_>, parts: &Parts, plan: &Plan, ix: StepIx) -> Result<(), Starved> {
-    let step = plan.step(ix);
+pub(crate) fn look(cx: &Cx<'_>, parts: &Parts, unit: &UnitData, ix: StepIx) -> Result<(), Starved> {
+    let step = unit.plan.step(ix);
     let trays = step.resources.iter().filter_map(|r| match r {
         Resource::Tray(tray) => Some(*tray),
         _ => None,
@@ -52,7 +54,7 @@ pub(crate) fn look(cx: &Cx<'_>, parts: &Parts, plan: &Plan, ix: StepIx) -> Resul
     }
     match &step.supply {
         // Stale inputs say neither yes nor no: the gate stays shut until they are valid again.
-        Some(ready) if cx.machine.holds(ready) != Some(true) => {
+        Some(ready) if View::of(&cx.machine, &unit.made).holds(ready) != Some(true) => {
             Err(Starved::NoPart { tray: lane, step: step.id.clone() })
         }
         _ => Ok(()),
@@ -69,7 +71,7 @@ impl Core {
             if !matches!(branch.waits, Some(Waits::Supply(_))) {
                 return None;
             }
-            look(cx, &self.parts, &unit.data.plan, branch.step_ix(&unit.data)?).err()
+            look(cx, &self.parts, &unit.data, branch.step_ix(&unit.data)?).err()
         });
         causes.collect()
     }

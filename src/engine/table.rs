@@ -7,7 +7,7 @@
 use cellwright_model::angle::nearest_equivalent;
 use cellwright_model::cell::{Cell, Table};
 use cellwright_model::job::{Refusal, RtOp};
-use cellwright_model::plan::{Place, Plan, Primitive, RobotOp, Step};
+use cellwright_model::plan::{Place, PlaceWhat, Plan, Primitive, RobotOp, Step};
 use cellwright_model::{DurationNs, JobId, StationId, StepIx, TimeNs};
 
 use crate::api::{Machine, MachineFault};
@@ -245,6 +245,7 @@ pub(crate) fn reaches_into_nest(step: &Step) -> bool {
             p,
             Primitive::Robot { request: RobotOp::MoveStation { .. }, .. }
                 | Primitive::PlacePart { to: Place::Nest, .. }
+                | Primitive::PlacePart { what: PlaceWhat::Unit, .. }
         )
     })
 }
@@ -256,6 +257,7 @@ pub(crate) fn entry(plan: &Plan) -> Option<StationId> {
         nodes.iter().find_map(|node| match node {
             Node::Step(ix) => plan.step(*ix).station,
             Node::Parallel { branches, .. } => branches.iter().find_map(|b| first(plan, &b.body)),
+            Node::Repeat { body, .. } => first(plan, body),
         })
     }
     first(plan, &plan.body)

@@ -7,11 +7,12 @@ use cellwright_model::cell::Cell;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::CellCommand;
 use cellwright_model::plan::{Place, PlaceWhat, Plan};
-use cellwright_model::{StationId, TrayId, UnitId};
+use cellwright_model::{StationId, StepIx, TrayId, UnitId};
 
 use crate::api::{MachineFault, Order, Source, Ticket};
 use crate::branch::{Branch, BranchEnd, Flow};
 use crate::catalogue::AlarmCode;
+use crate::conditions::Made;
 use crate::ledger::Cx;
 use crate::ops::OpEnd;
 use crate::parts::{Leftover, Parts};
@@ -75,6 +76,9 @@ pub(crate) struct UnitData {
     /// Sensors have seen its nest empty before anything of it was put there.
     pub(crate) nest_looked_at: bool,
     pub(crate) attempts: u32,
+    /// Attempts of each step, those that were left out included.
+    attempts_of: BTreeMap<StepIx, u16>,
+    pub(crate) made: Made,
     pub(crate) retested: bool,
     /// On its reject path.
     pub(crate) rejecting: bool,
@@ -102,6 +106,13 @@ impl UnitData {
             }
         };
         &mut self.components[at]
+    }
+
+    /// The number of the next attempt of a step: it names its record.
+    pub(crate) fn next_attempt(&mut self, step: StepIx) -> u16 {
+        let attempts = self.attempts_of.entry(step).or_insert(0);
+        *attempts = attempts.saturating_add(1);
+        *attempts
     }
 
     /// A new part for the component, from its source. One that was there before (the step is done again)
@@ -205,6 +216,7 @@ impl UnitData {
                 }
             },
         };
+        parts.forget_doubt(&self.serial, &part);
         self.moved(cx, part, from, to, verified);
         OpEnd::Ok
     }
@@ -219,8 +231,22 @@ impl UnitData {
         self.places.retain(|_, at| *at != nest);
     }
 
-    /// A person has taken everything of it out.
-    pub(crate) fn remove_by_hand(&mut self, cx: &mut Cx<'_>) {
+    /// It is in its nest, seen there before it is taken out: no doubt about that is left.
+    pub(crate) fn seen_in_nest(&self, parts: &mut Parts, cx: &mut Cx<'_>) {
+        if self.in_nest() {
+            self.settled(parts, cx);
+        }
+    }
+
+    fn settled(&self, parts: &mut Parts, cx: &mut Cx<'_>) {
+        if parts.forget_doubt(&self.serial, &PartRef::Unit) {
+            cx.record(Record::PartSettled { serial: self.serial.clone(), part: PartRef::Unit });
+        }
+    }
+
+    /// A person has taken everything of it out, and has looked for it wherever it might be.
+    pub(crate) fn remove_by_hand(&mut self, parts: &mut Parts, cx: &mut Cx<'_>) {
+        self.settled(parts, cx);
         for left in self.leftovers() {
             self.moved(cx, left.part, left.at, Location::Hand, false);
         }
@@ -300,6 +326,8 @@ impl Unit {
             last_move: None,
             nest_looked_at: false,
             attempts: 0,
+            attempts_of: BTreeMap::new(),
+            made: Made::default(),
             retested: false,
             rejecting: false,
             condemned: None,
@@ -355,7 +383,7 @@ impl Unit {
             Life::Working | Life::Rejecting => {
                 let moved = self.poll_branches(shop, flow);
                 if self.quiet() {
-                    self.wind_up(shop.cx);
+                    self.wind_up(shop.parts, shop.cx);
                     return true;
                 }
                 moved
@@ -381,6 +409,7 @@ impl Unit {
                 children,
             };
             moved |= branch.poll(&mut env, flow);
+            self.forget_spent(&mut branch);
             for spawn in spawns {
                 branch.children.push(self.next_branch);
                 self.spawn(spawn.name, spawn.block, Some(spawn.parent));
@@ -391,8 +420,18 @@ impl Unit {
         moved
     }
 
+    /// Branches that have ended and that nobody asks for; a stop ends a fork before its branches have come to rest.
+    fn forget_spent(&mut self, branch: &mut Branch) {
+        for spent in core::mem::take(&mut branch.spent) {
+            match self.branches.get(&spent) {
+                Some(b) if b.end.is_none() => branch.spent.push(spent),
+                _ => drop(self.branches.remove(&spent)),
+            }
+        }
+    }
+
     /// All branches have ended: the reject path, or the last word.
-    fn wind_up(&mut self, cx: &mut Cx<'_>) {
+    fn wind_up(&mut self, parts: &mut Parts, cx: &mut Cx<'_>) {
         // The root of what ran last; every other branch has ended into it.
         let root = self.branches.values().rev().find(|b| b.parent.is_none());
         let end = root.and_then(|b| b.end.clone()).unwrap_or(BranchEnd::Stopped);
@@ -409,7 +448,7 @@ impl Unit {
                 self.spawn("on_reject".into(), self.data.graph.on_reject, None);
             }
             (BranchEnd::Removed, _) => {
-                self.data.remove_by_hand(cx);
+                self.data.remove_by_hand(parts, cx);
                 self.close(cx, UnitResult::Ng, condemned);
             }
             (end @ (BranchEnd::Stopped | BranchEnd::Aborted), _) => {

@@ -2,7 +2,8 @@
 
 use cellwright_model::StepIx;
 use cellwright_model::cell::Cell;
-use cellwright_model::expr::Expr;
+use cellwright_model::expr::{Expr, Term};
+use cellwright_model::limits::ROUNDS_MAX;
 use cellwright_model::plan::{Node, PLAN_FORMAT, Place, Plan, Primitive, Resource, RobotOp, Step, Stop};
 
 /// Depth of forks in forks.
@@ -20,8 +21,8 @@ pub(crate) fn plan(plan: &Plan, cell: &Cell) -> Result<(), String> {
         ));
     }
     let mut used = vec![false; plan.steps.len()];
-    nodes(&plan.body, &mut used, 0)?;
-    nodes(&plan.on_reject, &mut used, 0)?;
+    nodes(plan, &plan.body, &mut used, 0, cell)?;
+    nodes(plan, &plan.on_reject, &mut used, 0, cell)?;
     for invariant in &plan.invariants {
         expr(&invariant.check, cell)?;
     }
@@ -29,7 +30,7 @@ pub(crate) fn plan(plan: &Plan, cell: &Cell) -> Result<(), String> {
 }
 
 /// Every step is there, and in one place only: its attempts are counted there.
-fn nodes(list: &[Node], used: &mut [bool], depth: u32) -> Result<(), String> {
+fn nodes(plan: &Plan, list: &[Node], used: &mut [bool], depth: u32, cell: &Cell) -> Result<(), String> {
     if depth > DEPTH_MAX {
         return Err("forks are nested too deeply".into());
     }
@@ -41,7 +42,20 @@ fn nodes(list: &[Node], used: &mut [bool], depth: u32) -> Result<(), String> {
                 None => return Err(format!("there is no step {ix}")),
             },
             Node::Parallel { branches, .. } => {
-                branches.iter().try_for_each(|b| nodes(&b.body, used, depth + 1))?;
+                branches.iter().try_for_each(|b| nodes(plan, &b.body, used, depth + 1, cell))?;
+            }
+            Node::Repeat { id, at_most, until, body } => {
+                if *at_most == 0 || *at_most > ROUNDS_MAX {
+                    return Err(format!("`{id}` is repeated {at_most} times"));
+                }
+                expr(until, cell)?;
+                let before = used.to_vec();
+                nodes(plan, body, used, depth + 1, cell)?;
+                let inside =
+                    used.iter().zip(before).zip(&plan.steps).filter(|((now, before), _)| **now && !before);
+                if let Some((_, step)) = inside.into_iter().find(|(_, step)| step.irreversible) {
+                    return Err(format!("`{id}` repeats `{}`, which is never done twice", step.id));
+                }
             }
         }
     }
@@ -55,7 +69,11 @@ fn within(what: &str, index: usize, len: usize) -> Result<(), String> {
 fn expr(e: &Expr, cell: &Cell) -> Result<(), String> {
     match e {
         Expr::Input(id) => within("input", id.index(), cell.digital_inputs.len()),
-        Expr::Below(id, _) | Expr::Above(id, _) => within("analog", id.index(), cell.analogs.len()),
+        Expr::Always(_) => Ok(()),
+        Expr::Less(a, b) => [a, b].into_iter().try_for_each(|term| match term {
+            Term::Analog(id) => within("analog", id.index(), cell.analogs.len()),
+            Term::Constant(_) | Term::Measured { .. } => Ok(()),
+        }),
         Expr::Not(e) => expr(e, cell),
         Expr::And(list) | Expr::Or(list) => list.iter().try_for_each(|e| expr(e, cell)),
     }
@@ -68,7 +86,7 @@ fn step(s: &Step, cell: &Cell) -> Result<(), String> {
     for r in &s.resources {
         resource(*r, cell)?;
     }
-    for e in s.supply.iter().chain(&s.check_before).chain(&s.check_after) {
+    for e in s.when.iter().chain(&s.supply).chain(&s.check_before).chain(&s.check_after) {
         expr(e, cell)?;
     }
     for p in &s.ops {

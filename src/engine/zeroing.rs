@@ -1,5 +1,6 @@
 //! Zeroing: at the end of `resetting`, at rest and with nothing that loads them, the sensors of the cell file
-//! have to read zero. The mean over some cycles is looked at; an offset is said, never taken away.
+//! have to read zero. The mean over some cycles is looked at, and looked at again while something still settles (a
+//! volume that was filled by hand vents); an offset is said, never taken away.
 
 use cellwright_model::cell::ZeroSensor;
 use cellwright_model::event::AlarmClass;
@@ -13,7 +14,7 @@ use crate::ledger::Cx;
 /// Cycles with valid inputs that the mean is taken over: the noise of a channel of 16 bits goes down to a
 /// seventh, and nothing drifts in that time.
 const SAMPLES: u32 = 50;
-/// A channel that gives no trusted values for so long is a fault.
+/// A channel that does not read zero, or gives no trusted values, for so long is a fault.
 const ZERO_WITHIN: DurationNs = DurationNs::from_millis(2_000);
 
 /// One sensor being looked at.
@@ -24,13 +25,15 @@ pub(crate) struct Zeroing {
     last_cycle: u64,
     samples: u32,
     sum: f64,
+    /// The last mean that was not zero, in the unit of the channel.
+    offset: Option<f64>,
 }
 
 impl Zeroing {
     pub(crate) fn begin(cx: &mut Cx<'_>, sensor: ZeroSensor) -> Zeroing {
         let deadline = cx.now + ZERO_WITHIN;
         cx.wake_at(deadline);
-        Zeroing { sensor, deadline, last_cycle: cx.machine.rt.cycle, samples: 0, sum: 0.0 }
+        Zeroing { sensor, deadline, last_cycle: cx.machine.rt.cycle, samples: 0, sum: 0.0, offset: None }
     }
 
     /// `None`: not yet. Errors: the sensor does not read zero, or nothing that can be trusted.
@@ -38,20 +41,26 @@ impl Zeroing {
         let cycle = cx.machine.rt.cycle;
         if cx.machine.fresh() && cx.machine.rt.at_rest && cycle != self.last_cycle {
             self.last_cycle = cycle;
-            if let Some(value) = cx.machine.analog(self.sensor.analog) {
-                self.sum += value;
-                self.samples += 1;
+            match cx.machine.analog(self.sensor.analog) {
+                Some(value) => {
+                    self.sum += value;
+                    self.samples += 1;
+                }
+                // What it showed before says nothing of a channel that shows nothing now.
+                None => self.offset = None,
             }
         }
         if self.samples >= SAMPLES {
             let mean = self.sum / f64::from(self.samples);
-            return Some(if mean.abs() <= self.sensor.within {
-                Ok(())
-            } else {
-                Err(self.not_zero(cx, mean))
-            });
+            if mean.abs() <= self.sensor.within {
+                return Some(Ok(()));
+            }
+            (self.offset, self.samples, self.sum) = (Some(mean), 0, 0.0);
         }
-        (cx.now >= self.deadline).then(|| Err(self.not_trusted(cx)))
+        (cx.now >= self.deadline).then(|| match self.offset {
+            Some(mean) => Err(self.not_zero(cx, mean)),
+            None => Err(self.not_trusted(cx)),
+        })
     }
 
     fn not_zero(&self, cx: &Cx<'_>, mean: f64) -> MachineFault {

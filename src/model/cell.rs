@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::expr::Expr;
 use crate::packml::{CellCommand, CellMode, CellState};
 use crate::pdos::Pdos;
+use crate::reference::Reference;
 use crate::robot::{Joints, RobotState};
 use crate::timing::Timing;
 use crate::wiring::Upstream;
@@ -136,6 +137,7 @@ pub struct Axis {
     pub following_error_max_au: f64,
     /// Where `resetting` brings it.
     pub home_au: f64,
+    pub reference: Reference,
 }
 
 /// A named bit of a digital input SubDevice.
@@ -217,6 +219,8 @@ pub struct Robot {
     pub joint_jerk_max: Joints,
     /// By name, in the order of the file; `home` is one of them.
     pub poses: Vec<Pose>,
+    /// How far `taught.yaml` may move a joint of a pose without a new approval of the cell, deg.
+    pub touch_up_deg: f64,
     /// Deadline for the answer to any one request.
     pub answer_timeout: DurationNs,
 }

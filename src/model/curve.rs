@@ -17,8 +17,8 @@ pub struct CurveSample {
     pub value: f64,
 }
 
-/// A finished curve. `lost_cycles` counts cycles whose inputs were stale while it ran: with any, a
-/// measurement taken from the curve is invalid.
+/// A finished curve. `lost_cycles` counts cycles whose inputs were stale while it ran, and those of a row that was not
+/// run at all and is longer than what the cell bridges: with any, a measurement taken from the curve is invalid.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Curve {
     pub samples: Vec<CurveSample>,

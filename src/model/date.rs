@@ -45,6 +45,15 @@ impl Date {
         Date { year, month: month as u8, day: day as u8 }
     }
 
+    /// Days since 1970-01-01; the way back of `civil`.
+    pub(crate) fn days(self) -> i64 {
+        let (month, day) = (i64::from(self.month), i64::from(self.day));
+        let year = i64::from(self.year) - i64::from(month <= 2);
+        let (era, yoe) = (year.div_euclid(400), year.rem_euclid(400));
+        let doy = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+        era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
+    }
+
     /// For the century of two-digit years.
     pub fn year(self) -> u16 {
         self.year

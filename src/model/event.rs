@@ -70,6 +70,9 @@ pub struct RecipeRef {
     /// `plan.hash`: over the lowered Plan, the cell and the taught poses.
     pub plan_hash: Option<String>,
     pub variant: Option<String>,
+    /// Parameters that had other values than in the row, with them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub set: BTreeMap<String, String>,
     /// The approval that made it a master recipe.
     pub approval: Option<String>,
 }

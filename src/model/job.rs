@@ -33,6 +33,8 @@ pub enum RtOp {
     ApproachUntil { axis: AxisId, approach: Approach },
     /// Turns under torque control; see [`Tighten`].
     Tighten { axis: AxisId, tighten: Tighten },
+    /// The drive looks for the reference of its axis, by itself, as the cell file says of it. Done(Target) in CSP.
+    Home { axis: AxisId },
     /// Jerk-limited stop of the axis's job: that job ends in Stopped, this one in Done.
     Cancel { axis: AxisId },
     /// Writes the outputs of `mask` (bit = OutputId) to `value`. Done in the same cycle.
@@ -154,6 +156,10 @@ pub enum Refusal {
     AxisBusy,
     /// Its drive is not in Operation enabled.
     NotEnabled,
+    /// The axis has not been homed since it lost its reference: where it is, nobody knows.
+    NoReference,
+    /// The process data of its drive do not carry the mode that is needed.
+    NoMode,
     /// Outside the travel of the cell file.
     Travel { value_au: f64, lo_au: f64, hi_au: f64 },
     /// Above the velocity, torque or other limit of the cell file, or no positive number.
@@ -214,6 +220,8 @@ pub enum RtFaultKind {
     /// A drive in Operation enabled does not display the mode that it was asked for; value = the mode (0x6060),
     /// limit = seconds that it had.
     DriveMode,
+    /// The drive did not find the reference of its axis; value = error code (0x603F), limit = seconds that it had.
+    Homing,
     /// Torque was removed by STO, and no safety input says why.
     Sto,
 }
@@ -258,6 +266,8 @@ pub struct AxisStatus {
     /// Torque removed by the safety controller (STO): expected after a safety stop, not a fault.
     pub sto: bool,
     pub moving: bool,
+    /// It is known where the axis is.
+    pub referenced: bool,
 }
 
 /// What the last urgent word that ends motion (Hold, Stop, Abort) has done. Numbers are those of cycles.

@@ -7,6 +7,7 @@
 //! axis; speeds in that unit per second.
 
 pub mod angle;
+pub mod approval;
 pub mod canonical;
 pub mod cell;
 pub mod cia402;
@@ -17,6 +18,7 @@ pub mod expr;
 pub mod faults;
 pub mod gs1;
 pub mod ids;
+pub mod injection;
 pub mod job;
 pub mod limits;
 pub mod material;
@@ -27,6 +29,7 @@ pub mod pdos;
 pub mod plan;
 pub mod plant;
 pub mod quantity;
+pub mod reference;
 pub mod robot;
 pub mod time;
 pub mod timing;

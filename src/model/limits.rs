@@ -25,6 +25,9 @@ pub const CURVE_SAMPLES_MAX: usize = 30_000;
 pub const CURVE_BUFFERS: usize = 16;
 /// Steps of one recipe, sub-recipes included.
 pub const STEPS_MAX: usize = 10_000;
+/// Rounds of a `repeat`, those around it multiplied in: attempts of a step are counted in 16 bits, and a unit that
+/// needs a thousand rounds is not being made.
+pub const ROUNDS_MAX: u16 = 1_000;
 /// Joints of a cobot.
 pub const JOINTS: usize = 6;
 /// Older than this the last known state of a cobot says nothing of where it stands: it reports at least once a

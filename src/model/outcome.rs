@@ -22,6 +22,8 @@ pub enum StepOutcome {
     TimedOut,
     Aborted,
     Interrupted,
+    /// Its `when:` did not hold: nothing was done.
+    Skipped,
 }
 
 /// What the cell says of a unit; disposition and release are decided by people later.
@@ -87,6 +89,7 @@ impl StepOutcome {
             StepOutcome::TimedOut => "timed-out",
             StepOutcome::Aborted => "aborted",
             StepOutcome::Interrupted => "interrupted",
+            StepOutcome::Skipped => "skipped",
         }
     }
 }

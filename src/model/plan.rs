@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Counts up when the meaning of a Plan changes; part of its hash.
-pub const PLAN_FORMAT: u32 = 3;
+pub const PLAN_FORMAT: u32 = 5;
 
 /// A compiled recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Plan {
     pub taught_hash: String,
     /// Resolved parameters, for the record: name and value as text.
     pub params: Vec<(String, String)>,
+    /// Those that were given other values than in the row, for a trial on the twin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set: Vec<(String, String)>,
     pub components: Vec<Component>,
     pub invariants: Vec<Invariant>,
     pub steps: Vec<Step>,
@@ -80,6 +83,14 @@ pub enum Node {
         id: String,
         branches: Vec<Branch>,
     },
+    /// Again and again until the condition holds, at the most so many times; then the unit is not good. No
+    /// step in it is irreversible.
+    Repeat {
+        id: String,
+        at_most: u16,
+        until: Expr,
+        body: Vec<Node>,
+    },
 }
 
 /// One branch of a parallel node.
@@ -98,6 +109,8 @@ pub struct Step {
     pub kind: String,
     /// Ordinal in the text, from 1; the `n` of the event key.
     pub n: u32,
+    /// Otherwise the step is left out, and recorded as skipped. `None`: always.
+    pub when: Option<Expr>,
     /// The unit's nest must be there before the step begins. `None`: wherever the unit is.
     pub station: Option<StationId>,
     /// Exclusive resources held from Gate to the end of the step, besides the station; the lowest id first.
@@ -111,8 +124,10 @@ pub struct Step {
     pub check_after: Option<Expr>,
     /// Whole step, from Preparing.
     pub timeout: DurationNs,
-    pub on_fail: OnFail,
-    pub on_fault: OnFault,
+    /// The part is bad.
+    pub on_fail: Handler,
+    /// The machine could not do it.
+    pub on_fault: Handler,
     pub on_hold: OnHold,
     /// Once its operations have begun it is never done again on the same part.
     pub irreversible: bool,
@@ -127,6 +142,14 @@ pub struct Step {
 }
 
 impl Step {
+    /// It may find that the part is bad: `on_fail` has a meaning.
+    pub fn judges(&self) -> bool {
+        let fails = |p: &Primitive| {
+            matches!(p, Primitive::Scan { .. }) || p.meanings().iter().any(|m| matches!(m, Meaning::Fail(_)))
+        };
+        !self.measurements.is_empty() || !self.windows.is_empty() || self.ops.iter().any(fails)
+    }
+
     /// Axes that it moves, cleanup included: bit = [`AxisId`].
     pub fn axes(&self) -> u64 {
         self.ops.iter().chain(&self.cleanup).fold(0, |mask, p| match p {
@@ -152,29 +175,42 @@ pub enum Resource {
     StationSpace(StationId),
 }
 
-/// The part is bad.
+/// What is done about an attempt that did not pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum OnFail {
+pub enum Handler {
+    /// The unit is not good.
     Reject,
-    /// Again up to `times`, after `after`; then reject. Every attempt is kept.
-    Retry {
-        times: u16,
-        after: DurationNs,
-    },
+    /// Holds the branch and asks a person.
+    Ask,
+    /// Again up to `times`, after `after`; then what `then` says. Every attempt is kept.
+    Retry { times: u16, after: DurationNs, then: Then },
 }
 
-/// The machine could not do it.
+/// The end of a [`Handler`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum OnFault {
-    /// Holds the branch and asks a person (default).
-    Ask,
+pub enum Then {
     Reject,
-    Retry {
-        times: u16,
-        after: DurationNs,
-    },
+    Ask,
+}
+
+impl Handler {
+    /// What is done when nothing is tried again.
+    pub fn last(self) -> Then {
+        match self {
+            Handler::Reject => Then::Reject,
+            Handler::Ask => Then::Ask,
+            Handler::Retry { then, .. } => then,
+        }
+    }
+    /// How often it is tried again, and after which time.
+    pub fn retry(self) -> Option<(u16, DurationNs)> {
+        match self {
+            Handler::Retry { times, after, .. } => Some((times, after)),
+            Handler::Reject | Handler::Ask => None,
+        }
+    }
 }
 
 /// What Hold does to a running step.
@@ -225,6 +261,12 @@ pub enum CurveFeature {
     /// Value at the furthest position (mean of the last 5 samples before the retract: end of capture).
     ValueAtEnd,
     ValuePeak,
+    ValueMean,
+    ValueLowest,
+    /// Median of all values before `level` is first reached (`torque.prevailing`); of all, if it never is.
+    ValueBeforeLevel {
+        level: f64,
+    },
     /// Highest position.
     PositionPeak,
     /// Travel from where the value first reached `level` to the furthest position (`angle.from_snug`).
@@ -235,15 +277,55 @@ pub enum CurveFeature {
     DecayRate,
 }
 
-/// A window over a curve: between two positions (counted from the register `origin`, or absolute)
-/// every sample's value is within the range.
+/// What a curve must do in a part of its way. Positions are counted from the register `origin`, or absolute.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Window {
     pub curve: String,
     pub origin: Option<String>,
-    pub position: (f64, f64),
-    pub value: (f64, f64),
+    pub shape: WindowShape,
+    /// Of the values, and of the positions.
     pub unit: String,
+    pub position_unit: String,
+}
+
+/// The kinds of window that press monitoring knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WindowShape {
+    /// Between two positions every sample's value is within the range.
+    Within { position: (f64, f64), value: (f64, f64) },
+    /// As before, with limits that run straight from each point to the next.
+    Envelope(Vec<EnvelopePoint>),
+    /// The curve comes in at the nearer position and goes out at the farther one, and does not leave the
+    /// range of values in between.
+    PassThrough { position: (f64, f64), value: (f64, f64) },
+    /// The curve keeps to the side of the box where it comes from. `sensor`: what the values can be.
+    NoPass { position: (f64, f64), value: (f64, f64), sensor: (f64, f64) },
+    /// The value first reaches `level` between two positions.
+    Threshold { level: f64, position: (f64, f64) },
+}
+
+impl WindowShape {
+    /// From where to where it looks, counted from its origin.
+    pub fn positions(&self) -> (f64, f64) {
+        match self {
+            WindowShape::Within { position, .. }
+            | WindowShape::PassThrough { position, .. }
+            | WindowShape::NoPass { position, .. }
+            | WindowShape::Threshold { position, .. } => *position,
+            WindowShape::Envelope(points) => {
+                let at = |p: Option<&EnvelopePoint>| p.map_or(0.0, |p| p.position);
+                (at(points.first()), at(points.last()))
+            }
+        }
+    }
+}
+
+/// The range of values at one position of an envelope.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EnvelopePoint {
+    pub position: f64,
+    pub value: (f64, f64),
 }
 
 /// A number, or a register with an offset (depth counts from contact).
@@ -273,6 +355,9 @@ pub enum Meaning {
     /// The machine could not, with this cause.
     Fault(String),
 }
+
+/// What a person answers who has carried what a step asks to be carried.
+pub const CARRIED: &str = "done";
 
 /// The closed set of operations. Executed in order; the first that does not mean Ok ends the list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -400,6 +485,21 @@ pub enum Primitive {
         to: Place,
         verify: Option<InputId>,
     },
+}
+
+impl Primitive {
+    /// What its ends mean to the step.
+    pub fn meanings(&self) -> Vec<&Meaning> {
+        match self {
+            Primitive::RequireRegister { below, above, .. } => vec![below, above],
+            Primitive::ApproachUntil { outside, at_limit, at_trip, .. } => vec![outside, at_limit, at_trip],
+            Primitive::Tighten { at_limit, at_trip, .. } => vec![at_limit, at_trip],
+            Primitive::WaitUntil { late, .. } => vec![late],
+            Primitive::Check { otherwise, .. } | Primitive::Ask { otherwise, .. } => vec![otherwise],
+            Primitive::Robot { request: RobotOp::Grip { missing, .. }, .. } => vec![missing],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// What is placed.

@@ -16,9 +16,12 @@ pub struct PlantDescription {
     pub axes: Vec<AxisPhysics>,
     /// One for each analog channel of the cell, in its order.
     pub analogs: Vec<SensorPhysics>,
+    /// Of the cobots; all zero where the cell has none, and so are the next ones without their devices.
     pub grippers: GripperPhysics,
-    pub press: PressPhysics,
-    pub thread: ThreadPhysics,
+    /// `None`: nothing is pressed in this cell.
+    pub press: Option<PressPhysics>,
+    /// `None`: nothing is screwed.
+    pub thread: Option<ThreadPhysics>,
     pub leak: LeakPhysics,
     pub tip: TipPhysics,
     pub ambient_degc: f64,
@@ -30,6 +33,15 @@ pub struct PlantDescription {
     pub inputs: Vec<InputSight>,
     /// Which station each camera looks at.
     pub cameras: Vec<CameraSight>,
+    /// Parts that a test gives in the place of drawn ones, by kind; plant.yaml gives none.
+    pub given: Vec<GivenParts>,
+}
+
+/// What is bad about the parts of a kind, in the order in which they leave their source; those behind them are good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenParts {
+    pub kind: PartKind,
+    pub defects: Vec<Option<Defect>>,
 }
 
 /// Mechanics of one axis, seen from its motor's shaft.
@@ -51,6 +63,14 @@ pub struct AxisPhysics {
     /// Hard stops in au.
     pub stop_lo_au: f64,
     pub stop_hi_au: f64,
+    /// Beyond these its limit switches are on; au.
+    pub limit_switches: Option<(f64, f64)>,
+    /// The encoder's index pulse: once in this way, au. An absolute encoder has none that matters.
+    pub index_every_au: f64,
+    /// Where one of them is, au.
+    pub index_at_au: f64,
+    /// Dry friction in N·m at the motor while the holding brake is on; zero: it has none.
+    pub brake_nm: f64,
 }
 
 /// Error of an analog sensor.
@@ -64,7 +84,7 @@ pub struct SensorPhysics {
 }
 
 /// Grippers of the cobots.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct GripperPhysics {
     /// From request to answer.
     pub time: DurationNs,
@@ -79,7 +99,7 @@ pub struct GripperPhysics {
 }
 
 /// Nominal value and variation. Draws are near normal and end at three times `sigma`.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Spread {
     pub nominal: f64,
     pub sigma: f64,
@@ -133,7 +153,7 @@ pub struct ThreadPhysics {
 }
 
 /// Leak test by pressure decay at the volume under the test station's bell.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct LeakPhysics {
     /// Regulated supply, Pa gauge.
     pub supply_pa: f64,
@@ -151,7 +171,7 @@ pub struct LeakPhysics {
 }
 
 /// Tip of the cannula, as the camera measures it.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct TipPhysics {
     /// Height of the burr, mm.
     pub burr_mm: Spread,

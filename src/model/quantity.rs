@@ -27,6 +27,8 @@ pub enum Dimension {
     Temperature,
     Mass,
     Inertia,
+    /// Force for each travel of a joint.
+    Stiffness,
     Ratio,
 }
 
@@ -89,11 +91,35 @@ const UNITS: &[(Dimension, &str, f64)] = &[
     (Dimension::Inertia, "kg*m2", 1.0),
     (Dimension::Inertia, "kg*m^2", 1.0),
     (Dimension::Inertia, "kgcm2", 1e-4),
+    (Dimension::Stiffness, "N/mm", 1.0),
+    (Dimension::Stiffness, "kN/mm", 1e3),
+    (Dimension::Stiffness, "N/um", 1e3),
     (Dimension::Ratio, "%", 1e-2),
     (Dimension::Ratio, "ppm", 1e-6),
 ];
 
 impl Dimension {
+    /// All of them.
+    pub const ALL: [Dimension; 18] = [
+        Dimension::Length,
+        Dimension::Velocity,
+        Dimension::Acceleration,
+        Dimension::Jerk,
+        Dimension::Angle,
+        Dimension::AngularVelocity,
+        Dimension::AngularAcceleration,
+        Dimension::AngularJerk,
+        Dimension::Force,
+        Dimension::Torque,
+        Dimension::Pressure,
+        Dimension::PressureRate,
+        Dimension::Time,
+        Dimension::Temperature,
+        Dimension::Mass,
+        Dimension::Inertia,
+        Dimension::Stiffness,
+        Dimension::Ratio,
+    ];
     /// Canonical unit, as written into records.
     pub fn unit(self) -> &'static str {
         UNITS.iter().find(|(d, _, _)| *d == self).map_or("", |(_, u, _)| u)
@@ -121,6 +147,7 @@ impl Dimension {
             Dimension::Temperature => "temperature",
             Dimension::Mass => "mass",
             Dimension::Inertia => "inertia",
+            Dimension::Stiffness => "stiffness",
             Dimension::Ratio => "ratio",
         }
     }
@@ -156,8 +183,38 @@ pub enum QuantityError {
     Reversed,
 }
 
+/// The one spelling of a unit: the first of those with its dimension and factor. `None`: no unit known here.
+pub fn spelling(unit: &str) -> Option<&'static str> {
+    let (dimension, factor) = lookup(unit).ok()?;
+    UNITS.iter().find(|(d, _, f)| *d == dimension && *f == factor).map(|(_, u, _)| *u)
+}
+
+/// A quantity or range in the form that `fmt` writes: `0.35Nm` is `0.35 N·m`, `5 N..7 N` is `5 .. 7 N`; digits stay as
+/// they are. `None`: the text is neither.
+pub fn written(text: &str) -> Option<String> {
+    if let Some((lo, hi)) = text.split_once("..") {
+        QuantityRange::parse(text).ok()?;
+        let (lo, _) = number_and_unit(lo);
+        let (hi, unit) = number_and_unit(hi);
+        return Some(format!("{lo} .. {hi} {}", spelling(unit)?));
+    }
+    Quantity::parse(text).ok()?;
+    let (number, unit) = number_and_unit(text);
+    Some(format!("{number} {}", spelling(unit)?))
+}
+
 /// Splits `12.5 mm` into number and unit; the space is optional.
 fn split(text: &str) -> Result<(f64, &str), QuantityError> {
+    let (number, unit) = number_and_unit(text);
+    let value: f64 = number.parse().map_err(|_| QuantityError::NotANumber(text.trim().to_string()))?;
+    if !value.is_finite() {
+        return Err(QuantityError::NotANumber(text.trim().to_string()));
+    }
+    Ok((value, unit))
+}
+
+/// The digits of a number, and what stands behind them.
+fn number_and_unit(text: &str) -> (&str, &str) {
     let text = text.trim();
     let end = text
         .char_indices()
@@ -174,11 +231,7 @@ fn split(text: &str) -> Result<(f64, &str), QuantityError> {
         })
         .map_or(text.len(), |(i, _)| i);
     let (number, unit) = text.split_at(end);
-    let value: f64 = number.parse().map_err(|_| QuantityError::NotANumber(text.to_string()))?;
-    if !value.is_finite() {
-        return Err(QuantityError::NotANumber(text.to_string()));
-    }
-    Ok((value, unit.trim()))
+    (number, unit.trim())
 }
 
 fn lookup(unit: &str) -> Result<(Dimension, f64), QuantityError> {
@@ -196,6 +249,11 @@ fn scale(value: f64, factor: f64) -> f64 {
     if factor < 1.0 && inverse == inverse.round() { value / inverse } else { value * factor }
 }
 
+/// `1e308 m` is a number, and no number of millimetres.
+fn finite(value: f64, text: &str) -> Result<f64, QuantityError> {
+    if value.is_finite() { Ok(value) } else { Err(QuantityError::NotANumber(text.trim().to_string())) }
+}
+
 impl Quantity {
     /// Reads `number unit`. Errors: no number, no unit, unknown unit.
     pub fn parse(text: &str) -> Result<Quantity, QuantityError> {
@@ -204,7 +262,8 @@ impl Quantity {
             return Err(QuantityError::NoUnit(text.trim().to_string()));
         }
         let (dimension, factor) = lookup(unit)?;
-        Ok(Quantity { value: scale(value, factor), dimension })
+        let value = finite(scale(value, factor), text)?;
+        Ok(Quantity { value, dimension })
     }
 }
 
@@ -224,7 +283,8 @@ impl QuantityRange {
         if lo > hi {
             return Err(QuantityError::Reversed);
         }
-        Ok(QuantityRange { lo: scale(lo, factor), hi: scale(hi, factor), dimension })
+        let (lo, hi) = (finite(scale(lo, factor), text)?, finite(scale(hi, factor), text)?);
+        Ok(QuantityRange { lo, hi, dimension })
     }
     /// Inclusive at both ends; false for a value that is not a number.
     pub fn contains(&self, value: f64) -> bool {
@@ -265,11 +325,34 @@ mod tests {
     }
 
     #[test]
+    fn one_form_is_written() {
+        for (read, form) in [
+            ("0.35Nm", "0.35 N·m"),
+            ("5  N*m", "5 N·m"),
+            ("25 µm", "25 um"),
+            ("-2..12 Pa/s", "-2 .. 12 Pa/s"),
+            ("1 N .. 5N", "1 .. 5 N"),
+            ("12.40 mm", "12.40 mm"),
+            ("3 m/s^2", "3 m/s²"),
+            ("90 °", "90 deg"),
+        ] {
+            assert_eq!(written(read).as_deref(), Some(form));
+            assert_eq!(Quantity::parse(read).ok(), Quantity::parse(form).ok());
+            assert_eq!(QuantityRange::parse(read).ok(), QuantityRange::parse(form).ok());
+        }
+        assert_eq!(written("12"), None);
+        assert_eq!(written("5 .. 1 N"), None);
+        assert!(UNITS.iter().all(|(d, u, _)| spelling(u).is_some_and(|s| d.spellings().any(|x| x == s))));
+        assert!(UNITS.iter().all(|(d, _, _)| Dimension::ALL.contains(d)));
+    }
+
+    #[test]
     fn refuses_what_has_no_unit() {
         assert_eq!(Quantity::parse("12"), Err(QuantityError::NoUnit("12".into())));
         assert_eq!(Quantity::parse("12 furlong"), Err(QuantityError::UnknownUnit("furlong".into())));
         assert!(matches!(Quantity::parse("mm"), Err(QuantityError::NotANumber(_))));
         assert!(matches!(Quantity::parse("1e999 mm"), Err(QuantityError::NotANumber(_))));
+        assert!(matches!(Quantity::parse("1e308 m"), Err(QuantityError::NotANumber(_))));
         assert_eq!(QuantityRange::parse("5 .. 1 N"), Err(QuantityError::Reversed));
     }
 }

@@ -58,9 +58,44 @@ pub fn rfc3339(unix_ns: i128) -> String {
     format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{frac:09}Z")
 }
 
+/// Nanoseconds since 1970-01-01T00:00:00Z of a time as [`rfc3339`] writes it; `None` for any other text.
+pub fn parse_rfc3339(text: &str) -> Option<i128> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let days = crate::Date::parse(date).ok()?.days();
+    let (clock, fraction) = time.split_once('.')?;
+    let field = |text: &str, digits: usize| {
+        (text.len() == digits && text.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| text.parse::<i128>().ok())?
+    };
+    let mut parts = clock.split(':');
+    let mut next = |most: i128| field(parts.next()?, 2).filter(|n| *n <= most);
+    let (h, m, s) = (next(23)?, next(59)?, next(59)?);
+    parts.next().is_none().then_some(())?;
+    Some((((i128::from(days) * 24 + h) * 60 + m) * 60 + s) * 1_000_000_000 + field(fraction, 9)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rfc3339_is_read_as_it_is_written() {
+        for ns in [0, 1, VIRTUAL_EPOCH_UNIX_NS, 1_709_210_096_123_456_789, 253_402_300_799_999_999_999] {
+            assert_eq!(parse_rfc3339(&rfc3339(ns)), Some(ns));
+        }
+        for wrong in [
+            "",
+            "2000-01-01",
+            "2000-01-01T00:00:00Z",
+            "2000-01-01T00:00:00.000000000",
+            "2000-01-01T24:00:00.000000000Z",
+            "2000-02-30T00:00:00.000000000Z",
+            "2000-01-01T00:00:00:00.000000000Z",
+            "2000-01-01T00:00:00.00000000Z",
+        ] {
+            assert_eq!(parse_rfc3339(wrong), None, "{wrong}");
+        }
+    }
 
     #[test]
     fn rfc3339_of_known_instants() {

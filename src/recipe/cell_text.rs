@@ -9,6 +9,7 @@ mod devices;
 mod panel;
 mod pdos;
 mod places;
+mod reference;
 mod robots;
 mod taught;
 mod timing;
@@ -21,7 +22,7 @@ use cellwright_model::{Dimension, DurationNs, limits};
 pub(crate) use devices::date;
 
 use crate::code::Code;
-use crate::condition::{Scene, condition};
+use crate::condition::{Sight, condition};
 use crate::decode::{Decoder, Fields};
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::names::{analog, axis, input, robot};
@@ -280,7 +281,7 @@ fn sequences(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
     for node in f.opt("zero", d, |d, n| d.list(n)).unwrap_or_default() {
         zero(d, node, cell);
     }
-    cell.sequences.start_when = f.opt("start_when", d, |d, n| condition(d, n, cell, Scene::Cell));
+    cell.sequences.start_when = f.opt("start_when", d, |d, n| condition(d, n, &Sight::of_cell(cell)));
     f.finish(d);
 }
 

@@ -2,7 +2,7 @@
 //!
 //! R00xx text and YAML · R01xx structure · R02xx quantities · R03xx names · R04xx conditions ·
 //! R05xx parameters and variants · R06xx sub-recipes · R07xx against the cell · R08xx the flow of a unit ·
-//! R09xx cell files · R10xx order files.
+//! R09xx cell files · R10xx order files · R11xx test files.
 
 macro_rules! codes {
     ($($name:ident = $code:literal, $title:literal;)*) => {
@@ -45,6 +45,8 @@ codes! {
     Directive = "R0015", "a YAML directive (`%...`)";
     ComplexKey = "R0016", "a key that is no plain word";
     TooMany = "R0017", "more mistakes than are shown";
+    CutByComment = "R0018", "a value cut by a comment";
+    Unseen = "R0019", "a character that cannot be seen";
 
     UnknownField = "R0101", "an unknown field";
     MissingField = "R0102", "a missing field";
@@ -87,10 +89,14 @@ codes! {
     UnknownVariant = "R0317", "an unknown variant";
     UnknownEquipment = "R0318", "unknown equipment";
     UnknownFeature = "R0319", "a feature that this step does not measure";
+    Shadowed = "R0320", "one name for two things";
 
     ConditionSyntax = "R0401", "not a condition";
     ConditionKind = "R0402", "a digital signal compared, or an analog one taken as on or off";
     SafetySignal = "R0403", "a safety signal in a recipe";
+    UnknownMeasurement = "R0404", "a measurement that no step before makes";
+    NotMade = "R0405", "a measurement that a path may not have made";
+    Constant = "R0406", "a condition that always, or never, holds";
 
     ParamRange = "R0501", "a parameter outside its range";
     ParamKind = "R0502", "a parameter of another kind than its default";
@@ -104,6 +110,7 @@ codes! {
     UseMissing = "R0605", "a sub-recipe argument is missing";
     UseIdentity = "R0606", "a sub-recipe with another id than its name";
     UseAlone = "R0607", "a sub-recipe in the place of a recipe";
+    UseComponents = "R0608", "other components than the sub-recipe handles";
 
     OtherCell = "R0701", "a recipe for another cell";
     Travel = "R0702", "outside the travel of the axis";
@@ -121,6 +128,9 @@ codes! {
     NoStation = "R0714", "a step without a station";
     MotorLimit = "R0715", "more torque than the axis may give";
     OtherStation = "R0716", "a sensor of another station";
+    OtherZone = "R0717", "a motion into a station where another unit may stand";
+    LeftInTheWay = "R0718", "something left in the table's way";
+    Beside = "R0719", "branches that get in each other's way";
 
     RetryIrreversible = "R0801", "a retry of a step that cannot be done twice";
     TimeoutTooShort = "R0802", "a timeout shorter than the step";
@@ -136,6 +146,11 @@ codes! {
     NoResult = "R0812", "a path that does not end in a result";
     TooManySteps = "R0813", "more steps than a recipe may have";
     ScanOrder = "R0814", "a component scanned before it is there";
+    RepeatIrreversible = "R0815", "a step in a `repeat` that cannot be done twice";
+    MayLack = "R0816", "a component scanned that a path may not have put in";
+    NoSpecification = "R0817", "limits without a specification";
+    MayMissScan = "R0818", "a component that a path may not have identified";
+    WindowNotReached = "R0819", "a window that the stroke does not reach";
 
     BitRange = "R0901", "a bit or channel that the SubDevice does not have";
     BitTwice = "R0902", "a bit or channel used twice";
@@ -161,6 +176,13 @@ codes! {
     SerialRange = "R1001", "serials that cannot be given";
     OrderQuantity = "R1002", "a quantity that its serials or starts do not reach";
     PurposeRefused = "R1003", "a purpose that is not permitted here";
+
+    TestStep = "R1101", "a step that the recipe does not have";
+    TestMeasurement = "R1102", "a measurement that the recipe does not make";
+    TestAlarm = "R1103", "an unknown alarm";
+    TestPart = "R1104", "a bad part that there is not";
+    TestAnswer = "R1105", "an answer that the step does not offer";
+    NotMet = "R1106", "an expectation that was not met";
 }
 
 #[cfg(test)]

@@ -1,10 +1,13 @@
 //! A recipe file to a [`Plan`]: parameters, variants, sub-recipes, steps, and the checks over the whole.
 //!
-//! Every variant is compiled, the one asked for is handed out: a mistake in a row that is not used today
+//! Every variant is compiled, whichever is asked for: a mistake in a row that is not used today
 //! is a mistake.
 
+mod common;
 mod flow;
 mod header;
+mod motion;
+mod shadow;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -45,6 +48,15 @@ struct Compiler<'a> {
     order: Vec<(String, FileId)>,
 }
 
+/// The row that is asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Row<'a> {
+    /// Of `variants:`; `None`: the defaults.
+    pub variant: Option<&'a str>,
+    /// Parameters that have other values than in that row, with them: the rules of a variant hold for each.
+    pub set: &'a [(String, String)],
+}
+
 /// Compiles the recipe at `path` for a cell. `variant`: a row of `variants:`, or the defaults.
 /// Ok: the Plan and its warnings. Err: every diagnostic, warnings among them, in the order of the text.
 pub fn compile(
@@ -55,11 +67,50 @@ pub fn compile(
     kinds: &[&dyn StepKind],
     sources: &mut Sources,
 ) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
+    compile_row(files, path, cell, Row { variant, set: &[] }, kinds, sources)
+}
+
+/// The same of a row with other values in it. Mistakes in these have their place in a source `--set`.
+pub fn compile_row(
+    files: &dyn FileSource,
+    path: &str,
+    cell: &Cell,
+    row: Row<'_>,
+    kinds: &[&dyn StepKind],
+    sources: &mut Sources,
+) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut sink = Sink::new();
-    let plan = compile_into(files, path, cell, variant, kinds, sources, &mut sink);
+    let rows = compile_into(files, path, cell, row, kinds, sources, &mut sink);
+    let is = |plan: &Plan| plan.variant.as_deref() == row.variant && plan.set.as_slice() == row.set;
+    ended(rows.and_then(|rows| rows.plans.into_iter().find(is)), sink)
+}
+
+/// A recipe whole: what is signed of it.
+#[derive(Debug, Clone)]
+pub struct Rows {
+    /// The Plan of the defaults, then of each variant in the order of the file.
+    pub plans: Vec<Plan>,
+    /// Path from the recipe's directory and SHA-256 of each file, in the order of `recipe_hash`.
+    pub files: Vec<(String, String)>,
+}
+
+/// Compiles every row of the recipe at `path` for a cell. Results as of [`compile`].
+pub fn compile_rows(
+    files: &dyn FileSource,
+    path: &str,
+    cell: &Cell,
+    kinds: &[&dyn StepKind],
+    sources: &mut Sources,
+) -> Result<(Rows, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut sink = Sink::new();
+    let rows = compile_into(files, path, cell, Row::default(), kinds, sources, &mut sink);
+    ended(rows, sink)
+}
+
+fn ended<T>(found: Option<T>, sink: Sink) -> Result<(T, Vec<Diagnostic>), Vec<Diagnostic>> {
     let failed = sink.errors() > 0;
-    match plan {
-        Some(plan) if !failed => Ok((plan, sink.finish())),
+    match found {
+        Some(found) if !failed => Ok((found, sink.finish())),
         _ => Err(sink.finish()),
     }
 }
@@ -68,11 +119,11 @@ fn compile_into(
     files: &dyn FileSource,
     path: &str,
     cell: &Cell,
-    variant: Option<&str>,
+    row: Row<'_>,
     kinds: &[&dyn StepKind],
     sources: &mut Sources,
     sink: &mut Sink,
-) -> Option<Plan> {
+) -> Option<Rows> {
     let directory = path.rfind('/').map_or(String::new(), |at| path[..=at].to_string());
     let (root, _) = crate::cell_text::parse(files, path, sources, sink)?;
     let file = root.span.file;
@@ -85,31 +136,37 @@ fn compile_into(
         order: vec![(path[directory.len()..].to_string(), file)],
         directory,
     };
-    compiler.rows(&root, variant, sink)
+    compiler.rows(&root, row, sink)
 }
 
 impl Compiler<'_> {
-    /// Compiles the defaults and every variant; gives the Plan of the one asked for.
-    fn rows(&mut self, root: &Node, wanted: Option<&str>, sink: &mut Sink) -> Option<Plan> {
+    /// Compiles the defaults and every variant, whichever is asked for, and then a row with other values.
+    fn rows(&mut self, root: &Node, wanted: Row<'_>, sink: &mut Sink) -> Option<Rows> {
         let (decls, variants) = self.declared_rows(root, sink)?;
-        if let Some(name) = wanted.filter(|name| !variants.iter().any(|v| v.name == *name)) {
+        let base = variants.iter().find(|v| Some(v.name.as_str()) == wanted.variant);
+        if let Some(name) = wanted.variant.filter(|_| base.is_none()) {
             let help = suggest::remedy(name, variants.iter().map(|v| v.name.as_str()).collect::<Vec<_>>());
             let span = Span { end: root.span.start, ..root.span };
             sink.error(Code::UnknownVariant, span, format!("there is no variant `{name}`"), help);
         }
         params::warn_unused(&decls, root, sink);
-        let mut chosen = None;
+        shadow::warn_params(sink, self.cell, &decls);
+        let mut plans = Vec::new();
         for row in core::iter::once(None).chain(variants.iter().map(Some)) {
             sink.begin_row();
             let scope = params::scope(&decls, row);
-            let plan = self.recipe(root, &scope, row.map(|v| v.name.clone()), sink);
-            if row.map(|v| v.name.as_str()) == wanted {
-                chosen = plan;
-            }
+            plans.extend(self.recipe(root, &scope, row.map(|v| v.name.clone()), sink));
         }
-        let mut plan = chosen?;
-        plan.recipe_hash = self.recipe_hash();
-        Some(plan)
+        if !wanted.set.is_empty() {
+            sink.begin_row();
+            let row = params::with_set(sink, self.sources, &decls, base, wanted.set);
+            let scope = params::scope(&decls, Some(&row));
+            let plan = self.recipe(root, &scope, wanted.variant.map(str::to_owned), sink);
+            plans.extend(plan.map(|plan| Plan { set: wanted.set.to_vec(), ..plan }));
+        }
+        let hash = self.recipe_hash();
+        plans.iter_mut().for_each(|plan| plan.recipe_hash.clone_from(&hash));
+        Some(Rows { plans, files: self.file_hashes() })
     }
 
     /// The parameters and their rows; they are read in no scope.
@@ -147,7 +204,11 @@ impl Compiler<'_> {
         }
         let walked = steps::recipe(self, &mut d, &mut f, &head);
         f.finish(&mut d);
-        flow::check(&mut d, &head, &walked, root);
+        // A walk with errors has holes: what is missing there was perhaps only misspelt.
+        if d.sink.errors() == 0 {
+            flow::check(&mut d, &head, &walked, root);
+            motion::check(&mut d, self.cell, &walked);
+        }
         let identity = head.identity?;
         let mut parameters: Vec<_> =
             scope.values().map(|(name, value)| (name.to_string(), value.to_string())).collect();
@@ -163,6 +224,7 @@ impl Compiler<'_> {
             cell_hash: self.cell.hash.clone(),
             taught_hash: self.cell.taught_hash.clone(),
             params: parameters,
+            set: Vec::new(),
             components: head.components.into_iter().map(|c| c.component).collect(),
             invariants: head.invariants,
             steps: walked.steps,
@@ -203,11 +265,13 @@ impl Compiler<'_> {
     /// SHA-256 over one line `path SP sha256 LF` for each file, the recipe first, then its sub-recipes
     /// in the order of their first use; paths relative to the recipe's directory.
     fn recipe_hash(&self) -> String {
-        let lines: String = self
-            .order
-            .iter()
-            .map(|(path, file)| format!("{path} {}\n", self.sources.file(*file).sha256))
-            .collect();
+        let lines: String =
+            self.file_hashes().iter().map(|(path, sha256)| format!("{path} {sha256}\n")).collect();
         sha256_hex(lines.as_bytes())
+    }
+
+    fn file_hashes(&self) -> Vec<(String, String)> {
+        let hash = |file: &FileId| self.sources.file(*file).sha256.clone();
+        self.order.iter().map(|(path, file)| (path.clone(), hash(file))).collect()
     }
 }

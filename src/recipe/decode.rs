@@ -49,6 +49,8 @@ impl Decoder<'_> {
     /// A scalar with `$name` replaced.
     pub fn text(&mut self, node: &Node) -> Option<Text> {
         let scalar = match &node.value {
+            // Whatever is wrong with it, and what it should have been, would not be shown.
+            _ if self.sink.is_over() => return None,
             Value::Scalar(scalar) => scalar,
             Value::Refused => return None,
             Value::Sequence(_) => return self.wrong_kind(node, "one value", "a list"),
@@ -107,6 +109,7 @@ impl Decoder<'_> {
     /// Fields of a mapping.
     pub fn fields<'n>(&mut self, node: &'n Node) -> Option<Fields<'n>> {
         match &node.value {
+            _ if self.sink.is_over() => None,
             Value::Mapping(map) => Some(Fields::new(node.span, map)),
             Value::Refused => None,
             Value::Scalar(_) => self.wrong_kind(node, "a mapping of fields", "one value"),
@@ -127,6 +130,7 @@ impl Decoder<'_> {
     /// Elements of a list.
     pub fn list<'n>(&mut self, node: &'n Node) -> Option<&'n [Node]> {
         match &node.value {
+            _ if self.sink.is_over() => None,
             Value::Sequence(list) => Some(list),
             Value::Refused => None,
             Value::Scalar(_) => self.wrong_kind(node, "a list", "one value"),
@@ -258,10 +262,15 @@ impl Decoder<'_> {
     /// `low .. high unit` of a dimension, inclusive at both ends.
     pub fn range(&mut self, node: &Node, dimension: Dimension) -> Option<(f64, f64)> {
         let text = self.text(node)?;
+        self.range_of(&text, dimension)
+    }
+
+    /// The same from a text that has been read.
+    pub fn range_of(&mut self, text: &Text, dimension: Dimension) -> Option<(f64, f64)> {
         match QuantityRange::parse(&text.text) {
             Ok(r) if r.dimension == dimension => Some((r.lo, r.hi)),
-            Ok(r) => self.wrong_dimension(&text, dimension, r.dimension),
-            Err(error) => self.refuse_quantity(&text, &error, dimension),
+            Ok(r) => self.wrong_dimension(text, dimension, r.dimension),
+            Err(error) => self.refuse_quantity(text, &error, dimension),
         }
     }
 
@@ -396,13 +405,15 @@ impl<'n> Fields<'n> {
 
     /// Refuses every field that was not asked for.
     pub fn finish(self, d: &mut Decoder<'_>) {
+        let given = |field: &&str| self.map.entries.iter().any(|e| e.key == **field);
+        let mut left: Option<Vec<&str>> = None;
         for entry in &self.map.entries {
-            if self.asked.iter().any(|a| *a == entry.key) {
+            if d.sink.is_over() || self.asked.iter().any(|a| *a == entry.key) {
                 continue;
             }
-            let left = self.asked.iter().copied().filter(|a| !self.map.entries.iter().any(|e| e.key == *a));
+            let left = left.get_or_insert_with(|| self.asked.iter().copied().filter(|a| !given(a)).collect());
             let message = format!("unknown field `{}`", entry.key);
-            let help = suggest::remedy(&entry.key, left.collect::<Vec<_>>());
+            let help = suggest::remedy(&entry.key, left.iter().copied());
             d.sink.error(Code::UnknownField, entry.key_span, message, help);
         }
     }

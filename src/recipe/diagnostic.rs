@@ -35,7 +35,7 @@ pub struct Diagnostic {
     pub labels: Vec<(Span, String)>,
 }
 
-/// Diagnostics that one run keeps; the rest are counted. Nobody reads more, and a file of 4 MiB could
+/// Diagnostics that one run keeps; a little later it stops. Nobody reads more, and a file of 4 MiB could
 /// hold a million.
 pub const DIAGNOSTICS_MAX: usize = 1000;
 
@@ -102,6 +102,10 @@ impl Sink {
     pub fn errors(&self) -> usize {
         self.errors
     }
+    /// More were found than are kept: whoever reads on may stop, since nothing more is shown.
+    pub fn is_over(&self) -> bool {
+        self.dropped > 0
+    }
     /// All diagnostics in the order of files and places.
     pub fn finish(mut self) -> Vec<Diagnostic> {
         self.list.sort_by(|a, b| {
@@ -116,7 +120,7 @@ impl Sink {
             self.list.push(Diagnostic {
                 code: Code::TooMany,
                 severity: Severity::Error,
-                message: format!("{} more mistakes are not shown", self.dropped),
+                message: format!("at least {} more mistakes are not shown", self.dropped),
                 help: "correct these first".into(),
                 labels: Vec::new(),
                 ..last

@@ -70,6 +70,22 @@ fn plan(d: &mut Decoder<'_>, root: &Node, cell: &Cell) -> Option<FaultPlan> {
 fn entry(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<FaultEntry> {
     let mut f = d.fields(node)?;
     let at = f.req("at", d, |d, n| moment(d, n, cell));
+    entry_at(d, node, f, at, cell)
+}
+
+/// An entry without a moment, for a test that says by itself when it strikes.
+pub(crate) fn fault_now(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<FaultEntry> {
+    let f = d.fields(node)?;
+    entry_at(d, node, f, Some(FaultMoment::PowerOn), cell)
+}
+
+fn entry_at(
+    d: &mut Decoder<'_>,
+    node: &Node,
+    mut f: Fields<'_>,
+    at: Option<FaultMoment>,
+    cell: &Cell,
+) -> Option<FaultEntry> {
     let wait = f.opt("wait", d, |d, n| d.duration(n)).unwrap_or_default();
     let ends = [
         f.opt("for", d, |d, n| d.duration(n)).map(Lasts::Time),
@@ -149,6 +165,7 @@ fn moment(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<FaultMoment> 
     let below = f.opt("below", d, |d, n| d.quantity(n, dimension));
     let words = [("enabled", false), ("torque", true)];
     let is = f.opt("is", d, |d, n| d.word(n, &words));
+    let given = ["above", "below", "is"].into_iter().filter(|field| f.entry(field).is_some()).count();
     f.finish(d);
     let id = id?;
     match (above, below, is) {
@@ -156,6 +173,8 @@ fn moment(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<FaultMoment> 
         (None, Some(au), None) => Some(FaultMoment::Below(id, au)),
         (None, None, Some(false)) => Some(FaultMoment::Enabled(id)),
         (None, None, Some(true)) => Some(FaultMoment::Torque(id)),
+        // The one that is given could not be read, which has been said.
+        _ if given == 1 => None,
         _ => {
             let help = "one of `above: 20 mm`, `below: 20 mm`, `is: enabled`, `is: torque`";
             d.sink.error(Code::WrongKind, node.span, "this names no moment of the axis", help);
@@ -266,7 +285,7 @@ fn way(d: &mut Decoder<'_>, f: &mut Fields<'_>) -> Option<Way> {
     f.req("way", d, |d, n| d.word(n, &[("there", Way::There), ("back", Way::Back)]))
 }
 
-fn device(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<usize> {
+pub(crate) fn device(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<usize> {
     let names: Vec<String> = cell.segment.iter().map(|s| s.name.clone()).collect();
     known(d, node, Code::UnknownDevice, "SubDevice", &names, usize::from)
 }

@@ -5,6 +5,7 @@ use cellwright_model::cell::Cell;
 
 use crate::code::Code;
 use crate::decode::{Decoder, Text};
+use crate::source::Span;
 use crate::suggest;
 use crate::tree::Node;
 
@@ -43,6 +44,12 @@ fn known_word<T>(
 pub fn tray_of(d: &mut Decoder<'_>, text: &Text, word: &str, cell: &Cell) -> Option<TrayId> {
     let names: Vec<String> = cell.trays.iter().map(|t| t.name.clone()).collect();
     known_word(d, text, word, Code::UnknownTray, "tray", &names, TrayId)
+}
+
+/// A tray that is named by a key.
+pub(crate) fn tray_at(d: &mut Decoder<'_>, name: &str, span: Span, cell: &Cell) -> Option<TrayId> {
+    let key = Text { text: name.to_owned(), span, origin: None, verbatim: false, quoted: false };
+    tray_of(d, &key, name, cell)
 }
 
 macro_rules! references {

@@ -11,9 +11,9 @@ use crate::code::Code;
 use crate::decode::{Decoder, Fields, Text, is_identifier};
 use crate::diagnostic::Sink;
 use crate::scope::{Param, Scope, references};
-use crate::source::Span;
+use crate::source::{Sources, Span};
 use crate::suggest;
-use crate::tree::{Entry, Node};
+use crate::tree::{Entry, Node, Scalar, Value};
 
 /// Parameters of one recipe: more than a person keeps apart.
 const PARAMS_MAX: usize = 256;
@@ -127,8 +127,10 @@ fn declaration(d: &mut Decoder<'_>, entry: &Entry, operation: bool) -> ParamDecl
     let read = |d: &mut Decoder<'_>, n: &Node| value(d, n);
     decl.default = if operation { f.opt("default", d, read) } else { f.req("default", d, read) };
     decl.has_default = f.entry("default").is_some();
-    let extent = decl.default.as_ref().map(classify);
-    decl.kind = extent.map(|(kind, _)| kind);
+    // Without a default the bounds say what it is.
+    let bounds = ["min", "max"].map(|field| f.entry(field));
+    let bound_of = || bounds.into_iter().flatten().find_map(|e| plain(&e.node));
+    decl.kind = decl.default.clone().or_else(bound_of).map(|text| classify(&text).0);
     decl.min = f.opt("min", d, |d, n| bound(d, n, decl.kind));
     decl.max = f.opt("max", d, |d, n| bound(d, n, decl.kind));
     f.finish(d);
@@ -169,6 +171,13 @@ fn value(d: &mut Decoder<'_>, node: &Node) -> Option<Text> {
         return None;
     }
     Some(text)
+}
+
+/// A word as it stands, about which nothing is said.
+fn plain(node: &Node) -> Option<Text> {
+    let Value::Scalar(scalar) = &node.value else { return None };
+    let quoted = !scalar.plain;
+    Some(Text { text: scalar.text.clone(), span: node.span, origin: None, verbatim: true, quoted })
 }
 
 /// A bound, which has a number of the parameter's own kind.
@@ -256,9 +265,52 @@ fn row_values(d: &mut Decoder<'_>, row: &[Entry], decls: &[ParamDecl]) -> Vec<Op
 
 fn unknown(d: &mut Decoder<'_>, row: &[Entry], decls: &[ParamDecl], code: Code, what: &str) {
     for entry in row.iter().filter(|e| !decls.iter().any(|decl| decl.name == e.key)) {
+        if d.sink.is_over() {
+            return;
+        }
         let help = suggest::remedy(&entry.key, decls.iter().map(|decl| decl.name.as_str()));
         d.sink.error(code, entry.key_span, format!("there is no {what} `{}`", entry.key), help);
     }
+}
+
+/// A row, or the defaults, with some values in the place of its own. Each setting becomes a source of its own, so
+/// that its mistakes have a place.
+pub(crate) fn with_set(
+    sink: &mut Sink,
+    sources: &mut Sources,
+    decls: &[ParamDecl],
+    base: Option<&Variant>,
+    set: &[(String, String)],
+) -> Variant {
+    let scope = Scope::empty();
+    let mut d = Decoder { sink, scope: &scope };
+    let entries: Vec<Entry> = set.iter().map(|(name, value)| setting(sources, name, value)).collect();
+    unknown(&mut d, &entries, decls, Code::UnknownParam, "parameter");
+    for (n, entry) in entries.iter().enumerate() {
+        if entries[..n].iter().any(|e| e.key == entry.key) {
+            let message = format!("`{}` is set twice", entry.key);
+            d.sink.error(Code::DuplicateKey, entry.key_span, message, "leave one of them");
+        }
+    }
+    let given = row_values(&mut d, &entries, decls);
+    let own = |n: usize, decl: &ParamDecl| match base {
+        Some(row) => row.values.get(n).cloned().flatten(),
+        None => decl.default.clone(),
+    };
+    let is_set = |decl: &ParamDecl| entries.iter().any(|e| e.key == decl.name);
+    let row = decls.iter().zip(given).enumerate();
+    let values = row.map(|(n, (decl, value))| if is_set(decl) { value } else { own(n, decl) }).collect();
+    Variant { name: base.map(|v| v.name.clone()).unwrap_or_default(), values }
+}
+
+/// `name=value` as text of its own.
+fn setting(sources: &mut Sources, name: &str, value: &str) -> Entry {
+    let file = sources.add("--set", format!("{name}={value}").as_bytes());
+    let span =
+        |start: usize, text: &str| Span { file, start: start as u32, end: (start + text.len()) as u32 };
+    let scalar = Scalar { text: value.to_owned(), plain: true };
+    let node = Node { span: span(name.len() + 1, value), value: Value::Scalar(scalar) };
+    Entry { key: name.to_owned(), key_span: span(0, name), node }
 }
 
 /// The values in force for a variant, or the defaults.

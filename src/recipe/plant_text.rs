@@ -51,11 +51,16 @@ fn plant(d: &mut Decoder<'_>, root: &Node, cell: &Cell) -> Option<PlantDescripti
     let axes = f.req("axes", d, |d, n| axes(d, n, cell));
     let analogs = f.req("sensors", d, |d, n| sensors(d, n, cell));
     let ambient = f.req("ambient", d, |d, n| d.quantity(n, Dimension::Temperature));
-    let grippers = f.req("grippers", d, grippers);
-    let press = f.req("press", d, |d, n| processes::press(d, n, cell));
-    let thread = f.req("thread", d, |d, n| processes::thread(d, n, cell));
-    let leak = f.req("leak", d, processes::leak);
-    let tip = f.req("tip", d, processes::tip);
+    // What belongs to devices that the cell does not have may be left out.
+    let measures = |dimension| cell.analogs.iter().any(|a| a.dimension == dimension);
+    let looks = !cell.cameras.is_empty() || !cell.scanners.is_empty();
+    // How a part falls out of a gripper is how it falls past the sensor of a bin.
+    let falls = cell.trays.iter().any(|t| t.bin.is_some_and(|b| b.drop.is_some()));
+    let grippers = part(d, &mut f, "grippers", falls || !cell.robots.is_empty(), grippers);
+    let press = part(d, &mut f, "press", measures(Dimension::Force), |d, n| processes::press(d, n, cell));
+    let thread = part(d, &mut f, "thread", measures(Dimension::Torque), |d, n| processes::thread(d, n, cell));
+    let leak = part(d, &mut f, "leak", !cell.leak_testers.is_empty(), processes::leak);
+    let tip = part(d, &mut f, "tip", looks, processes::tip);
     let defects = f.req("defects", d, defects);
     let material = f.req("material", d, |d, n| material(d, n, cell));
     let inputs = f.req("inputs", d, |d, n| inputs(d, n, cell));
@@ -64,17 +69,37 @@ fn plant(d: &mut Decoder<'_>, root: &Node, cell: &Cell) -> Option<PlantDescripti
     Some(PlantDescription {
         axes: axes?,
         analogs: analogs?,
-        grippers: grippers?,
+        grippers: grippers?.unwrap_or_default(),
         press: press?,
         thread: thread?,
-        leak: leak?,
-        tip: tip?,
+        leak: leak?.unwrap_or_default(),
+        tip: tip?.unwrap_or_default(),
         ambient_degc: ambient?,
         defects: defects?,
         material: material?,
         inputs: inputs?,
         cameras: cameras?,
+        given: Vec::new(),
     })
+}
+
+/// A part of the physics; `needed`: the cell has devices that it belongs to. `Some(None)`: it is not there, and need
+/// not be.
+fn part<T>(
+    d: &mut Decoder<'_>,
+    f: &mut Fields<'_>,
+    name: &'static str,
+    needed: bool,
+    read: impl FnOnce(&mut Decoder<'_>, &Node) -> Option<T>,
+) -> Option<Option<T>> {
+    match f.entry(name) {
+        Some(entry) => read(d, &entry.node).map(Some),
+        None if needed => {
+            f.missing(name, d);
+            None
+        }
+        None => Some(None),
+    }
 }
 
 fn of_this_cell(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<()> {
@@ -97,6 +122,9 @@ fn find<'n>(
 ) -> Option<u16> {
     if let Some(i) = names.clone().position(|n| n == name) {
         return u16::try_from(i).ok();
+    }
+    if d.sink.is_over() {
+        return None;
     }
     let help = suggest::remedy(name, names);
     d.sink.error(code, span, format!("the cell has no {what} `{name}`"), help);
@@ -141,6 +169,10 @@ fn axis(d: &mut Decoder<'_>, node: &Node, cell: &Cell, id: AxisId) -> Option<Axi
     let viscous = f.req("viscous", d, |d, n| not_negative(d, n, Dimension::Torque));
     let start = f.req("start", d, |d, n| Some((d.quantity(n, length)?, n.span)));
     let stops = f.req("stops", d, |d, n| d.range(n, length));
+    let limit_switches = f.opt("limit_switches", d, |d, n| d.range(n, length).map(|r| (r, n.span)));
+    let index = f.opt("index", d, |d, n| d.positive(n, length));
+    let index_at = f.opt("index_at", d, |d, n| d.quantity(n, length));
+    let brake = f.opt("brake", d, |d, n| d.positive(n, Dimension::Torque));
     f.finish(d);
     let ((start_au, at), (lo, hi)) = (start?, stops?);
     if start_au < lo || start_au > hi {
@@ -150,6 +182,13 @@ fn axis(d: &mut Decoder<'_>, node: &Node, cell: &Cell, id: AxisId) -> Option<Axi
             format!("{start_au} is beyond a hard stop"),
             "start between the stops",
         );
+        return None;
+    }
+    if let Some(((negative, positive), at)) = limit_switches
+        && (negative <= lo || positive >= hi)
+    {
+        let message = "a limit switch that the axis cannot reach before its hard stop";
+        d.sink.error(Code::Travel, at, message, format!("inside {lo} .. {hi}"));
         return None;
     }
     Some(AxisPhysics {
@@ -162,6 +201,10 @@ fn axis(d: &mut Decoder<'_>, node: &Node, cell: &Cell, id: AxisId) -> Option<Axi
         start_au,
         stop_lo_au: lo,
         stop_hi_au: hi,
+        limit_switches: limit_switches.map(|(range, _)| range),
+        index_every_au: index.or(per_revolution)?,
+        index_at_au: index_at.unwrap_or(0.0),
+        brake_nm: brake.unwrap_or(0.0),
     })
 }
 
@@ -233,6 +276,9 @@ fn defects(d: &mut Decoder<'_>, node: &Node) -> Option<Vec<DefectShare>> {
     let mut shares = Vec::new();
     let words = Defect::ALL.map(Defect::as_str);
     for entry in d.named(node)? {
+        if d.sink.is_over() {
+            break;
+        }
         let Some(defect) = Defect::ALL.into_iter().find(|x| x.as_str() == entry.key) else {
             let help = suggest::remedy(&entry.key, words);
             let message = format!("no part has a defect `{}`", entry.key);

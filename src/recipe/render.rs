@@ -34,7 +34,15 @@ pub fn render_with(diagnostics: &[Diagnostic], sources: &Sources, colour: bool) 
         }
         out.push('\n');
     }
+    out.push_str(&where_more_is_said(diagnostics));
     out
+}
+
+/// The command that prints the pages, with the first code; nothing for nothing.
+fn where_more_is_said(diagnostics: &[Diagnostic]) -> String {
+    let more =
+        |d: &Diagnostic| format!("more about a code: cellwright check --explain {}\n", d.code.as_str());
+    diagnostics.first().map(more).unwrap_or_default()
 }
 
 /// A file under its path.
@@ -47,12 +55,16 @@ impl SourceCode for Named<'_> {
         before: usize,
         after: usize,
     ) -> Result<Box<dyn SpanContents<'s> + 's>, MietteError> {
-        let inner = self.0.text.as_str().read_span(span, before, after)?;
+        // Only the lines around it are looked at: miette counts lines from the start of what it is given.
+        let (lines, start, text) = self.0.around(span.offset(), span.len(), before + 1, after + 1);
+        let here = SourceSpan::from((span.offset() - start, span.len()));
+        let inner = text.read_span(&here, before, after)?;
+        let shown = SourceSpan::from((inner.span().offset() + start, inner.span().len()));
         Ok(Box::new(MietteSpanContents::new_named(
             self.0.path.clone(),
             inner.data(),
-            *inner.span(),
-            inner.line(),
+            shown,
+            inner.line() + lines,
             inner.column(),
             inner.line_count(),
         )))
@@ -158,8 +170,10 @@ mod tests {
             "did you mean `press`?",
             "cell.yaml:1:4: declared here",
             "first",
+            "cellwright check --explain R0313",
         ] {
             assert!(text.contains(part), "{part} in\n{text}");
         }
+        assert_eq!(render(&[], &sources), "");
     }
 }

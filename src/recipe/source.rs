@@ -101,6 +101,15 @@ impl SourceFile {
         end - self.lines[first] as usize
     }
 
+    /// The text from some lines before a piece of it to some lines behind: how many lines, and bytes, it begins after.
+    pub(crate) fn around(&self, at: usize, len: usize, before: usize, after: usize) -> (usize, usize, &str) {
+        let line = |byte: usize| self.lines.partition_point(|&start| start as usize <= byte) - 1;
+        let first = line(at).saturating_sub(before);
+        let end = self.lines.get(line(at + len) + after + 1).map_or(self.text.len(), |l| *l as usize);
+        let start = self.lines[first] as usize;
+        (first, start, &self.text[start..end])
+    }
+
     /// Line and column of a byte; beyond the end, those of the end.
     pub fn place(&self, byte: u32) -> Place {
         let byte = (byte as usize).min(self.text.len());

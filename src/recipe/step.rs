@@ -9,9 +9,11 @@ use cellwright_model::plan::{
 use cellwright_model::{DurationNs, StationId, TrayId};
 
 use crate::code::Code;
-use crate::condition::{Scene, condition};
+use crate::condition::{Never, Scene, Sight, condition, refuse_stations, warn_constant};
 use crate::decode::{Decoder, Fields};
+use crate::made::Made;
 use crate::names;
+use crate::shape::Shape;
 use crate::source::Span;
 use crate::suggest;
 use crate::tree::Node;
@@ -26,8 +28,10 @@ pub trait StepKind: Sync {
     fn irreversible(&self) -> bool {
         false
     }
+    /// What it reads: its own fields; those of every step are added to them.
+    fn shape(&self) -> &'static Shape;
     /// Reads, checks and lowers. `None`: has said why. The common fields (`id`, `timeout`, `on_fail`,
-    /// `on_fault`, `on_hold`) are read by the caller, which also refuses the fields that were not asked for.
+    /// `on_fault`, `on_hold`, `when`) are read by the caller, which also refuses the fields that were not asked for.
     fn lower(&self, fields: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft>;
 }
 
@@ -48,6 +52,9 @@ pub struct Context<'a, 'd> {
     pub here: Option<StationId>,
     /// Where conditions of this step are looked at: set by reading its station, so read that first.
     pub scene: Scene,
+    /// What steps before have measured, and the prefix of the ids of the steps beside this one.
+    pub made: &'a Made,
+    pub prefix: &'a str,
     /// Stations at which a unit can be rejected: those of the steps before `on_reject`.
     pub visited: &'a [StationId],
     /// Under `on_reject:`.
@@ -69,6 +76,8 @@ pub struct Draft {
     pub equipment: Vec<usize>,
     /// Time that its dwells and moves take at the least; a shorter timeout is refused.
     pub at_least: DurationNs,
+    /// A retry of a handler that comes sooner after the attempt before is refused.
+    pub retry_not_before: Option<DurationNs>,
     /// Used where the recipe gives none; `None`: 10 s and three times `at_least`.
     pub timeout: Option<DurationNs>,
     /// Used where the recipe says nothing; `None`: finish if irreversible, else stop.
@@ -105,8 +114,9 @@ impl<'a> Context<'a, '_> {
     /// A condition of this recipe: a safety signal in it is refused, since its loss always means
     /// Aborting and no recipe decides about it (house rule 9).
     pub fn condition(&mut self, f: &mut Fields<'_>, field: &'static str) -> Option<Expr> {
-        let (cell, scene) = (self.cell, self.scene);
-        f.opt(field, self.d, |d, n| recipe_condition(d, n, cell, scene))
+        let sight = Sight { cell: self.cell, scene: self.scene, made: Some(self.made), prefix: self.prefix };
+        let never = if field == "when" { Never::Warned } else { Never::Refused };
+        f.opt(field, self.d, |d, n| recipe_condition(d, n, &sight, None, never))
     }
 
     /// The component of a step that takes from `tray`: named, or the only one that comes from there.
@@ -194,11 +204,23 @@ impl<'a> Context<'a, '_> {
     }
 }
 
-/// A condition in which no safety signal stands.
-pub(crate) fn recipe_condition(d: &mut Decoder<'_>, node: &Node, cell: &Cell, scene: Scene) -> Option<Expr> {
-    let expr = condition(d, node, cell, scene)?;
-    match safety_signal(&expr, cell) {
-        None => Some(expr),
+/// A condition in which no safety signal stands. `at`: where the unit is, although the scene is not a station.
+pub(crate) fn recipe_condition(
+    d: &mut Decoder<'_>,
+    node: &Node,
+    sight: &Sight<'_>,
+    at: Option<StationId>,
+    never: Never,
+) -> Option<Expr> {
+    let expr = condition(d, node, sight)?;
+    match safety_signal(&expr, sight.cell) {
+        None => {
+            if sight.scene == Scene::Cell {
+                refuse_stations(d, node, &expr, sight.cell, at);
+            }
+            warn_constant(d, node, &expr, sight, never);
+            Some(expr)
+        }
         Some(name) => {
             let message = format!("`{name}` comes from the safety controller");
             let help = "take it out: its loss always means Aborting, and no recipe decides about it";

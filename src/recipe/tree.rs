@@ -1,5 +1,5 @@
 //! YAML text to a tree with byte-exact spans, strict: anchors, aliases, tags, merge keys, duplicate keys,
-//! tabs, directives, second documents and the booleans of YAML 1.1 are refused, each with its code.
+//! tabs, directives, second documents, unseen characters and the booleans of YAML 1.1 are refused, each with its code.
 //!
 //! A place that was refused becomes a [`Value::Refused`]: whoever reads it says nothing more about it.
 
@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 
+use crate::characters::blank_unseen;
 use crate::code::Code;
 use crate::diagnostic::Sink;
 use crate::source::{FILE_BYTES_MAX, FileId, Sources, Span};
@@ -102,7 +103,7 @@ fn prepare(file: FileId, text: &str, sink: &mut Sink) -> Option<String> {
         }
         start += line.len();
     }
-    if indents { None } else { Some(text.replace('\t', " ")) }
+    if indents { None } else { Some(blank_unseen(file, text.replace('\t', " "), sink)) }
 }
 
 /// Passes over the text until no alias stops the parser any more.
@@ -300,7 +301,26 @@ impl<'a> Builder<'a> {
             self.sink.error(Code::NoValue, span, "there is no value", "give a value, or take the key out");
             return refused;
         }
+        if plain {
+            self.cut_by_comment(span);
+        }
         Node { span, value: Value::Scalar(Scalar { text: text.to_string(), plain }) }
+    }
+
+    /// ` #2` behind a plain word: to YAML a comment, to its author perhaps the rest of the value. Comments that are
+    /// meant have a space behind the `#`.
+    fn cut_by_comment(&mut self, value: Span) {
+        let behind = &self.text[value.end as usize..];
+        let comment = behind.trim_start_matches(' ');
+        let Some(word) = comment.strip_prefix('#').filter(|_| comment.len() < behind.len()) else { return };
+        if !word.starts_with(|c: char| c.is_alphanumeric() || c == '$') {
+            return;
+        }
+        let start = value.end + (behind.len() - comment.len()) as u32;
+        let width = comment.find(char::is_whitespace).unwrap_or(comment.len()) as u32;
+        let help = "put the whole value in quotes; or write a space behind the `#` of a comment";
+        let span = Span { start, end: start + width, ..value };
+        self.sink.warning(Code::CutByComment, span, "the value ends here: a comment begins", help);
     }
 
     fn last_key(&self) -> Option<Span> {
@@ -335,6 +355,9 @@ impl<'a> Builder<'a> {
         // A block collection has no closing character: it ends with its last node, not with the
         // comments and empty lines behind it.
         let flow = end.end > end.start;
+        // The parser lets a flow collection end behind the comment that follows it.
+        let closed = self.text[end.start as usize..].starts_with(['}', ']']);
+        let end = if closed { Span { end: end.start + 1, ..end } } else { end };
         let span = open.span.to(if flow { end } else { last.unwrap_or(open.span) });
         self.place(Node { span, value: if open.refused { Value::Refused } else { value } });
     }

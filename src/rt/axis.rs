@@ -22,6 +22,9 @@ const COAST_MAX: DurationNs = DurationNs::from_millis(2_000);
 /// ... and one whose actual values are not known this long after the abort began, once its setpoint stands.
 const BLIND_MAX: DurationNs = DurationNs::from_millis(100);
 
+/// Error codes of the sensors of a drive, its encoder among them (CiA 402, table of error codes: 0x73xx).
+const ENCODER_ERRORS: core::ops::RangeInclusive<u16> = 0x7300..=0x73FF;
+
 /// What one cycle brings to every axis.
 pub(crate) struct Moment<'a> {
     pub(crate) now: TimeNs,
@@ -44,6 +47,13 @@ pub(crate) enum Power {
     On,
 }
 
+/// Which modes beside CSP a drive can be asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Modes {
+    pub(crate) torque: bool,
+    pub(crate) homing: bool,
+}
+
 /// Everything of an axis but its job.
 pub(crate) struct Servo {
     pub(crate) id: AxisId,
@@ -58,6 +68,11 @@ pub(crate) struct Servo {
     pub(crate) motion: Motion,
     /// The drive followed positions when last heard.
     following: bool,
+    /// How long it may look for its reference; `None`: it always has one.
+    pub(crate) homes_within: Option<DurationNs>,
+    referenced: bool,
+    /// Modes that the process data of its drive carry.
+    pub(crate) modes: Modes,
     /// It stopped doing so without being asked.
     strayed: bool,
     setpoint_guard: SetpointGuard,
@@ -73,7 +88,8 @@ pub(crate) struct Axis {
 }
 
 impl Servo {
-    fn new(id: AxisId, axis: &cell::Axis, dt: f64) -> Servo {
+    fn new(id: AxisId, axis: &cell::Axis, modes: Modes, dt: f64) -> Servo {
+        let homes_within = axis.reference.homing().map(|h| h.within);
         let limits = Limits {
             travel_lo: axis.travel_lo_au,
             travel_hi: axis.travel_hi_au,
@@ -95,6 +111,9 @@ impl Servo {
             power: Power::Off,
             motion: Motion::new(limits, dt),
             following: false,
+            homes_within,
+            referenced: homes_within.is_none(),
+            modes,
             strayed: false,
             setpoint_guard: SetpointGuard::default(),
             input_guard: InputGuard::default(),
@@ -104,6 +123,22 @@ impl Servo {
     /// Follows position setpoints.
     pub(crate) fn following(&self) -> bool {
         self.following
+    }
+
+    /// It is known where the axis is.
+    pub(crate) fn referenced(&self) -> bool {
+        self.referenced
+    }
+
+    /// Nobody knows any more where the axis is, if it is one that has to be homed.
+    pub(crate) fn lose_reference(&mut self) {
+        self.referenced &= self.homes_within.is_none();
+    }
+
+    /// The drive shows positions from its reference from now on.
+    pub(crate) fn find_reference(&mut self) {
+        self.referenced = true;
+        self.input_guard.begin(&self.limits, self.input.position_au);
     }
 
     pub(crate) fn slow(&self) -> bool {
@@ -170,8 +205,12 @@ impl Servo {
         if self.power != Power::On || self.input.sto {
             return None;
         }
-        let fault = |kind, value| Some(abort_fault(kind, self.id, value, 0.0));
+        let id = self.id;
+        let fault = |kind, value| Some(abort_fault(kind, id, value, 0.0));
         if self.input.faulted() {
+            if ENCODER_ERRORS.contains(&self.input.error_code) {
+                self.lose_reference();
+            }
             return fault(RtFaultKind::Drive, f64::from(self.input.error_code));
         }
         if !self.input.enabled() || self.strayed {
@@ -184,7 +223,15 @@ impl Servo {
         }
         // The setpoint still standing is the one that the last exchange carried.
         let deviation = self.following.then_some(self.output.position_au - self.input.position_au);
-        self.input_guard.check(self.id, (&self.limits, &self.own), &self.input, deviation, (m.now, m.dt))
+        // Without a reference its position says nothing of its travel.
+        let travel = if self.referenced { self.limits } else { self.limits.unbounded() };
+        let found =
+            self.input_guard.check(self.id, (&travel, &self.own), &self.input, deviation, (m.now, m.dt));
+        // Where no axis can be in one cycle: rather its encoder jumped.
+        if found.is_some_and(|f| matches!(f.kind, RtFaultKind::Position | RtFaultKind::Velocity)) {
+            self.lose_reference();
+        }
+        found
     }
 
     /// Moves the setpoint by one cycle and looks at it once more.
@@ -225,8 +272,8 @@ impl Servo {
 }
 
 impl Axis {
-    pub(crate) fn new(id: AxisId, axis: &cell::Axis, dt: f64) -> Axis {
-        Axis { servo: Servo::new(id, axis, dt), job: None, off_since: None }
+    pub(crate) fn new(id: AxisId, axis: &cell::Axis, modes: Modes, dt: f64) -> Axis {
+        Axis { servo: Servo::new(id, axis, modes, dt), job: None, off_since: None }
     }
 
     /// Neither moves nor is about to.
@@ -311,6 +358,8 @@ impl Axis {
     pub(crate) fn end_now(&mut self, events: &mut Events) {
         self.end_job(RtEventKind::Stopped { actual_au: self.servo.input.position_au }, events);
         self.servo.switch_off();
+        // What becomes of its supply meanwhile, nobody sees.
+        self.servo.lose_reference();
         self.off_since = None;
     }
 
@@ -337,6 +386,7 @@ impl Axis {
             fault: s.input.faulted(),
             sto: s.input.sto,
             moving: !self.at_rest(),
+            referenced: s.referenced,
         }
     }
 }

@@ -121,6 +121,14 @@ impl Captures {
         true
     }
 
+    /// Cycles that were not run: every curve that has begun lacks them.
+    pub(crate) fn lose(&mut self, cycles: u64) {
+        let cycles = u32::try_from(cycles).unwrap_or(u32::MAX);
+        for slot in self.slots.iter_mut().flatten().filter(|s| s.first.is_some()) {
+            slot.curve.lost_cycles = slot.curve.lost_cycles.saturating_add(cycles);
+        }
+    }
+
     /// One sample for each capture, but for one whose axis is held. `analogs` is `None` in a cycle with
     /// stale inputs.
     pub(crate) fn sample(
@@ -180,6 +188,17 @@ mod tests {
         assert_eq!((done.capture, done.curve.lost_cycles, done.curve.truncated), (JobId(7), 2, false));
         let samples: Vec<_> = done.curve.samples.iter().map(|s| (s.t_ns, s.position_au, s.value)).collect();
         assert_eq!(samples, [(0, 12.5, 1.0), (3 * MS, 12.5, 2.0)]);
+    }
+
+    #[test]
+    fn cycles_that_were_not_run_are_lost_to_curves_that_have_begun() {
+        let (mut c, mut out, _back) = test_captures(2, 8);
+        c.start(JobId(1), None, None, DurationNs::from_millis(100));
+        c.sample(TimeNs(0), Some(&analogs(1.0, true)), |_| None);
+        c.start(JobId(2), None, None, DurationNs::from_millis(100));
+        c.lose(7);
+        assert!(c.end(JobId(1)) && c.end(JobId(2)));
+        assert_eq!([7, 0], [(); 2].map(|()| out.pop().unwrap().curve.lost_cycles));
     }
 
     /// As long as a hold may last, the curve neither fills nor ends, and nothing of it is missing.

@@ -1,7 +1,11 @@
-//! The clock of a cycle: real or virtual, always an argument.
+//! The clock of a cycle: real, paced or virtual, always an argument.
+
+mod paced;
 
 use core::cell::Cell;
 use std::rc::Rc;
+
+pub use paced::PacedClock;
 
 use cellwright_model::{DurationNs, TimeNs};
 
@@ -29,6 +33,12 @@ pub trait Clock {
 
     /// Whether this clock moves only when it is told to.
     fn is_virtual(&self) -> bool;
+
+    /// What a clock of a machine in this process has left out of the wall's time since it was made and will not make up
+    /// for; see [`PacedClock`].
+    fn stalled(&self) -> DurationNs {
+        DurationNs(0)
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Rc<C> {
@@ -46,6 +56,9 @@ impl<C: Clock + ?Sized> Clock for Rc<C> {
     }
     fn is_virtual(&self) -> bool {
         (**self).is_virtual()
+    }
+    fn stalled(&self) -> DurationNs {
+        (**self).stalled()
     }
 }
 

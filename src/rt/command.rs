@@ -27,13 +27,13 @@ impl Cycle {
             RtOp::Enable { axes } => self.enable(job, axes, fresh),
             RtOp::Disable { axes } => self.disable(job, axes),
             RtOp::MoveTo { axis, target_au, velocity_au_s } => {
-                let a = self.free_axis(axis, fresh)?;
+                let a = self.placed_axis(axis, fresh)?;
                 in_travel(a, target_au)?;
                 positive_to(velocity_au_s, a.servo.limits.velocity)?;
                 self.begin(axis, AxisJob::move_to(job, target_au, velocity_au_s))
             }
             RtOp::MoveWhile { axis, target_au, velocity_au_s, window } => {
-                let a = self.free_axis(axis, fresh)?;
+                let a = self.placed_axis(axis, fresh)?;
                 in_travel(a, target_au)?;
                 positive_to(velocity_au_s, a.servo.limits.velocity)?;
                 self.begin(axis, AxisJob::move_to(job, target_au, velocity_au_s).renewed_within(window, now))
@@ -46,6 +46,7 @@ impl Cycle {
             }
             RtOp::ApproachUntil { axis, approach } => self.approach(job, axis, &approach, fresh),
             RtOp::Tighten { axis, tighten } => self.tighten(job, axis, tighten, fresh),
+            RtOp::Home { axis } => self.home(job, axis, fresh),
             RtOp::Cancel { axis } => self.cancel(job, axis),
             RtOp::SetOutputs { mask, value } => self.set_outputs(job, mask, value, fresh),
             RtOp::CaptureStart { axis, analog, limit } => self.capture_start(job, axis, analog, limit, fresh),
@@ -131,6 +132,21 @@ impl Cycle {
         Ok(axis)
     }
 
+    /// The same, if it is known where it is.
+    fn placed_axis(&self, id: AxisId, fresh: bool) -> Result<&Axis, Refusal> {
+        let axis = self.free_axis(id, fresh)?;
+        if axis.servo.referenced() { Ok(axis) } else { Err(Refusal::NoReference) }
+    }
+
+    fn home(&mut self, job: JobId, id: AxisId, fresh: bool) -> Result<(), Refusal> {
+        let servo = &self.free_axis(id, fresh)?.servo;
+        let within = servo.homes_within.ok_or(Refusal::Unknown)?;
+        if !servo.modes.homing {
+            return Err(Refusal::NoMode);
+        }
+        self.begin(id, AxisJob::home(job, within))
+    }
+
     fn begin(&mut self, id: AxisId, mut job: AxisJob) -> Result<(), Refusal> {
         let axis = self.axes.get_mut(id.index()).ok_or(Refusal::Unknown)?;
         let max = axis.servo.limits.velocity;
@@ -141,7 +157,7 @@ impl Cycle {
     }
 
     fn approach(&mut self, job: JobId, id: AxisId, a: &Approach, fresh: bool) -> Result<(), Refusal> {
-        let axis = self.free_axis(id, fresh)?;
+        let axis = self.placed_axis(id, fresh)?;
         in_travel(axis, a.limit_au)?;
         positive_to(a.velocity_au_s, axis.servo.limits.velocity)?;
         match a.until {
@@ -168,7 +184,10 @@ impl Cycle {
     }
 
     fn tighten(&mut self, job: JobId, id: AxisId, t: Tighten, fresh: bool) -> Result<(), Refusal> {
-        let axis = self.free_axis(id, fresh)?;
+        let axis = self.placed_axis(id, fresh)?;
+        if !axis.servo.modes.torque {
+            return Err(Refusal::NoMode);
+        }
         self.channel(t.sensor, t.target_nm)?;
         positive_to(t.target_nm, f64::MAX)?;
         positive_to(t.ramp_nm_s, f64::MAX)?;

@@ -1,10 +1,11 @@
 //! What a cell description must hold before a cycle is made of it. Recipe-level checks of cell.yaml come
 //! earlier and say more; these keep the cycle from being built on indices that do not exist.
 
-use cellwright_driver_api::cyclic::CyclicDriver;
+use cellwright_driver_api::cyclic::{CyclicDriver, DriveMode};
 use cellwright_model::cell::{Axis, Cell};
 use cellwright_model::limits::{ANALOG_MAX, AXES_MAX, DIGITAL_MAX, SUBDEVICES_MAX};
 
+use crate::axis::Modes;
 use crate::bus::{BusFault, Layout, ProcessImage};
 
 /// A cell description and drivers that do not fit each other or the bounds.
@@ -100,6 +101,16 @@ fn axes(cell: &Cell, drivers: &[CyclicDriver]) -> Result<(), CycleError> {
         }
     }
     Ok(())
+}
+
+/// What the process data of the drive of an axis carry.
+pub(crate) fn modes(axis: &Axis, drivers: &[CyclicDriver]) -> Modes {
+    match drivers.get(axis.subdevice) {
+        Some(CyclicDriver::Axis(driver)) => {
+            Modes { torque: driver.supports(DriveMode::Cst), homing: driver.supports(DriveMode::Homing) }
+        }
+        _ => Modes::default(),
+    }
 }
 
 fn limits_hold(a: &Axis) -> bool {

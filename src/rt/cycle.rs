@@ -86,7 +86,8 @@ impl Cycle {
     pub fn new(cell: &Cell, drivers: Vec<CyclicDriver>, ends: RtEnds) -> Result<Cycle, CycleError> {
         config::check(cell, &drivers)?;
         let dt = cell.cycle.as_secs_f64();
-        let axis = |(i, a)| Axis::new(AxisId(i as u16), a, dt);
+        let axis = |(i, a)| Axis::new(AxisId(i as u16), a, config::modes(a, &drivers), dt);
+        let axes = cell.axes.iter().enumerate().map(axis).collect();
         Ok(Cycle {
             period: cell.cycle,
             timing: cell.realtime,
@@ -96,7 +97,7 @@ impl Cycle {
             drivers,
             image: config::empty_image()?,
             signals: Signals::new(cell),
-            axes: cell.axes.iter().enumerate().map(axis).collect(),
+            axes,
             power: PowerJobs::default(),
             captures: ends.captures,
             events: Events::new(ends.events),
@@ -149,10 +150,19 @@ impl Cycle {
         self.round_trip
     }
 
-    /// Counts cycles that were not run; their numbers are left out.
+    /// Counts cycles that were not run; their numbers are left out. What moves bridges as many of them as blind ones;
+    /// of more, a curve has a hole.
     pub fn note_missed(&mut self, cycles: u64) {
         self.missed += cycles;
         self.number += cycles;
+        if cycles > u64::from(self.stale_cycles_max) {
+            self.captures.lose(cycles);
+        }
+    }
+
+    /// Counts periods of the wall in which a machine in this process stood still with it: it has missed nothing.
+    pub fn note_stalled(&mut self, periods: u64) {
+        self.missed += periods;
     }
 
     /// One cycle at `now`. Before the first [`Cycle::arm`], and after one that failed, it refuses

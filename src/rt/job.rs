@@ -12,8 +12,9 @@ use cellwright_model::outcome::FaultClass;
 use cellwright_model::{AnalogId, DurationNs, JobId, TimeNs};
 
 use crate::axis::{Moment, Servo};
+use crate::home::Seeking;
 use crate::motion::PlanFailed;
-use crate::tighten::{Tightening, Torque};
+use crate::tighten::Tightening;
 
 /// After its profile an axis gets so long to come to rest in position. A drive that holds against a
 /// force keeps some deviation: then the job ends all the same, and its result says where the axis is.
@@ -82,6 +83,17 @@ struct Profile {
 enum Task {
     Profile(Profile),
     Tighten(Tightening),
+    Home(Seeking),
+}
+
+/// What a cycle came to of a task that leaves CSP for a while.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Away {
+    Running,
+    /// It is over, with this end; the way back comes next.
+    End(End),
+    /// In CSP again.
+    Back,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -90,8 +102,8 @@ enum Phase {
     Stopping,
     Settling(TimeNs),
     Held,
-    /// Under torque control, or changing to or from it.
-    Torque,
+    /// Not in CSP, or changing to or from another mode.
+    Away,
 }
 
 /// See the module.
@@ -175,6 +187,10 @@ impl AxisJob {
         AxisJob::new(id, Task::Tighten(Tightening::new(spec)))
     }
 
+    pub(crate) fn home(id: JobId, within: DurationNs) -> AxisJob {
+        AxisJob::new(id, Task::Home(Seeking::new(within)))
+    }
+
     pub(crate) fn is_held(&self) -> bool {
         self.phase == Phase::Held
     }
@@ -189,7 +205,11 @@ impl AxisJob {
             }
             Task::Tighten(t) => {
                 t.begin();
-                Phase::Torque
+                Phase::Away
+            }
+            Task::Home(s) => {
+                s.begin();
+                Phase::Away
             }
         };
         Ok(())
@@ -209,14 +229,14 @@ impl AxisJob {
             Phase::Moving => self.phase = Phase::Stopping,
             // At rest already: over with the next step.
             Phase::Held => self.phase = Phase::Settling(TimeNs(0)),
-            Phase::Stopping | Phase::Settling(_) | Phase::Torque => {}
+            Phase::Stopping | Phase::Settling(_) | Phase::Away => {}
         }
     }
 
     pub(crate) fn hold(&mut self, servo: &mut Servo) {
         self.resume = false;
         // What has arrived is at rest without being held.
-        if self.end.is_none() && matches!(self.phase, Phase::Moving | Phase::Torque) {
+        if self.end.is_none() && matches!(self.phase, Phase::Moving | Phase::Away) {
             self.end_by(servo, End::Held);
         }
     }
@@ -225,12 +245,12 @@ impl AxisJob {
         self.resume = self.phase == Phase::Held || self.end == Some(End::Held);
     }
 
-    /// Highest deceleration, torque off at once, Stopped.
+    /// Highest deceleration, torque off and homing interrupted at once, Stopped.
     pub(crate) fn abort(&mut self, servo: &mut Servo) {
         self.end_by(servo, End::Stopped);
         servo.motion.brake();
-        if self.phase == Phase::Torque {
-            servo.output.torque_nm = 0.0;
+        if self.phase == Phase::Away {
+            (servo.output.torque_nm, servo.output.home) = (0.0, false);
             self.phase = Phase::Stopping;
         }
     }
@@ -249,7 +269,7 @@ impl AxisJob {
         }
         match self.phase {
             Phase::Held => self.go_on(servo, m),
-            Phase::Torque => self.torque(servo, m),
+            Phase::Away => self.away(servo, m),
             Phase::Moving | Phase::Stopping if !servo.motion.at_rest() => Step::Running,
             Phase::Moving | Phase::Stopping => {
                 self.phase = Phase::Settling(m.now);
@@ -271,15 +291,20 @@ impl AxisJob {
         Step::Running
     }
 
-    fn torque(&mut self, servo: &mut Servo, m: &Moment) -> Step {
-        let Task::Tighten(t) = &mut self.task else { return Step::Running };
-        match t.step(self.end.is_some(), servo, m) {
-            Torque::Running => Step::Running,
-            Torque::End(end) => {
+    fn away(&mut self, servo: &mut Servo, m: &Moment) -> Step {
+        let ending = self.end.is_some();
+        let did = match &mut self.task {
+            Task::Tighten(t) => t.step(ending, servo, m),
+            Task::Home(s) => s.step(ending, servo, m),
+            Task::Profile(_) => return Step::Running,
+        };
+        match did {
+            Away::Running => Step::Running,
+            Away::End(end) => {
                 self.end_by(servo, end);
                 Step::Running
             }
-            Torque::Back => {
+            Away::Back => {
                 self.phase = Phase::Settling(m.now);
                 self.settle(servo, m, m.now)
             }
@@ -312,6 +337,7 @@ impl AxisJob {
                 let end = match &self.task {
                     Task::Profile(p) => p.arrived,
                     Task::Tighten(_) => JobEnd::Limit,
+                    Task::Home(_) => JobEnd::Target,
                 };
                 Step::Over(RtEventKind::Done(self.result(end, actual_au)))
             }
@@ -323,6 +349,7 @@ impl AxisJob {
             Task::Profile(p) if end == JobEnd::Tripped || p.condition.is_none() => &p.trip_watch,
             Task::Profile(p) => &p.condition_watch,
             Task::Tighten(t) => t.result(),
+            Task::Home(_) => &Watch::NEW,
         };
         JobResult {
             end,

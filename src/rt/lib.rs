@@ -20,6 +20,7 @@ mod cycle;
 mod events;
 mod guard;
 mod histogram;
+mod home;
 mod io;
 mod job;
 mod link;

@@ -19,6 +19,13 @@ pub(crate) struct Limits {
     pub(crate) jerk: f64,
 }
 
+impl Limits {
+    /// The same for an axis of which nobody knows where in its travel it is.
+    pub(crate) fn unbounded(&self) -> Limits {
+        Limits { travel_lo: f64::NEG_INFINITY, travel_hi: f64::INFINITY, ..*self }
+    }
+}
+
 /// Setpoint with its derivatives (au, au/s, au/s²).
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(crate) struct State {

@@ -73,7 +73,7 @@ impl Statistics {
     pub fn cycles(&self) -> u64 {
         self.cycles.load(Ordering::Relaxed)
     }
-    /// Periods skipped.
+    /// Periods of the wall without a cycle.
     pub fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
@@ -120,6 +120,8 @@ pub struct Runner<B: Bus, C: Clock> {
     begun: TimeNs,
     lock: Option<PhaseLock>,
     bring_up_wanted: bool,
+    /// What of the clock's stalls is counted.
+    stalled: DurationNs,
     statistics: Arc<Statistics>,
 }
 
@@ -129,7 +131,8 @@ impl<B: Bus, C: Clock> Runner<B, C> {
         let statistics = Arc::new(Statistics::default());
         let lock = cycle.timing().dc.map(|dc| PhaseLock::new(cycle.period(), dc.shift));
         let begun = clock.now();
-        Runner { cycle, bus, clock, next: None, begun, lock, bring_up_wanted: false, statistics }
+        let stalled = clock.stalled();
+        Runner { cycle, bus, clock, next: None, begun, lock, bring_up_wanted: false, stalled, statistics }
     }
 
     /// The measurements, to be read from any thread.
@@ -157,12 +160,14 @@ impl<B: Bus, C: Clock> Runner<B, C> {
     /// Brings the bus up; see [`Cycle::arm`]. A failure is told to the controller as well.
     pub fn bring_up(&mut self) -> Result<(), BusFault> {
         self.bring_up_wanted = false;
-        // Periods that pass meanwhile are not missed ones.
         self.next = None;
         if let Some(lock) = &mut self.lock {
             lock.reset();
         }
-        self.cycle.arm(&mut self.bus, &self.clock)
+        let armed = self.cycle.arm(&mut self.bus, &self.clock);
+        // Periods that passed meanwhile are not missed ones.
+        self.stalled = self.clock.stalled();
+        armed
     }
 
     /// Sleeps until the next period and runs one cycle. `Err`: a program error; outputs are off, the bus
@@ -175,6 +180,7 @@ impl<B: Bus, C: Clock> Runner<B, C> {
         };
         self.wait_until(due);
         let now = self.clock.now();
+        self.count_stalls();
         let late = now.since(due);
         let missed = late.0 / period.0;
         if missed > 0 {
@@ -188,6 +194,17 @@ impl<B: Bus, C: Clock> Runner<B, C> {
         self.once(now)?;
         self.follow_reference(due, missed + 1);
         Ok(())
+    }
+
+    /// Whole periods of the wall that a machine in this process stood still with it.
+    fn count_stalls(&mut self) {
+        let period = self.cycle.period();
+        let periods = (self.clock.stalled().0 - self.stalled.0) / period.0;
+        if periods > 0 {
+            self.stalled.0 += periods * period.0;
+            self.cycle.note_stalled(periods);
+            self.statistics.missed.fetch_add(periods, Ordering::Relaxed);
+        }
     }
 
     /// A period from now, moved to where its frame passes the reference clock at its instant.

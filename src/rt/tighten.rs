@@ -7,7 +7,7 @@ use cellwright_model::job::{JobEnd, Tighten};
 use cellwright_model::{DurationNs, TimeNs};
 
 use crate::axis::{Moment, Servo};
-use crate::job::{End, Watch, analog_invalid};
+use crate::job::{Away, End, Watch, analog_invalid};
 
 /// The commanded torque goes from its highest to zero in this time: quick, without a knock.
 const RELEASE_S: f64 = 0.010;
@@ -26,16 +26,6 @@ enum Phase {
     Release,
     Coast { since: TimeNs },
     ToCsp,
-}
-
-/// What a cycle came to.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Torque {
-    Running,
-    /// It is over, with this end; the torque goes down next.
-    End(End),
-    /// In CSP again, at rest.
-    Back,
 }
 
 /// See the module.
@@ -73,7 +63,7 @@ impl Tightening {
     }
 
     /// One cycle; `ending`: the job's end is settled, torque goes down and CSP is asked for.
-    pub(crate) fn step(&mut self, ending: bool, servo: &mut Servo, m: &Moment) -> Torque {
+    pub(crate) fn step(&mut self, ending: bool, servo: &mut Servo, m: &Moment) -> Away {
         let end = self.advance(ending, servo, m);
         servo.output.mode = match self.phase {
             Phase::ToCsp => DriveMode::Csp,
@@ -87,7 +77,7 @@ impl Tightening {
         end
     }
 
-    fn advance(&mut self, ending: bool, servo: &Servo, m: &Moment) -> Torque {
+    fn advance(&mut self, ending: bool, servo: &Servo, m: &Moment) -> Away {
         match self.phase {
             Phase::Ramp { .. } | Phase::Hold { .. } if ending => {
                 self.release();
@@ -101,10 +91,10 @@ impl Tightening {
             Phase::Coast { since } if servo.slow() || m.now.since(since) >= COAST_MAX => {
                 self.phase = Phase::ToCsp;
             }
-            Phase::ToCsp if servo.following() => return Torque::Back,
+            Phase::ToCsp if servo.following() => return Away::Back,
             Phase::Coast { .. } | Phase::ToCsp => {}
         }
-        Torque::Running
+        Away::Running
     }
 
     /// A mode that was asked for is not taken back before the drive displays it: displayed late, it would
@@ -135,7 +125,7 @@ impl Tightening {
     }
 
     /// Ramp and hold: what both watch, then what each does.
-    fn turn(&mut self, servo: &Servo, m: &Moment) -> Torque {
+    fn turn(&mut self, servo: &Servo, m: &Moment) -> Away {
         let Some(value) = m.analogs.get(self.spec.sensor) else {
             return self.end(End::Fault(analog_invalid(servo, self.spec.sensor)));
         };
@@ -153,33 +143,33 @@ impl Tightening {
             Phase::Ramp { .. } if value >= self.spec.target_nm => {
                 self.watch.trigger_au = position_au;
                 self.phase = Phase::Hold { since: m.now };
-                Torque::Running
+                Away::Running
             }
             Phase::Ramp { at_max_since } => self.ramp(at_max_since, servo, m),
-            _ => Torque::Running,
+            _ => Away::Running,
         }
     }
 
-    fn ramp(&mut self, at_max_since: Option<TimeNs>, servo: &Servo, m: &Moment) -> Torque {
+    fn ramp(&mut self, at_max_since: Option<TimeNs>, servo: &Servo, m: &Moment) -> Away {
         let rise = self.spec.ramp_nm_s * m.dt;
         let fast = servo.input.velocity_au_s.abs() > self.spec.speed_max_au_s;
         let torque = if fast { self.torque_nm - RAMP_BACK * rise } else { self.torque_nm + rise };
         self.torque_nm = torque.clamp(0.0, self.spec.torque_max_nm);
         if self.torque_nm < self.spec.torque_max_nm {
             self.phase = Phase::Ramp { at_max_since: None };
-            return Torque::Running;
+            return Away::Running;
         }
         let since = at_max_since.unwrap_or(m.now);
         self.phase = Phase::Ramp { at_max_since: Some(since) };
         if m.now.since(since) >= self.spec.stall {
             return self.end(End::Done(JobEnd::Limit));
         }
-        Torque::Running
+        Away::Running
     }
 
-    fn end(&mut self, end: End) -> Torque {
+    fn end(&mut self, end: End) -> Away {
         self.release();
-        Torque::End(end)
+        Away::End(end)
     }
 
     fn speed_factor(&self, servo: &Servo) -> f64 {

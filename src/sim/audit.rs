@@ -84,6 +84,11 @@ impl Auditors {
         self.places.look(cell, told, &mut self.findings);
     }
 
+    /// A test lets a gripper lose what it holds: until the next reset, that something falls is no finding.
+    pub fn expect_fall(&mut self) {
+        self.places.expect_fall();
+    }
+
     /// At the end, when the cell rests: what is still open has no end.
     pub fn end(&mut self, cell: &VirtualCell) {
         self.states.end(cell, &mut self.findings);

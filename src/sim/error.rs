@@ -24,6 +24,8 @@ pub enum SimError {
     /// The cycle unwound: an error of this program.
     #[error("the cycle ended by a program error: {0}")]
     ProgramError(String),
+    #[error("no folder for the record of a cell that is killed: {0}")]
+    Folder(std::io::Error),
     #[error("a cell without a state directory leaves no journal to go on from: give it an outbox")]
     NoJournal,
 }

@@ -9,7 +9,10 @@ use cellwright_model::order::OrderTerms;
 use cellwright_model::plan::Plan;
 use cellwright_model::plant::PlantDescription;
 use cellwright_recipe::order_text::NoProduction;
-use cellwright_recipe::{Diagnostic, Sources, compile, load_cell, load_faults, load_order, load_plant};
+use cellwright_recipe::scenario_text::Setup;
+use cellwright_recipe::{
+    Diagnostic, Row, Sources, compile, compile_row, load_cell, load_faults, load_order, load_plant,
+};
 
 use crate::files::{EMBEDDED_CELL, EMBEDDED_RECIPE, Files};
 
@@ -26,12 +29,16 @@ pub struct What {
     pub cell: Option<PathBuf>,
     /// Variant of the recipe; its defaults if left out.
     pub variant: Option<String>,
+    /// Parameters with other values than in that row; none with an order, which pins its row.
+    pub set: Vec<(String, String)>,
 }
 
 /// A cell with its Plan, checked; nothing has been moved or written.
 pub struct Prepared {
     pub cell: Arc<Cell>,
     pub plan: Arc<Plan>,
+    /// Path of the recipe; `None`: the embedded one.
+    pub recipe: Option<PathBuf>,
     /// Of the twin; `None` on a real bus.
     pub plant: Option<PlantDescription>,
     /// Of the order file, if one was named.
@@ -70,6 +77,14 @@ pub fn read_machine(folder: Option<&Path>) -> Reading<Machine> {
     Reading { sources, diagnostics, prepared }
 }
 
+/// Reads and checks a cell alone; `None` is the embedded one.
+pub fn read_cell(folder: Option<&Path>) -> Reading<Cell> {
+    let mut sources = Sources::default();
+    let mut diagnostics = Vec::new();
+    let prepared = machine(folder, false, &mut sources, &mut diagnostics).map(|(cell, _)| cell);
+    Reading { sources, diagnostics, prepared }
+}
+
 /// Reads and checks a fault plan for the twin of `cell`.
 pub fn read_faults(path: &Path, cell: &Cell) -> Reading<FaultPlan> {
     let mut sources = Sources::default();
@@ -80,7 +95,10 @@ pub fn read_faults(path: &Path, cell: &Cell) -> Reading<FaultPlan> {
 }
 
 /// Keeps what a stage said; `None` if it was an error.
-fn keep(result: Result<Vec<Diagnostic>, Vec<Diagnostic>>, diagnostics: &mut Vec<Diagnostic>) -> Option<()> {
+pub(crate) fn keep(
+    result: Result<Vec<Diagnostic>, Vec<Diagnostic>>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<()> {
     let (all, holds) = match result {
         Ok(warnings) => (warnings, true),
         Err(all) => (all, false),
@@ -89,7 +107,7 @@ fn keep(result: Result<Vec<Diagnostic>, Vec<Diagnostic>>, diagnostics: &mut Vec<
     holds.then_some(())
 }
 
-fn machine(
+pub(crate) fn machine(
     folder: Option<&Path>,
     with_plant: bool,
     sources: &mut Sources,
@@ -131,20 +149,39 @@ fn read_into(
             (named.unwrap_or_else(|| EMBEDDED_RECIPE.to_owned()), what.variant.as_deref())
         }
     };
-    let (result, plan) = split(compile(&Files, &recipe, &cell, variant, cellwright_steps::TABLE, sources));
+    let row = Row { variant, set: &what.set };
+    let (result, plan) = split(compile_row(&Files, &recipe, &cell, row, cellwright_steps::TABLE, sources));
     let result = match &order {
         Some(order) => result.map_err(|list| order.at_its_words(list, sources)),
         None => result,
     };
     keep(result, diagnostics)?;
     let plan = Arc::new(plan?);
+    let path = (recipe != EMBEDDED_RECIPE).then(|| PathBuf::from(&recipe));
     let terms = order.map(|o| Arc::new(o.terms(&plan)));
-    Some(Prepared { cell: Arc::new(cell), plan, plant, terms })
+    Some(Prepared { cell: Arc::new(cell), plan, recipe: path, plant, terms })
 }
 
-type Read<T> = Result<(T, Vec<Diagnostic>), Vec<Diagnostic>>;
+/// What a scenario is about: a cell in a folder with its plant, and a recipe. Errors: everything that is wrong.
+pub(crate) fn setup(
+    cell: &str,
+    recipe: &str,
+    variant: Option<&str>,
+    sources: &mut Sources,
+) -> Result<Setup, Vec<Diagnostic>> {
+    let mut diagnostics = Vec::new();
+    let made = machine(Some(Path::new(cell)), true, sources, &mut diagnostics).and_then(|(cell, plant)| {
+        let compiled = compile(&Files, recipe, &cell, variant, cellwright_steps::TABLE, sources);
+        let (result, plan) = split(compiled);
+        keep(result, &mut diagnostics)?;
+        Some(Setup { cell: Arc::new(cell), plan: Arc::new(plan?), plant: Arc::new(plant?) })
+    });
+    made.ok_or(diagnostics)
+}
 
-fn split<T>(result: Read<T>) -> (Result<Vec<Diagnostic>, Vec<Diagnostic>>, Option<T>) {
+pub(crate) type Read<T> = Result<(T, Vec<Diagnostic>), Vec<Diagnostic>>;
+
+pub(crate) fn split<T>(result: Read<T>) -> (Result<Vec<Diagnostic>, Vec<Diagnostic>>, Option<T>) {
     match result {
         Ok((value, warnings)) => (Ok(warnings), Some(value)),
         Err(all) => (Err(all), None),

@@ -9,7 +9,7 @@ use cellwright_model::cell::{Axis, Cell, DeviceKind, StartUpValue, SubDevice};
 use cellwright_rt::bus::{Identity, SdoData};
 use cellwright_servo_cia402::driver::{
     AxisBounds, ServoDriver, ServoLayout, ServoParameters, StartUpObject, TRANSITION_TIMEOUT, assignment,
-    start_up as servo_start_up,
+    homing, start_up as servo_start_up,
 };
 
 /// The cyclic driver of each SubDevice, in the order of the wire.
@@ -80,9 +80,11 @@ fn sync0_positions(cell: &Cell) -> u64 {
 /// Its process data, what the driver of a drive wants it told, and what the cell file adds.
 fn start_up(cell: &Cell, position: usize, device: &SubDevice) -> Vec<StartUpSdo> {
     let pdos = device.pdos.as_ref().map(assignment).unwrap_or_default();
-    let bounds = axis_at(cell, position).map(|axis| bounds(cell, axis));
-    let axis = bounds.map(|b| servo_start_up(&b, layout(device).needs_mode_by_sdo())).unwrap_or_default();
-    let ours = pdos.iter().chain(&axis).filter_map(sdo);
+    let axis = axis_at(cell, position);
+    let bounds = axis.map(|axis| bounds(cell, axis));
+    let told = bounds.map(|b| servo_start_up(&b, layout(device).needs_mode_by_sdo())).unwrap_or_default();
+    let homed = axis.and_then(|a| Some(homing(a.reference.homing()?, a.counts_per_au))).unwrap_or_default();
+    let ours = pdos.iter().chain(&told).chain(&homed).filter_map(sdo);
     ours.chain(device.start_up.iter().filter_map(own)).collect()
 }
 

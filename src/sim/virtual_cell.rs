@@ -11,7 +11,7 @@ use cellwright_controller::{
 use cellwright_driver_api::message::RobotDriver;
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Event, Stamp, Transaction};
-use cellwright_model::faults::FaultPlan;
+use cellwright_model::faults::{FaultEntry, FaultPlan};
 use cellwright_model::job::RtStatus;
 use cellwright_model::outcome::{Origin, Purpose};
 use cellwright_model::packml::CellState;
@@ -173,6 +173,7 @@ impl VirtualCell {
         let settings = LedgerSettings {
             origin: Origin::Twin,
             purpose: self.options.purpose,
+            approval: None,
             program: wiring::program(),
             operator: self.options.operator.clone(),
             clock_state: ClockState::Virtual,
@@ -242,6 +243,11 @@ impl VirtualCell {
     /// Does something to the machine, from the next cycle on.
     pub fn inject(&mut self, injection: Injection) {
         self.world.borrow_mut().inject(injection);
+    }
+
+    /// One fault more below the wire, from now on; its moment is not looked at.
+    pub fn strike(&mut self, fault: FaultEntry) {
+        self.world.borrow_mut().strike(&self.cell, fault);
     }
 
     /// Ends every fault of the plan; none begins any more.

@@ -10,6 +10,7 @@ use cellwright_engine::{REMOVE, REMOVED};
 use cellwright_model::TrayId;
 use cellwright_model::cell::{Cell, SubDevice};
 use cellwright_model::material::Label;
+use cellwright_model::plan::CARRIED;
 use cellwright_model::plant::Material;
 use cellwright_trace::Recovery;
 use cellwright_twin::plant::Injection;
@@ -93,12 +94,27 @@ pub fn program() -> String {
     format!("cellwright {}", env!("CARGO_PKG_VERSION"))
 }
 
+/// What a step asks to be carried.
+fn carried(question: &Question) -> Option<Injection> {
+    match question.carry? {
+        (Location::Tray { tray, pocket }, Location::Nest(nest)) => {
+            Some(Injection::PutInNest { nest, tray, pocket })
+        }
+        (Location::Nest(nest), Location::Tray { tray, pocket }) => {
+            Some(Injection::PutAway { nest, tray, pocket })
+        }
+        (Location::Nest(nest), Location::Bin(tray)) => Some(Injection::PutAway { nest, tray, pocket: 0 }),
+        _ => None,
+    }
+}
+
 /// What the operator of the twin does with his hands before he gives this answer: what it says is taken out, he
 /// takes out, from where he was asked to look.
 pub fn acts(question: &Question, answer: &str) -> Vec<Injection> {
     let takes_out = match question.kind {
         QuestionKind::Reconcile => answer == REMOVED,
         QuestionKind::Decision => answer == REMOVE,
+        QuestionKind::Recipe if answer == CARRIED => return carried(question).into_iter().collect(),
         QuestionKind::Recipe | QuestionKind::Identity => false,
     };
     let act = |at: &Location| match *at {

@@ -435,7 +435,7 @@ impl Pump<'_> {
         match notice {
             Notice::Ask(question) => {
                 told(Told::Ask(&question));
-                let answer = self.station.operator.as_ref().and_then(|o| o.answer(&question));
+                let answer = self.station.operator.as_mut().and_then(|o| o.answer(&question));
                 self.inputs.operator.extend(answer);
             }
             Notice::Alarm(alarm) => told(Told::Alarm(&alarm)),

@@ -98,6 +98,7 @@ mod tests {
             hash: "11".into(),
             plan_hash: None,
             variant: None,
+            set: Default::default(),
             approval: None,
         };
         let context = Context {

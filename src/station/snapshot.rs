@@ -217,6 +217,13 @@ pub struct AxisSeen {
     pub fault: bool,
     /// Torque removed by the safety controller.
     pub sto: bool,
+    /// It is known where the axis is; otherwise `Reset` homes it. A station that does not say knows no other axes.
+    #[serde(default = "always")]
+    pub referenced: bool,
+}
+
+fn always() -> bool {
+    true
 }
 
 /// A cobot.
@@ -443,6 +450,7 @@ fn axis(axis: &cellwright_model::cell::Axis, s: &AxisStatus) -> AxisSeen {
         moving: s.moving,
         fault: s.fault,
         sto: s.sto,
+        referenced: s.referenced,
     }
 }
 

@@ -5,9 +5,15 @@
 //! ```
 
 use cellwright_model::plan::{Meaning, Primitive};
-use cellwright_recipe::{Context, Draft, Fields, StepKind};
+use cellwright_recipe::shape::Names;
+use cellwright_recipe::{Context, Draft, Fields, Shape, StepKind, shape};
 
 pub(crate) struct Check;
+
+shape! { CHECK = "check", "A condition has to hold now; otherwise the part is bad." {
+    opt "station": Name(Names::Station), "Where the unit's nest has to be.";
+    req "that": Condition, "What has to hold.";
+}}
 
 impl StepKind for Check {
     fn name(&self) -> &'static str {
@@ -15,6 +21,9 @@ impl StepKind for Check {
     }
     fn judges(&self) -> bool {
         true
+    }
+    fn shape(&self) -> &'static Shape {
+        &CHECK
     }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {

@@ -7,15 +7,23 @@
 
 use cellwright_model::DurationNs;
 use cellwright_model::plan::{Meaning, Primitive};
-use cellwright_recipe::{Code, Context, Decoder, Draft, Fields, Node, StepKind};
+use cellwright_recipe::shape::{Names, What};
+use cellwright_recipe::{Code, Context, Decoder, Draft, Fields, Node, Shape, StepKind, shape};
 
 /// A person who has not answered by then has left.
-const ANSWER: DurationNs = DurationNs::from_millis(600_000);
+pub(crate) const ANSWER: DurationNs = DurationNs::from_millis(600_000);
 /// What one line of an operator's screen shows, in characters.
 const PROMPT_CHARS_MAX: usize = 200;
 const ANSWERS_MAX: usize = 8;
 
 pub(crate) struct Confirm;
+
+shape! { CONFIRM = "confirm", "Asks a person." {
+    opt "station": Name(Names::Station), "Where the unit's nest has to be.";
+    req "prompt": Text, "What is asked, 1 to 200 characters.";
+    req "answers": List(&What::Identifier), "What can be answered, at most 8.";
+    opt "pass" = "[ok]": List(&What::Identifier), "Answers that let the unit go on.";
+}}
 
 impl StepKind for Confirm {
     fn name(&self) -> &'static str {
@@ -23,6 +31,9 @@ impl StepKind for Confirm {
     }
     fn judges(&self) -> bool {
         true
+    }
+    fn shape(&self) -> &'static Shape {
+        &CONFIRM
     }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
@@ -53,7 +64,7 @@ impl StepKind for Confirm {
     }
 }
 
-fn prompt(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
+pub(crate) fn prompt(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
     let text = d.text(node)?;
     let good = !text.text.trim().is_empty() && text.text.chars().count() <= PROMPT_CHARS_MAX;
     if !good {

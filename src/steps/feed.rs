@@ -10,11 +10,21 @@
 use cellwright_model::DurationNs;
 use cellwright_model::cell::{Feeder, TrayKind};
 use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource, Target};
-use cellwright_recipe::{Code, Context, Draft, Fields, Span, StepKind, names};
+use cellwright_recipe::shape::Names;
+use cellwright_recipe::{Code, Context, Draft, Fields, Shape, Span, StepKind, names, shape};
 
 use crate::robot::{placed, seen};
 
 pub(crate) struct Feed;
+
+shape! { FEED = "feed", "The axis of a lane pushes one part into the unit's nest." {
+    req "station": Name(Names::Station), "Where the unit's nest has to be.";
+    req "from": Name(Names::Lane), "The lane.";
+    req "to": Word(&["nest"]), "The unit's nest.";
+    opt "ready": Condition, "While it does not hold the unit is starved and waits.";
+    opt "check": Condition, "Has to come true after the push.";
+    opt "component": Name(Names::Component), "What it pushes, where the lane leaves that open.";
+}}
 
 impl StepKind for Feed {
     fn name(&self) -> &'static str {
@@ -25,6 +35,9 @@ impl StepKind for Feed {
     }
     fn irreversible(&self) -> bool {
         true
+    }
+    fn shape(&self) -> &'static Shape {
+        &FEED
     }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {

@@ -9,11 +9,22 @@ use cellwright_model::cell::{Camera, CameraJob};
 use cellwright_model::plan::{Feature, Primitive, Resource};
 use cellwright_model::{CameraId, DurationNs};
 use cellwright_recipe::decode::split_version;
-use cellwright_recipe::{Code, Context, Draft, Fields, Node, StepKind, names, suggest};
+use cellwright_recipe::shape::{ANY, Keys, Names, What};
+use cellwright_recipe::{Code, Context, Draft, Fields, Node, Shape, StepKind, names, shape, suggest};
 
-use crate::measure::{Offer, measurements};
+use crate::measure::{Offer, measure, measurements};
 
 pub(crate) struct Inspect;
+
+shape! { INSPECT = "inspect", "A camera runs a job and its values are judged." {
+    req "station": Name(Names::Station), "Where the unit's nest has to be.";
+    opt "check": Condition, "Has to hold before it begins; otherwise the machine could not.";
+    req "camera": Name(Names::Camera), "The camera.";
+    req "job": Name(Names::Job), "`name@version`: the job as it was validated.";
+    opt "measure": Map(Keys::Given, &What::Fields(&MEASURE)), "What is judged, by the names that the job measures.";
+}}
+
+measure! { MEASURE = "inspect measurement", ANY, Identifier }
 
 impl StepKind for Inspect {
     fn name(&self) -> &'static str {
@@ -21,6 +32,9 @@ impl StepKind for Inspect {
     }
     fn judges(&self) -> bool {
         true
+    }
+    fn shape(&self) -> &'static Shape {
+        &INSPECT
     }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {

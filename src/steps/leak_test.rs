@@ -13,17 +13,18 @@
 //!     on_fail: { retry: 1, after: 10 s, then: reject }
 //! ```
 //! `channel` is a leak tester of the cell, which knows its valves. Pressure that does not reach the band in
-//! `time` is a gross leak. Whatever the outcome, the volume is vented before the clamp opens.
+//! `time` is a gross leak. `recovery: 8 s` is how long a unit that was filled needs until it can be tested again:
+//! a retry that comes earlier is refused. Whatever the outcome, the volume is vented before the clamp opens.
 
 use cellwright_model::cell::LeakTester;
 use cellwright_model::expr::Expr;
-use cellwright_model::limits::CURVE_SAMPLES_MAX;
 use cellwright_model::plan::{CurveFeature, Meaning, OnHold, Primitive, Resource};
 use cellwright_model::{Dimension, DurationNs};
-use cellwright_recipe::{Code, Context, Decoder, Draft, Fields, Node, StepKind, names};
+use cellwright_recipe::shape::{Keys, Names, What};
+use cellwright_recipe::{Code, Context, Draft, Fields, Shape, StepKind, names, shape};
 
 use crate::axis::level;
-use crate::measure::{Offer, measurements};
+use crate::measure::{Offer, capture_limit, measure, measurements, some_time};
 
 const CURVE: &str = "decay";
 /// The pressure stays in the band for this long before the valve closes, or for half of `time` if that is
@@ -32,6 +33,25 @@ const SETTLED: DurationNs = DurationNs::from_millis(50);
 const VENTED: DurationNs = DurationNs::from_millis(2000);
 
 pub(crate) struct LeakTest;
+
+shape! { LEAK_TEST = "leak-test", "Pressure decay of the closed unit." {
+    req "station": Name(Names::Station), "Where the unit's nest has to be.";
+    opt "check": Condition, "Has to hold before it begins; otherwise the machine could not.";
+    req "channel": Name(Names::LeakTester), "The leak tester; it knows its valves.";
+    req "fill": Fields(&FILL), "Filling; pressure that does not reach the band in time is a gross leak.";
+    req "stabilise": Quantity(&[Time]), "Between filling and the test.";
+    req "test": Quantity(&[Time]), "How long the decay is measured.";
+    opt "recovery": Quantity(&[Time]), "How long a unit that was filled needs; a retry that comes earlier is refused.";
+    opt "measure": Map(Keys::Given, &What::Fields(&MEASURE)), "What is judged: `decay`.";
+}}
+
+shape! { FILL = "fill", "Filling of the tested volume." {
+    req "pressure": Quantity(&[Pressure]), "Test pressure, gauge.";
+    req "within": Quantity(&[Pressure]), "Half the width of the band around it.";
+    req "time": Quantity(&[Time]), "The band has to be reached within.";
+}}
+
+measure! { MEASURE = "leak-test measurement", &[Dimension::PressureRate], Word(&["pressure.decay"]) }
 
 struct Spec {
     pressure: f64,
@@ -48,6 +68,9 @@ impl StepKind for LeakTest {
     fn judges(&self) -> bool {
         true
     }
+    fn shape(&self) -> &'static Shape {
+        &LEAK_TEST
+    }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
         let cell = cx.cell;
@@ -57,6 +80,7 @@ impl StepKind for LeakTest {
         let fill = f.req("fill", cx.d, |d, n| d.fields(n));
         let stabilise = f.req("stabilise", cx.d, some_time);
         let test = f.req("test", cx.d, some_time);
+        let recovery = f.opt("recovery", cx.d, some_time);
         let Some((id, span)) = channel else {
             f.entry("measure");
             return None;
@@ -81,21 +105,16 @@ impl StepKind for LeakTest {
             check_before,
             measurements,
             resources: vec![Resource::Analog(tester.pressure), Resource::StationSpace(station?)],
-            ops: operations(tester, &spec, capture_limit(cx, f.head(), &spec)),
+            ops: operations(tester, &spec, capture_limit(cx, f.head(), spec.test)),
             cleanup: cleanup(tester, &spec),
             equipment: analog.equipment.into_iter().collect(),
             // The decay is a matter of seconds in which nothing moves: finished, it is one measurement.
             on_hold: Some(OnHold::Finish),
             at_least,
+            retry_not_before: recovery,
             ..Draft::default()
         })
     }
-}
-
-/// A length of time above zero.
-fn some_time(d: &mut Decoder<'_>, node: &Node) -> Option<DurationNs> {
-    d.positive(node, Dimension::Time)?;
-    d.duration(node)
 }
 
 fn read_fill(
@@ -122,20 +141,11 @@ fn read_fill(
     Some((pressure, within, time?))
 }
 
-fn capture_limit(cx: &mut Context<'_, '_>, span: cellwright_recipe::Span, spec: &Spec) -> DurationNs {
-    let room = CURVE_SAMPLES_MAX as u64 * cx.cell.cycle.0;
-    if spec.test.0 > room {
-        let message = format!("a curve has room for {} s", DurationNs(room).as_secs_f64());
-        cx.d.sink.error(Code::Capacity, span, message, "test for a shorter time");
-    }
-    DurationNs(room.min(2 * spec.test.0))
-}
-
 fn operations(tester: &LeakTester, spec: &Spec, limit: DurationNs) -> Vec<Primitive> {
     let set = |output, value| Primitive::SetOutput { output, value };
     let band = Expr::And(vec![
-        Expr::Above(tester.pressure, spec.pressure - spec.within),
-        Expr::Below(tester.pressure, spec.pressure + spec.within),
+        Expr::above(tester.pressure, spec.pressure - spec.within),
+        Expr::below(tester.pressure, spec.pressure + spec.within),
     ]);
     let hold = SETTLED.min(DurationNs(spec.fill.0 / 2));
     let late = Meaning::Fail("gross-leak".into());
@@ -162,7 +172,7 @@ fn cleanup(tester: &LeakTester, spec: &Spec) -> Vec<Primitive> {
         set(tester.fill, false),
         set(tester.vent_closed, false),
         Primitive::WaitUntil {
-            condition: Expr::Below(tester.pressure, spec.within),
+            condition: Expr::below(tester.pressure, spec.within),
             hold: DurationNs(0),
             timeout: VENTED,
             late: Meaning::Fault("not-vented".into()),

@@ -6,12 +6,14 @@
 //! target torque.
 
 mod axis;
+mod by_hand;
 mod check;
 mod confirm;
 mod feed;
 mod inspect;
 mod leak_test;
 mod measure;
+mod measure_analog;
 mod move_to;
 mod pick_place;
 mod press;
@@ -26,11 +28,13 @@ use cellwright_recipe::StepKind;
 
 /// Every kind, by name as recipes write it. `parallel` and `use` are no kinds: they order steps.
 pub static TABLE: &[&dyn StepKind] = &[
+    &by_hand::ByHand,
     &check::Check,
     &confirm::Confirm,
     &feed::Feed,
     &inspect::Inspect,
     &leak_test::LeakTest,
+    &measure_analog::Measure,
     &move_to::Move,
     &pick_place::PickPlace,
     &press::Press,

@@ -1,8 +1,9 @@
 //! `measure:` of a step: what it can measure, and the limits that the recipe puts on it.
 
-use cellwright_model::Dimension;
+use cellwright_model::limits::CURVE_SAMPLES_MAX;
 use cellwright_model::plan::{CurveFeature, Feature, MeasurementSpec};
-use cellwright_recipe::{Code, Context, Decoder, Entry, Fields, Span, Text, Value, suggest};
+use cellwright_model::{Dimension, DurationNs};
+use cellwright_recipe::{Code, Context, Decoder, Entry, Fields, Node, Span, Text, Value, suggest};
 
 /// Something that a step can measure.
 pub(crate) struct Offer {
@@ -42,6 +43,42 @@ impl Offer {
     pub(crate) fn default_for(self, name: &'static str) -> Offer {
         Offer { default_for: Some(name), ..self }
     }
+}
+
+/// The table of one measurement of a step kind: the dimensions of its limits, and what `of` may be.
+macro_rules! measure {
+    ($ident:ident = $name:literal, $dimensions:expr, $of:expr) => {
+        cellwright_recipe::shape! { $ident = $name, "A measurement with its limits." {
+            opt "of": $of, "What is measured, where the name does not say that.";
+            req "limits": Range($dimensions), "Inclusive; outside the part is bad.";
+            opt "warn": Range($dimensions), "Inside the limits; outside it the measurement is marginal.";
+            opt "spec": Text, "Paragraph of the specification that the limits come from.";
+            opt "spc" = "false": Boolean, "Kept for statistical process control.";
+        }}
+    };
+}
+pub(crate) use measure;
+
+/// What a curve takes beside the time that it is of: cycles until it begins and ends.
+const CAPTURE_SPARE: DurationNs = DurationNs::from_millis(1_000);
+
+/// The room that a curve over `time` is given. Refused where it is more than a curve has: it would end before its time,
+/// and no value of it be trusted.
+pub(crate) fn capture_limit(cx: &mut Context<'_, '_>, span: Span, time: DurationNs) -> DurationNs {
+    let room = CURVE_SAMPLES_MAX as u64 * cx.cell.cycle.0;
+    let needed = time.0 + CAPTURE_SPARE.0;
+    if needed > room {
+        let most = DurationNs(room.saturating_sub(CAPTURE_SPARE.0));
+        let message = format!("a curve has room for {} s", most.as_secs_f64());
+        cx.d.sink.error(Code::Capacity, span, message, "measure for a shorter time");
+    }
+    DurationNs(room.min(2 * needed))
+}
+
+/// A length of time above zero.
+pub(crate) fn some_time(d: &mut Decoder<'_>, node: &Node) -> Option<DurationNs> {
+    d.positive(node, Dimension::Time)?;
+    d.duration(node)
 }
 
 /// Reads `measure:`. A step that judges nothing is warned about.
@@ -100,6 +137,9 @@ fn measurement(cx: &mut Context<'_, '_>, entry: &Entry, offers: &[Offer]) -> Opt
         Some((lo, hi))
     });
     let spec = f.opt("spec", cx.d, |d, n| d.text(n)).map(|text| specification(cx, text));
+    if f.entry("spec").is_none() {
+        unspecified(cx, entry);
+    }
     let spc = f.opt("spc", cx.d, |d, n| d.boolean(n)).unwrap_or(false);
     f.finish(cx.d);
     let ((lo, hi), _) = limits?;
@@ -148,6 +188,16 @@ fn within_sensor(cx: &mut Context<'_, '_>, span: Span, (lo, hi): (f64, f64), off
         let message = "these limits reach beyond what the sensor can show: a value there is never trusted";
         cx.d.sink.error(Code::LimitsBeyondSensor, span, message, format!("within {least} .. {most} {unit}"));
     }
+}
+
+/// A limit that comes from nowhere can be neither reviewed nor defended.
+fn unspecified(cx: &mut Context<'_, '_>, entry: &Entry) {
+    let message = format!("nothing says where the limits of `{}` come from", entry.key);
+    let help = match cx.specification {
+        Some(spec) => format!("add `spec: {}/…`, the paragraph that demands them", spec.id),
+        None => "add `specification: { id: …, revision: … }` to the recipe, and `spec:` here".to_string(),
+    };
+    cx.d.sink.warning(Code::NoSpecification, entry.key_span, message, help);
 }
 
 /// The paragraph that the limits come from; it is one of the recipe's specification.

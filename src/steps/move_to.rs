@@ -7,12 +7,24 @@
 
 use cellwright_model::plan::{Primitive, Resource, Target};
 use cellwright_model::{AxisId, DurationNs};
-use cellwright_recipe::{Code, Context, Draft, Fields, StepKind, names, suggest};
+use cellwright_recipe::shape::{Names, POSITION, SPEED};
+use cellwright_recipe::{Code, Context, Draft, Fields, Shape, StepKind, names, shape, suggest};
 
 use crate::axis::{target, velocity};
 use crate::robot::Way;
 
 pub(crate) struct Move;
+
+shape! { MOVE = "move", "An axis to a position, or a cobot to a taught pose." {
+    opt "station": Name(Names::Station), "Where the unit's nest has to be.";
+    opt "check": Condition, "Has to hold before it begins; otherwise the machine could not.";
+    dep "axis": Name(Names::Axis), "The axis; or `robot`.";
+    dep "to": Quantity(POSITION), "Where the axis goes, in its coordinate.";
+    dep "velocity": Quantity(SPEED), "Of the axis.";
+    dep "robot": Name(Names::Robot), "The cobot; or `axis`.";
+    dep "pose": Name(Names::Pose), "Where the cobot goes.";
+    opt "speed" = "100 %": Quantity(&[Ratio]), "Share of the cobot's speed.";
+}}
 
 impl StepKind for Move {
     fn name(&self) -> &'static str {
@@ -20,6 +32,9 @@ impl StepKind for Move {
     }
     fn judges(&self) -> bool {
         false
+    }
+    fn shape(&self) -> &'static Shape {
+        &MOVE
     }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
@@ -67,5 +82,8 @@ fn robot(f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
         return None;
     }
     way.pose(&pose.text);
-    Some(Draft { resources: vec![Resource::Robot(way.id)], ops: way.ops, ..Draft::default() })
+    let station = cx.cell.station(pose.text.strip_suffix(".above").unwrap_or(&pose.text));
+    let mut resources = vec![Resource::Robot(way.id)];
+    resources.extend(station.map(Resource::StationSpace));
+    Some(Draft { resources, ops: way.ops, ..Draft::default() })
 }

@@ -10,11 +10,22 @@
 use cellwright_model::TrayId;
 use cellwright_model::cell::TrayKind;
 use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource};
-use cellwright_recipe::{Code, Context, Draft, Fields, Node, Span, StepKind, names};
+use cellwright_recipe::shape::Names;
+use cellwright_recipe::{Code, Context, Draft, Fields, Node, Shape, Span, StepKind, names, shape};
 
 use crate::robot::Way;
 
 pub(crate) struct PickPlace;
+
+shape! { PICK_PLACE = "pick-place", "A cobot takes the next part of a tray and puts it into the unit's nest." {
+    req "station": Name(Names::Station), "Where the unit's nest has to be.";
+    req "robot": Name(Names::Robot), "The cobot.";
+    opt "speed" = "100 %": Quantity(&[Ratio]), "Share of its speed.";
+    req "from": Name(Names::Pocket), "`<tray>.next`: the pocket at the tray's cursor.";
+    req "to": Word(&["nest"]), "The unit's nest.";
+    opt "check": Condition, "Has to come true when the part is let go; without it the place is recorded as unverified.";
+    opt "component": Name(Names::Component), "What it takes, where the tray leaves that open.";
+}}
 
 impl StepKind for PickPlace {
     fn name(&self) -> &'static str {
@@ -26,6 +37,9 @@ impl StepKind for PickPlace {
     /// Once a part is taken out of its pocket, a second one must not follow it.
     fn irreversible(&self) -> bool {
         true
+    }
+    fn shape(&self) -> &'static Shape {
+        &PICK_PLACE
     }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
@@ -83,7 +97,7 @@ pub(crate) fn next_of(cx: &mut Context<'_, '_>, node: &Node) -> Option<TrayId> {
     names::tray_of(cx.d, &text, name, cx.cell)
 }
 
-fn source(cx: &mut Context<'_, '_>, tray: TrayId, span: Span) -> Option<()> {
+pub(crate) fn source(cx: &mut Context<'_, '_>, tray: TrayId, span: Span) -> Option<()> {
     let tray = &cx.cell.trays[tray.index()];
     let help = match tray.kind {
         TrayKind::Source => return Some(()),

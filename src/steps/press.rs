@@ -18,17 +18,25 @@
 //! ```
 //! Positions grow in the direction of pressing. The search for contact runs at the speed of pressing. Force
 //! during the approach, contact outside `between`, no contact at its end, and `max_force` each fail the part
-//! with a cause of their own. Whatever the outcome, the ram goes back home.
+//! with a cause of their own. `press: stiffness` is how steeply the joint's force rises where it ends (`60 N/mm`):
+//! with it, what the ram still presses between `max_force` and its rest is held against the load cell. Whatever the outcome, the ram goes back home.
+//!
+//! What else `windows:` can ask of the curve, each in `depth` or `position`, is told in [`windows`].
 
 use cellwright_model::cell::{AxisKind, Cell};
 use cellwright_model::expr::Expr;
 use cellwright_model::limits::CURVE_SAMPLES_MAX;
-use cellwright_model::plan::{CurveFeature, Feature, Meaning, Primitive, Resource, Stop, Target, Window};
+use cellwright_model::plan::{
+    CurveFeature, Feature, Meaning, Primitive, Resource, Stop, Target, Window, WindowShape,
+};
 use cellwright_model::{AnalogId, AxisId, Dimension, DurationNs};
-use cellwright_recipe::{Code, Context, Draft, Fields, Node, Span, StepKind};
+use cellwright_recipe::shape::{Keys, Names, What};
+use cellwright_recipe::{Code, Context, Draft, Fields, Node, Shape, Span, StepKind, shape};
 
 use crate::axis::{at_station, level, sensor, target, velocity, within_travel};
-use crate::measure::{Offer, measurements};
+use crate::measure::{Offer, measure, measurements};
+
+mod windows;
 
 const CURVE: &str = "press";
 /// Where the force rose: depth counts from here.
@@ -38,8 +46,54 @@ const ZERO_HOLD: DurationNs = DurationNs::from_millis(50);
 const ZERO_TIMEOUT: DurationNs = DurationNs::from_millis(2000);
 /// Positions are kept to a micrometre: what a press's encoder and frame can mean.
 const POSITION_RESOLUTION_MM: f64 = 0.001;
+/// From a force over the trip to a drive that brakes: the sample is read a cycle after it was taken, the setpoint
+/// goes out in that cycle, and the drive follows it one period later.
+const TRIP_CYCLES: f64 = 3.0;
 
 pub(crate) struct Press;
+
+shape! { PRESS = "press", "A servo press joins parts and is judged on force over position." {
+    req "station": Name(Names::Station), "Where the unit's nest has to be.";
+    opt "check": Condition, "Has to hold before it begins; otherwise the machine could not.";
+    req "axis": Name(Names::Axis), "The ram: a linear axis of the station; positions grow in the direction of pressing.";
+    req "force": Name(Names::Analog), "The load cell that judges.";
+    req "zero": Fields(&ZERO), "The load cell has to read zero before; otherwise the machine could not.";
+    req "approach": Fields(&APPROACH), "The fast way down; force on it fails the part.";
+    req "contact": Fields(&TOUCH), "Where the force rises; depth counts from here.";
+    req "press": Fields(&STROKE), "The stroke from contact on.";
+    opt "windows": List(&What::Fields(&windows::WINDOW)), "What the curve has to do on its way.";
+    opt "measure": Map(Keys::Given, &What::Fields(&MEASURE)), "What is judged at the end.";
+}}
+
+shape! { ZERO = "press zero", "Zero of the load cell." {
+    req "within": Quantity(&[Force]), "Farther from zero: a fault, not a bad part.";
+}}
+
+shape! { APPROACH = "approach", "The fast way down." {
+    req "to": Quantity(&[Length]), "Axis coordinate at which it ends, before the first contact.";
+    req "velocity": Quantity(&[Velocity]), "Of the way down and back.";
+}}
+
+shape! { TOUCH = "contact", "Where the force rises." {
+    req "force": Quantity(&[Force]), "From this on it is contact.";
+    req "between": Range(&[Length]), "Axis coordinates; contact elsewhere fails the part.";
+}}
+
+shape! { STROKE = "press stroke", "The stroke from contact on." {
+    req "velocity": Quantity(&[Velocity]), "Of the search for contact and of pressing.";
+    req "until": Fields(&UNTIL), "Where it ends.";
+    req "max_force": Quantity(&[Force]), "Above it the stroke ends and the part fails.";
+    opt "stiffness": Quantity(&[Stiffness]), "Of the joint where it ends: what is pressed beyond `max_force` has to be within the load cell's range.";
+    opt "dwell" = "0 s": Quantity(&[Time]), "At the end.";
+}}
+
+shape! { UNTIL = "press end", "The end of the stroke; one of the two." {
+    dep "depth": Quantity(&[Length]), "From contact.";
+    dep "position": Quantity(&[Length]), "Axis coordinate.";
+}}
+
+measure! { MEASURE = "press measurement", &[Dimension::Force, Dimension::Length],
+Word(&["force.at_end", "force.peak", "position.peak", "depth.peak", "contact.position"]) }
 
 /// The numbers of one press step.
 struct Spec {
@@ -74,16 +128,21 @@ impl StepKind for Press {
     fn irreversible(&self) -> bool {
         true
     }
+    fn shape(&self) -> &'static Shape {
+        &PRESS
+    }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
         let station = cx.station(f);
         let check_before = cx.condition(f, "check");
         let spec = read(f, cx, station);
-        let windows = windows(f, cx, spec.as_ref().map(|s| s.force));
+        let windows = windows::read(f, cx, spec.as_ref().map(|s| s.force));
         let Some(spec) = spec else {
             f.entry("measure");
             return None;
         };
+        windows.iter().for_each(|(window, span)| within_stroke(cx, &spec, window, *span));
+        let windows = windows.into_iter().map(|(window, _)| window).collect();
         let measurements = measurements(f, cx, &offers(cx.cell, &spec));
         let limit = capture_limit(cx, f.head(), &spec);
         Some(Draft {
@@ -194,12 +253,51 @@ fn read_pressing(
     let axis = &cx.cell.axes[axis.index()];
     let speed = f.req("velocity", cx.d, |_, n| Some(n)).and_then(|n| velocity(cx, n, axis));
     let until = f.req("until", cx.d, |_, n| Some(n));
-    let max_force = f.req("max_force", cx.d, |_, n| Some(n)).and_then(|n| level(cx, n, force));
+    let max_node = f.req("max_force", cx.d, |_, n| Some(n));
+    let max_force = max_node.and_then(|n| level(cx, n, force));
+    let stiffness = f.opt("stiffness", cx.d, |d, n| d.positive(n, Dimension::Stiffness));
     let dwell = f.opt("dwell", cx.d, |d, n| d.duration(n)).unwrap_or_default();
     f.finish(cx.d);
     let node = until?;
     let until = read_until(cx, node, axis)?;
+    if let (Some(velocity), Some(max_force), Some(stiffness)) = (speed, max_force, stiffness) {
+        trip_in_range(cx, max_node?.span, (axis, velocity), (force, max_force), stiffness);
+    }
     Some(Pressing { velocity: speed?, until, until_span: node.span, max_force: max_force?, dwell })
+}
+
+/// Beyond the trip the ram goes on for the dead time and its way of braking; the force of that must still be
+/// one that the load cell shows, or the curve of the part that needs it most is invalid.
+fn trip_in_range(
+    cx: &mut Context<'_, '_>,
+    span: Span,
+    (axis, velocity): (&cellwright_model::cell::Axis, f64),
+    (force, max_force): (AnalogId, f64),
+    stiffness_n_per_mm: f64,
+) {
+    let dead_mm = velocity * TRIP_CYCLES * cx.cell.cycle.as_secs_f64();
+    let braking_mm = braking_way(velocity, axis.acceleration_max, axis.jerk_max);
+    let overshoot = stiffness_n_per_mm * (dead_mm + braking_mm);
+    let channel = &cx.cell.analogs[force.index()];
+    if max_force + overshoot > channel.range_hi {
+        let message = format!(
+            "the trip at {max_force} N ends at {:.0} N: the ram goes on for {:.3} mm",
+            max_force + overshoot,
+            dead_mm + braking_mm
+        );
+        let help =
+            format!("press slower, or trip earlier: `{}` shows up to {} N", channel.name, channel.range_hi);
+        cx.d.sink.error(Code::SensorRange, span, message, help);
+    }
+}
+
+/// Way from a speed to rest with bounded acceleration and jerk.
+fn braking_way(velocity: f64, acceleration: f64, jerk: f64) -> f64 {
+    let full = velocity * jerk >= acceleration * acceleration;
+    let time =
+        if full { velocity / acceleration + acceleration / jerk } else { 2.0 * (velocity / jerk).sqrt() };
+    // The speed falls symmetrically: half of it, for that time.
+    velocity * time / 2.0
 }
 
 /// `{ depth: 12.4 mm }` from contact, or `{ position: 52 mm }` of the axis.
@@ -243,40 +341,37 @@ fn end_within_travel(cx: &mut Context<'_, '_>, axis: AxisId, between: (f64, f64)
     }
 }
 
-/// `windows:`: between two depths, every force within a range.
-fn windows(f: &mut Fields<'_>, cx: &mut Context<'_, '_>, force: Option<AnalogId>) -> Vec<Window> {
-    let list = f.opt("windows", cx.d, |d, n| d.list(n)).unwrap_or_default();
-    list.iter().filter_map(|n| window(cx, n, force)).collect()
-}
-
-fn window(cx: &mut Context<'_, '_>, node: &Node, force: Option<AnalogId>) -> Option<Window> {
-    let mut f = cx.d.fields(node)?;
-    let depth = f.opt("depth", cx.d, |d, n| d.range(n, Dimension::Length));
-    let position = f.opt("position", cx.d, |d, n| d.range(n, Dimension::Length));
-    let value = f.req("force", cx.d, |d, n| d.range(n, Dimension::Force).map(|r| (r, n.span)));
-    match (f.entry("depth"), f.entry("position")) {
-        (Some(_), Some(_)) => {
-            let help = "keep `depth` (from contact) or `position` (of the axis)";
-            cx.d.sink.error(Code::Order, node.span, "a window in two coordinates", help);
-        }
-        (None, None) => f.missing("depth", cx.d),
-        _ => {}
+/// A window lies within the travel, and begins before the stroke ends: one that no curve enters judges nothing.
+fn within_stroke(cx: &mut Context<'_, '_>, spec: &Spec, window: &Window, span: Span) {
+    let axis = &cx.cell.axes[spec.axis.index()];
+    let (lo, hi) = window.shape.positions();
+    let deepest = match spec.until {
+        Until::Depth(depth) => spec.between.1 + depth,
+        Until::Position(end) => end,
+    };
+    // A stroke that leaves the travel has been refused itself.
+    if deepest > axis.travel_hi_au {
+        return;
     }
-    f.finish(cx.d);
-    let (range, span) = value?;
-    let channel = &cx.cell.analogs[force?.index()];
-    if range.0 < channel.range_lo || range.1 > channel.range_hi {
-        let message = "this window reaches beyond what the load cell can show";
-        let help = format!("within {} .. {} N", channel.range_lo, channel.range_hi);
-        cx.d.sink.error(Code::LimitsBeyondSensor, span, message, help);
+    let of_contact = window.origin.is_some();
+    let (first, last) = if of_contact { spec.between } else { (0.0, 0.0) };
+    let inside = within_travel(cx, span, first + lo, axis) && within_travel(cx, span, last + hi, axis);
+    // The deepest end that a part permits, in the coordinate of the window.
+    let end = match (spec.until, of_contact) {
+        (_, false) => deepest,
+        (Until::Depth(depth), true) => depth,
+        (Until::Position(end), true) => end - spec.between.0,
+    };
+    // A curve that passes through has to come out behind it.
+    let (needed, what) = match window.shape {
+        WindowShape::PassThrough { .. } => (hi, "is left behind"),
+        _ => (lo, "begins at"),
+    };
+    if inside && needed >= end {
+        let message = format!("the window {what} {needed} mm, the stroke ends at {end} mm at the latest");
+        let help = "a window judges what lies between contact and the end of the stroke";
+        cx.d.sink.error(Code::WindowNotReached, span, message, help);
     }
-    Some(Window {
-        curve: CURVE.into(),
-        origin: depth.map(|_| CONTACT.to_string()),
-        position: depth.or(position)?,
-        value: range,
-        unit: "N".into(),
-    })
 }
 
 fn offers(cell: &Cell, spec: &Spec) -> Vec<Offer> {
@@ -298,7 +393,7 @@ fn offers(cell: &Cell, spec: &Spec) -> Vec<Offer> {
 }
 
 fn operations(spec: &Spec, limit: DurationNs) -> Vec<Primitive> {
-    let zero = Expr::And(vec![Expr::Above(spec.force, -spec.zero), Expr::Below(spec.force, spec.zero)]);
+    let zero = Expr::And(vec![Expr::above(spec.force, -spec.zero), Expr::below(spec.force, spec.zero)]);
     let fail = |cause: &str| Meaning::Fail(cause.into());
     let move_until = |velocity, limit: Target, until, trip, at_limit, at_trip, register: Option<&str>| {
         Primitive::ApproachUntil {

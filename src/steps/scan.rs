@@ -8,9 +8,17 @@
 
 use cellwright_model::plan::{Primitive, Resource};
 use cellwright_model::{DurationNs, ScannerId};
-use cellwright_recipe::{Code, Context, Draft, Fields, Span, StepKind, names};
+use cellwright_recipe::shape::Names;
+use cellwright_recipe::{Code, Context, Draft, Fields, Shape, Span, StepKind, names, shape};
 
 pub(crate) struct Scan;
+
+shape! { SCAN = "scan", "Reads the code on a component in the nest and takes it as its identity." {
+    opt "station": Name(Names::Station), "Where the unit's nest has to be; that of the step before if left out.";
+    req "component": Name(Names::Component), "What is scanned.";
+    req "at": Word(&["nest"]), "The unit's nest.";
+    opt "scanner": Name(Names::Scanner), "The scanner, where the station has several.";
+}}
 
 impl StepKind for Scan {
     fn name(&self) -> &'static str {
@@ -18,6 +26,9 @@ impl StepKind for Scan {
     }
     fn judges(&self) -> bool {
         true
+    }
+    fn shape(&self) -> &'static Shape {
+        &SCAN
     }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {

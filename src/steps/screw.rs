@@ -14,7 +14,8 @@
 //! ```
 //! The spindle first turns back to its home, without thread contact: the bit finds the cap and the start
 //! of the thread, and the travel is never used up. From there it turns `angle`'s lower end at `speed`; snug
-//! torque before that is a cross-threaded cap. It seeks snug at `seek_speed` (a fifth of `speed` if not given)
+//! torque before that is a cross-threaded cap. `engage: { speed: 60 rpm, angle: 90 deg }` in `rundown:` makes the first
+//! turns slower; snug torque in there is a cap that is tight already, and is not tightened again (`re-hit`). It seeks snug at `seek_speed` (a fifth of `speed` if not given)
 //! up to `angle`'s upper end; none until there is a stripped thread. Then the torque ramps from snug to the
 //! target in `time` (300 ms if not given), within `max_angle` (180 deg if not given).
 
@@ -22,10 +23,11 @@ use cellwright_model::cell::{Axis, AxisKind, Cell};
 use cellwright_model::limits::CURVE_SAMPLES_MAX;
 use cellwright_model::plan::{CurveFeature, Meaning, Primitive, Resource, Stop, Target};
 use cellwright_model::{AnalogId, AxisId, Dimension, DurationNs, StationId};
-use cellwright_recipe::{Code, Context, Draft, Fields, Span, StepKind};
+use cellwright_recipe::shape::{Keys, Names, What};
+use cellwright_recipe::{Code, Context, Draft, Fields, Shape, Span, StepKind, shape};
 
 use crate::axis::{at_station, level, sensor, velocity, within_travel};
-use crate::measure::{Offer, measurements};
+use crate::measure::{Offer, measure, measurements};
 
 const CURVE: &str = "tightening";
 const START: &str = "start";
@@ -41,9 +43,43 @@ const SEEK_SHARE: f64 = 0.2;
 
 pub(crate) struct Screw;
 
+shape! { SCREW = "screw", "A spindle runs a cap down and tightens it, judged on torque and angle." {
+    req "station": Name(Names::Station), "Where the unit's nest has to be.";
+    opt "check": Condition, "Has to hold before it begins; otherwise the machine could not.";
+    req "axis": Name(Names::Axis), "The spindle: a rotary axis of the station.";
+    req "torque_sensor": Name(Names::Analog), "Judges; motor torque is plausibility only.";
+    req "rundown": Fields(&RUNDOWN), "To where the cap seats.";
+    req "tighten": Fields(&TIGHTEN), "From snug to the target.";
+    opt "measure": Map(Keys::Given, &What::Fields(&MEASURE)), "What is judged: `torque`, `angle`, `prevailing`.";
+}}
+
+shape! { RUNDOWN = "rundown", "From the start of the thread to where the cap seats." {
+    req "speed": Quantity(&[AngularVelocity]), "Up to the lower end of `angle`.";
+    opt "seek_speed": Quantity(&[AngularVelocity]), "From there on; a fifth of `speed` if left out.";
+    opt "engage": Fields(&ENGAGE), "Slow first turns; snug torque in there is a cap that is tight already (`re-hit`).";
+    req "angle": Range(&[Angle]), "Where snug has to come: before it the cap is cross-threaded, behind it the thread is stripped.";
+}}
+
+shape! { ENGAGE = "engage", "The first turns." {
+    req "speed": Quantity(&[AngularVelocity]), "At most that of the rundown.";
+    req "angle": Quantity(&[Angle]), "Less than where the cap can seat.";
+}}
+
+shape! { TIGHTEN = "tighten", "From snug to the target torque." {
+    req "snug": Quantity(&[Torque]), "Where the torque begins to rise.";
+    req "target": Quantity(&[Torque]), "Tightened to this.";
+    opt "hold" = "0 s": Quantity(&[Time]), "At the target.";
+    opt "time" = "300 ms": Quantity(&[Time]), "Ramp from snug to the target.";
+    opt "max_angle" = "180 deg": Quantity(&[Angle]), "Beyond snug; the target is not reached within: stripped.";
+}}
+
+measure! { MEASURE = "screw measurement", &[Dimension::Torque, Dimension::Angle], Word(&["torque.peak", "torque.prevailing", "angle.from_snug"]) }
+
 struct Spec {
     axis: AxisId,
     sensor: AnalogId,
+    /// Speed and angle of the first turns (deg/s, deg).
+    engage: Option<(f64, f64)>,
     speed: f64,
     seek_speed: f64,
     angle: (f64, f64),
@@ -64,6 +100,9 @@ impl StepKind for Screw {
     fn irreversible(&self) -> bool {
         true
     }
+    fn shape(&self) -> &'static Shape {
+        &SCREW
+    }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
         let station = cx.station(f);
@@ -74,7 +113,9 @@ impl StepKind for Screw {
         };
         let measurements = measurements(f, cx, &offers(cx.cell, &spec));
         let axis = &cx.cell.axes[spec.axis.index()];
-        let least_s = spec.angle.0 / spec.speed + spec.time_s + spec.hold.as_secs_f64();
+        let (engage_s, engaged) = spec.engage.map_or((0.0, 0.0), |(speed, angle)| (angle / speed, angle));
+        let least_s =
+            engage_s + (spec.angle.0 - engaged).max(0.0) / spec.speed + spec.time_s + spec.hold.as_secs_f64();
         let longest_s = 2.0
             + (spec.angle.1 - axis.home_au) / axis.velocity_max
             + least_s
@@ -111,11 +152,13 @@ fn read(f: &mut Fields<'_>, cx: &mut Context<'_, '_>, station: Option<StationId>
     let axis = &cx.cell.axes[axis_id.index()];
     let rundown = rundown.and_then(|f| read_rundown(f, cx, axis));
     let tighten = tighten.and_then(|f| read_tighten(f, cx, axis, sensor));
-    let ((speed, seek_speed, angle, angle_span), tighten) = (rundown?, tighten?);
+    let (rundown, tighten) = (rundown?, tighten?);
+    let Rundown { engage, speed, seek_speed, angle, angle_span } = rundown;
     within_travel(cx, angle_span, axis.home_au + angle.1 + tighten.max_angle, axis);
     Some(Spec {
         axis: axis_id,
         sensor,
+        engage,
         speed,
         seek_speed,
         angle,
@@ -127,14 +170,23 @@ fn read(f: &mut Fields<'_>, cx: &mut Context<'_, '_>, station: Option<StationId>
     })
 }
 
-type Rundown = (f64, f64, (f64, f64), Span);
+struct Rundown {
+    /// (deg/s, deg)
+    engage: Option<(f64, f64)>,
+    speed: f64,
+    seek_speed: f64,
+    angle: (f64, f64),
+    angle_span: Span,
+}
 
 fn read_rundown(mut f: Fields<'_>, cx: &mut Context<'_, '_>, axis: &Axis) -> Option<Rundown> {
     let speed = f.req("speed", cx.d, |_, n| Some(n)).and_then(|n| velocity(cx, n, axis));
     let seek =
         f.opt("seek_speed", cx.d, |_, n| Some(n)).and_then(|n| velocity(cx, n, axis).map(|v| (v, n.span)));
     let angle = f.req("angle", cx.d, |d, n| d.range(n, Dimension::Angle).map(|r| (r, n.span)));
+    let engage = f.opt("engage", cx.d, |d, n| d.fields(n).map(|f| (f, n.span)));
     f.finish(cx.d);
+    let engage = engage.and_then(|(f, span)| Some((read_engage(f, cx, axis)?, span)));
     let ((lo, hi), span) = angle?;
     if lo <= 0.0 || lo >= hi {
         let message = "the angle at which the cap seats lies ahead and has a width";
@@ -146,7 +198,21 @@ fn read_rundown(mut f: Fields<'_>, cx: &mut Context<'_, '_>, axis: &Axis) -> Opt
         let message = format!("seeking at {seek} deg/s is faster than the rundown");
         cx.d.sink.error(Code::Order, span, message, "seek slower: the spindle must stop at snug torque");
     }
-    Some((speed, seek.map_or(speed * SEEK_SHARE, |(seek, _)| seek), (lo, hi), span))
+    if let Some(((slow, first), span)) = engage.filter(|((slow, first), _)| *slow > speed || *first >= lo) {
+        let message =
+            format!("engaging at {slow} deg/s for {first} deg is no slow beginning of this rundown");
+        let help = format!("at most {speed} deg/s, for less than {lo} deg");
+        cx.d.sink.error(Code::Order, span, message, help);
+    }
+    let seek_speed = seek.map_or(speed * SEEK_SHARE, |(seek, _)| seek);
+    Some(Rundown { engage: engage.map(|(e, _)| e), speed, seek_speed, angle: (lo, hi), angle_span: span })
+}
+
+fn read_engage(mut f: Fields<'_>, cx: &mut Context<'_, '_>, axis: &Axis) -> Option<(f64, f64)> {
+    let speed = f.req("speed", cx.d, |_, n| Some(n)).and_then(|n| velocity(cx, n, axis));
+    let angle = f.req("angle", cx.d, |d, n| d.positive(n, Dimension::Angle));
+    f.finish(cx.d);
+    Some((speed?, angle?))
 }
 
 struct Tighten {
@@ -185,12 +251,17 @@ fn read_tighten(
 fn offers(cell: &Cell, spec: &Spec) -> Vec<Offer> {
     let channel = &cell.analogs[spec.sensor.index()];
     let torque = Offer::curve("torque.peak", CURVE, CurveFeature::ValuePeak, Dimension::Torque);
+    let before_snug = CurveFeature::ValueBeforeLevel { level: spec.snug };
     let from_snug = CurveFeature::TravelFromLevel { level: spec.snug };
     vec![
         torque
             .resolution(channel.resolution)
             .range((channel.range_lo, channel.range_hi))
             .default_for("torque"),
+        Offer::curve("torque.prevailing", CURVE, before_snug, Dimension::Torque)
+            .resolution(channel.resolution)
+            .range((channel.range_lo, channel.range_hi))
+            .default_for("prevailing"),
         Offer::curve("angle.from_snug", CURVE, from_snug, Dimension::Angle)
             .resolution(ANGLE_RESOLUTION_DEG)
             .default_for("angle"),
@@ -217,7 +288,7 @@ fn operations(axis: &Axis, spec: &Spec, limit: DurationNs) -> Vec<Primitive> {
     let (lo, hi) = spec.angle;
     let cross = Some((spec.sensor, spec.snug));
     let snug = Stop::AnalogAtLeast(spec.sensor, spec.snug);
-    vec![
+    let mut ops = vec![
         Primitive::MoveTo {
             axis: spec.axis,
             target: Target::Value(axis.home_au),
@@ -232,6 +303,12 @@ fn operations(axis: &Axis, spec: &Spec, limit: DurationNs) -> Vec<Primitive> {
         },
         // From here on the thread is engaged.
         Primitive::PointOfNoReturn,
+    ];
+    if let Some((slow, angle)) = spec.engage {
+        let end = || from_start(angle);
+        ops.push(turn(slow, end(), Stop::Position(end()), cross, Meaning::Ok, fail("re-hit"), None));
+    }
+    ops.extend([
         turn(
             spec.speed,
             from_start(lo),
@@ -260,5 +337,6 @@ fn operations(axis: &Axis, spec: &Spec, limit: DurationNs) -> Vec<Primitive> {
         },
         Primitive::CaptureEnd { curve: CURVE.into() },
         Primitive::Judge,
-    ]
+    ]);
+    ops
 }

@@ -9,9 +9,17 @@
 use cellwright_model::OutputId;
 use cellwright_model::cell::Cell;
 use cellwright_model::plan::Primitive;
-use cellwright_recipe::{Code, Context, Draft, Fields, StepKind, names};
+use cellwright_recipe::shape::Names;
+use cellwright_recipe::{Code, Context, Draft, Fields, Shape, StepKind, names, shape};
 
 pub(crate) struct Set;
+
+shape! { SET = "set", "Switches an output." {
+    opt "station": Name(Names::Station), "Where the unit's nest has to be.";
+    opt "check": Condition, "Has to hold before it begins; otherwise the machine could not.";
+    req "output": Name(Names::Output), "One that only recipes switch.";
+    req "to": Boolean, "On or off.";
+}}
 
 impl StepKind for Set {
     fn name(&self) -> &'static str {
@@ -19,6 +27,9 @@ impl StepKind for Set {
     }
     fn judges(&self) -> bool {
         false
+    }
+    fn shape(&self) -> &'static Shape {
+        &SET
     }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {

@@ -12,11 +12,21 @@ use cellwright_model::TrayId;
 use cellwright_model::cell::TrayKind;
 use cellwright_model::expr::Expr;
 use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource};
-use cellwright_recipe::{Code, Context, Draft, Fields, Node, StepKind, names};
+use cellwright_recipe::shape::Names;
+use cellwright_recipe::{Code, Context, Draft, Fields, Node, Shape, StepKind, names, shape};
 
 use crate::robot::Way;
 
 pub(crate) struct Unload;
+
+shape! { UNLOAD = "unload", "A cobot takes the unit out of its nest and puts it away; the unit leaves the cell." {
+    dep "station": Name(Names::Station), "Where the unit's nest has to be; needed for `from: nest`.";
+    req "robot": Name(Names::Robot), "The cobot.";
+    opt "speed" = "100 %": Quantity(&[Ratio]), "Share of its speed.";
+    req "from": Word(&["nest", "unit.location"]), "`unit.location` stands under `on_reject`: wherever the unit is.";
+    req "to": Name(Names::Away), "`<tray>.next` of a good tray, or a bin.";
+    opt "check": Condition, "Has to come true when the unit is let go.";
+}}
 
 impl StepKind for Unload {
     fn name(&self) -> &'static str {
@@ -27,6 +37,9 @@ impl StepKind for Unload {
     }
     fn irreversible(&self) -> bool {
         true
+    }
+    fn shape(&self) -> &'static Shape {
+        &UNLOAD
     }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
@@ -77,7 +90,7 @@ impl StepKind for Unload {
 }
 
 /// A reject is complete with the drop seen: the bin's own sensor belongs to the check.
-fn with_drop(cx: &Context<'_, '_>, tray: TrayId, check: Option<Expr>) -> Option<Expr> {
+pub(crate) fn with_drop(cx: &Context<'_, '_>, tray: TrayId, check: Option<Expr>) -> Option<Expr> {
     let drop = cx.cell.trays[tray.index()].bin.and_then(|b| b.drop).map(Expr::Input);
     match (drop, check) {
         (Some(drop), Some(check)) if !demands(&check, &drop) => Some(Expr::And(vec![drop, check])),
@@ -94,7 +107,7 @@ fn demands(check: &Expr, input: &Expr) -> bool {
 }
 
 /// `good_tray.next`, or a bin by its name.
-fn away(cx: &mut Context<'_, '_>, node: &Node) -> Option<(TrayId, TrayKind, Place)> {
+pub(crate) fn away(cx: &mut Context<'_, '_>, node: &Node) -> Option<(TrayId, TrayKind, Place)> {
     let text = cx.d.text(node)?;
     let pocket = text.text.strip_suffix(".next");
     let id = names::tray_of(cx.d, &text, pocket.unwrap_or(&text.text), cx.cell)?;

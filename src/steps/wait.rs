@@ -7,9 +7,17 @@
 
 use cellwright_model::DurationNs;
 use cellwright_model::plan::{Meaning, Primitive};
-use cellwright_recipe::{Context, Draft, Fields, StepKind};
+use cellwright_recipe::shape::Names;
+use cellwright_recipe::{Context, Draft, Fields, Shape, StepKind, shape};
 
 pub(crate) struct Wait;
+
+shape! { WAIT = "wait", "Waits until a condition holds." {
+    opt "station": Name(Names::Station), "Where the unit's nest has to be.";
+    req "until": Condition, "What is waited for.";
+    opt "hold" = "0 s": Quantity(&[Time]), "It has to hold for so long without a break.";
+    req "timeout": Quantity(&[Time]), "Not within: timed out.";
+}}
 
 impl StepKind for Wait {
     fn name(&self) -> &'static str {
@@ -17,6 +25,9 @@ impl StepKind for Wait {
     }
     fn judges(&self) -> bool {
         false
+    }
+    fn shape(&self) -> &'static Shape {
+        &WAIT
     }
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {

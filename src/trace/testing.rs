@@ -36,6 +36,7 @@ pub(crate) fn unit(serial: &str) -> Arc<UnitContext> {
         hash: "a".repeat(64),
         plan_hash: Some("b".repeat(64)),
         variant: None,
+        set: Default::default(),
         approval: None,
     };
     Arc::new(UnitContext { serial: serial.into(), udi: None, recipe })

@@ -14,6 +14,7 @@ use cellwright_cobot_ros2::twin::{CobotModel, CobotModelError, GRID_NS, TwinCobo
 use cellwright_digital_io::twin::{CouplerTwin, DigitalInputTwin, DigitalOutputTwin};
 use cellwright_driver_api::twin::{Identity, SubDeviceModel, UnresolvedQuantity};
 use cellwright_model::cell::{Axis, Cell, DeviceKind, SubDevice};
+use cellwright_model::faults::{FaultEntry, FaultPlan};
 use cellwright_model::plant::PlantDescription;
 use cellwright_model::robot::Joints;
 use cellwright_model::{DurationNs, TimeNs};
@@ -152,6 +153,12 @@ impl World {
     pub fn set_faults(&mut self, faults: Option<Faults>) {
         self.mend();
         self.faults = faults.map(Box::new);
+    }
+
+    /// One fault more, from now on; its moment is not looked at.
+    pub fn strike(&mut self, cell: &Cell, fault: FaultEntry) {
+        let none = FaultPlan { about: String::new(), seed: 1, entries: Vec::new(), expected: None };
+        self.faults.get_or_insert_with(|| Box::new(Faults::new(&none, cell))).strike(fault, cell);
     }
 
     /// The fault plan at work.
@@ -364,5 +371,7 @@ fn servo(axis: &Axis, physics: &cellwright_model::plant::AxisPhysics, identity: 
     config.velocity_max = axis.velocity_max * 1.1;
     config.quick_stop_deceleration = axis.acceleration_max;
     config.following_window_au = axis.following_error_max_au * 1.5;
+    config.incremental = axis.reference.homing().is_some();
+    (config.index_every_au, config.index_at_au) = (physics.index_every_au, physics.index_at_au);
     config
 }

@@ -2,6 +2,7 @@
 
 use cellwright_model::DurationNs;
 use cellwright_model::pdos::{FixedPdos, Pdos};
+use cellwright_model::reference::Homing;
 
 /// Assignment of RxPDOs and of TxPDOs (ETG.1000.6, 5.6.7.4).
 const RX_ASSIGNMENT: u16 = 0x1C12;
@@ -86,50 +87,12 @@ pub fn start_up(axis: &AxisBounds, mode_by_sdo: bool) -> Vec<StartUpObject> {
     objects
 }
 
-/// How an axis finds its reference (CiA 402-2, table of homing methods).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HomingMethod {
-    /// 17: where the negative limit switch is left.
-    NegativeLimit,
-    /// 18: where the positive limit switch is left.
-    PositiveLimit,
-    /// 33: the next index pulse in negative direction.
-    IndexNegative,
-    /// 34: the next index pulse in positive direction.
-    IndexPositive,
-    /// 37: where the axis stands.
-    Current,
-}
-
-impl HomingMethod {
-    /// Value of 0x6098.
-    pub const fn code(self) -> i8 {
-        match self {
-            HomingMethod::NegativeLimit => 17,
-            HomingMethod::PositiveLimit => 18,
-            HomingMethod::IndexNegative => 33,
-            HomingMethod::IndexPositive => 34,
-            HomingMethod::Current => 37,
-        }
-    }
-}
-
-/// Speeds in au/s, the acceleration in au/s², positive; the position that home has, au.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Homing {
-    pub method: HomingMethod,
-    pub switch_speed: f64,
-    pub zero_speed: f64,
-    pub acceleration: f64,
-    pub home_au: f64,
-}
-
 /// Objects of homing: 0x6098 the method, 0x6099 the speeds, 0x609A the acceleration, and 0x607C, the way from home
-/// to the zero of the positions, which is the opposite of the position that home has.
+/// to the zero of the positions, which is the opposite of the position that home has (CiA 402-2, mode hm).
 pub fn homing(h: &Homing, counts_per_au: f64) -> Vec<StartUpObject> {
     // The casts saturate.
     let counts = |au: f64| ((au * counts_per_au).round() as u32).max(1).to_le_bytes();
-    let offset = (-h.home_au * counts_per_au).round() as i32;
+    let offset = (-h.found_au * counts_per_au).round() as i32;
     vec![
         StartUpObject::new(0x6098, 0, &h.method.code().to_le_bytes()),
         StartUpObject::new(0x6099, 1, &counts(h.switch_speed)),

@@ -2,10 +2,10 @@
 
 use cellwright_driver_api::cyclic::{AxisDriver, AxisInput, AxisOutput, DriveMode, DriveState, HomingState};
 use cellwright_driver_api::twin::{PlantPort, Quantities, SubDeviceModel};
+use cellwright_model::reference::{Homing, HomingMethod};
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_servo_cia402::driver::{
-    AxisBounds, Homing, HomingMethod, INPUT_BYTES, OUTPUT_BYTES, ServoDriver, ServoLayout, ServoParameters,
-    homing, start_up,
+    AxisBounds, INPUT_BYTES, OUTPUT_BYTES, ServoDriver, ServoLayout, ServoParameters, homing, start_up,
 };
 use cellwright_servo_cia402::twin::{ServoConfig, ServoTwin};
 
@@ -274,8 +274,14 @@ fn every_homing_method_ends_at_the_position_that_home_has() {
         let mut config = ServoConfig::for_axis("x", COUNTS, 1.0, 200.0);
         (config.incremental, config.index_every_au) = (true, 5.0);
         p.twin = ServoTwin::new(config, &p.plant).unwrap();
-        let settings =
-            Homing { method, switch_speed: 20.0, zero_speed: 2.0, acceleration: 500.0, home_au: 100.0 };
+        let settings = Homing {
+            method,
+            switch_speed: 20.0,
+            zero_speed: 2.0,
+            acceleration: 500.0,
+            found_au: 100.0,
+            within: DurationNs(0),
+        };
         for o in homing(&settings, COUNTS) {
             p.twin.object_write(o.index, o.sub, o.bytes()).unwrap();
         }

@@ -214,9 +214,9 @@ impl ServoTwin {
 
     /// The index pulse between the step before and this one.
     fn index_passed(&self) -> Option<f64> {
-        let every = self.config.index_every_au;
+        let (every, at) = (self.config.index_every_au, self.config.index_at_au);
         let (from, to) = (self.before_au.min(self.actual.position), self.before_au.max(self.actual.position));
-        let index = (to / every).floor() * every;
+        let index = at + ((to - at) / every).floor() * every;
         (every > 0.0 && index > from).then_some(index)
     }
 }

@@ -30,6 +30,13 @@ impl Default for LoopGains {
 /// Time constants of the filter of the acceleration demand and of the current loop.
 const ACCELERATION_FILTER_S: f64 = 0.001_5;
 const CURRENT_LOOP_S: f64 = 0.000_2;
+/// Targets in a row that may be missing before the demand stands: as many as drives usually tolerate (0x10F1:02).
+const PERIODS_BEYOND: f64 = 3.0;
+/// From so many targets at the interpolation period on, one that does not come is missed; each that comes at another time
+/// takes some of them away. A MainDevice that sends at times of its own gets no more than it asks for.
+const REGULAR: u8 = 16;
+const REGULAR_MAX: u8 = 32;
+const IRREGULAR_COSTS: u8 = 8;
 /// Below this, au/s², there is no acceleration demand: its filter comes to an end.
 const ACCELERATION_LEAST: f64 = 1e-9;
 /// The velocity loop is kept below this share of one over the step time, where it would ring.
@@ -64,6 +71,13 @@ pub(super) struct Motion {
     integral: f64,
     /// Time left until the demand has to be at the target.
     remaining_s: f64,
+    /// Time left for which the demand goes on beyond a target that no other one has followed.
+    beyond_s: f64,
+    /// Since the last target came.
+    since_s: f64,
+    regular: u8,
+    /// Velocities at which the last target is, and the one before was, approached.
+    approach: [f64; 2],
     /// Torque of the motor.
     torque: f64,
     limited: bool,
@@ -94,6 +108,10 @@ impl Motion {
             acceleration: 0.0,
             integral: 0.0,
             remaining_s: 0.0,
+            beyond_s: 0.0,
+            since_s: 0.0,
+            regular: 0,
+            approach: [0.0; 2],
             torque: 0.0,
             limited: false,
             lags: Lags::of(0.0),
@@ -114,7 +132,8 @@ impl Motion {
         self.demand_velocity = 0.0;
         self.acceleration = 0.0;
         self.integral = self.torque;
-        self.remaining_s = 0.0;
+        (self.remaining_s, self.beyond_s) = (0.0, 0.0);
+        (self.regular, self.approach) = (0, [0.0; 2]);
     }
 
     /// A stop ramp, or another mode, begins at the actual velocity.
@@ -143,21 +162,42 @@ impl Motion {
 
     /// A new target arrived; the demand reaches it in `period_s`.
     pub(super) fn retarget(&mut self, period_s: f64) {
+        let regular = (core::mem::take(&mut self.since_s) - period_s).abs() <= 0.5 * period_s;
+        self.regular = match regular {
+            true => (self.regular + 1).min(REGULAR_MAX),
+            false => self.regular.saturating_sub(IRREGULAR_COSTS),
+        };
         self.remaining_s = period_s;
+        self.beyond_s = if self.regular >= REGULAR { period_s * PERIODS_BEYOND } else { 0.0 };
+        self.approach[1] = self.approach[0];
     }
 
-    /// Cyclic synchronous position: the demand goes straight to `target`.
+    /// As fast as both targets were approached: a jump of one of them goes on nowhere.
+    fn beyond(&self) -> f64 {
+        let [last, before] = self.approach;
+        if last * before > 0.0 { last.abs().min(before.abs()).copysign(last) } else { 0.0 }
+    }
+
+    /// Cyclic synchronous position: the demand goes straight to `target`, and as fast beyond it for a few periods while
+    /// the next one of a regular row is missing: frames that are lost or late leave no jolt.
     pub(super) fn follow(&mut self, dt: f64, target: f64, actual: &Actual, limits: &Limits) {
         let before = self.demand_velocity;
+        self.since_s += dt;
         if self.remaining_s > dt {
             let step = (target - self.demand) * (dt / self.remaining_s);
             self.demand += step;
             self.demand_velocity = step / dt;
             self.remaining_s -= dt;
+            self.approach[0] = self.demand_velocity;
         } else if self.remaining_s > 0.0 {
             self.demand_velocity = (target - self.demand) / self.remaining_s;
             self.demand = target;
             self.remaining_s = 0.0;
+            self.approach[0] = self.demand_velocity;
+        } else if self.beyond_s >= dt {
+            self.demand_velocity = self.beyond();
+            self.demand += self.demand_velocity * dt;
+            self.beyond_s -= dt;
         } else {
             self.demand_velocity = 0.0;
         }
@@ -182,7 +222,7 @@ impl Motion {
     /// Stays where the demand is.
     pub(super) fn hold(&mut self, dt: f64, actual: &Actual, limits: &Limits) {
         let before = core::mem::take(&mut self.demand_velocity);
-        self.remaining_s = 0.0;
+        (self.remaining_s, self.beyond_s) = (0.0, 0.0);
         self.cascade(dt, before, actual, limits);
     }
 

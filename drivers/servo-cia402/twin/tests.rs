@@ -114,6 +114,12 @@ impl Bench {
         self.inputs()
     }
 
+    fn silent_cycles(&mut self, n: u32) {
+        for _ in 0..n {
+            self.silent_cycle();
+        }
+    }
+
     fn move_axis(&mut self, dt: f64) {
         let (x, v, torque) =
             (self.get("axis.x.position"), self.get("axis.x.velocity"), self.get("axis.x.torque"));
@@ -202,6 +208,53 @@ fn the_setpoint_is_followed_closely_at_every_step_time() {
         assert!((inputs.position - 20_000).abs() <= 5, "{substeps}: {inputs:?}");
         assert!(inputs.following_error.abs() <= 5, "{substeps}: {inputs:?}");
         assert_eq!(inputs.error_code, 0);
+    }
+}
+
+/// Lost and late frames: the next targets lie further on, and the axis is there.
+#[test]
+fn a_few_missing_targets_leave_no_jolt_and_more_of_them_an_axis_that_stands() {
+    let mut bench = Bench { substeps: 8, ..Bench::enabled_at(0.0) };
+    let undisturbed = bench.ramp(10.0, 100.0);
+    bench.target += 3 * 100;
+    bench.silent_cycles(2);
+    let worst = bench.cycle().following_error.abs().max(bench.ramp(20.0, 100.0));
+    assert!(worst <= undisturbed + 20, "{worst} counts behind, {undisturbed} undisturbed");
+    bench.silent_cycles(4);
+    let demand = |bench: &Bench| bench.inputs().position + bench.inputs().following_error;
+    // The last targets were rounded to counts.
+    assert!((demand(&bench) - 20_300).abs() <= 20, "three periods beyond, no more: {}", demand(&bench));
+    bench.silent_cycles(400);
+    assert!((bench.inputs().position - 20_300).abs() <= 25, "{:?}", bench.inputs());
+    assert_eq!(bench.inputs().error_code, 0);
+}
+
+/// A MainDevice that does not keep to the interpolation period, or that jumps, gets what it asks for and no more.
+#[test]
+fn targets_at_odd_times_and_jumps_are_never_overrun() {
+    for silent in [0, 1, 3, 4, 9] {
+        let mut bench = Bench { substeps: 8, ..Bench::enabled_at(0.0) };
+        bench.cycles(40);
+        let mut highest = 0;
+        for step in 1..=30 {
+            bench.target = step * 300;
+            bench.cycle();
+            for _ in 0..silent {
+                let inputs = bench.silent_cycle();
+                if step < 5 {
+                    // The row before was regular: the first ones are missed targets to the drive.
+                    continue;
+                }
+                highest = highest.max(inputs.position + inputs.following_error - bench.target);
+            }
+        }
+        assert!(highest <= 1, "{silent}: {highest} counts beyond");
+        // One jump, and then nothing more: at once, in a regular row.
+        bench.cycles(40);
+        bench.target += 500;
+        bench.cycle();
+        bench.silent_cycles(400);
+        assert!((bench.inputs().position - bench.target).abs() <= 5, "{silent}: {:?}", bench.inputs());
     }
 }
 

@@ -23,7 +23,8 @@ use super::figures::{self, BringUp, Figures, Measured};
 use crate::cli::alloc::allocations_of_this_thread;
 use crate::cli::args::BenchArgs;
 use crate::cli::out::errln;
-use crate::cli::session::{last_core, open_socket};
+use crate::cli::running_cycle::last_core;
+use crate::cli::session::open_socket;
 use crate::cli::{Failure, shown};
 
 /// Cycles before anything is counted: every axis is enabled and moves, the clocks have settled.

@@ -1,9 +1,8 @@
 //! Histograms as one SVG picture: a panel each, time and counts on logarithmic scales.
 
-use std::fmt::Write as _;
-
 use super::chart::time;
 use super::figures::Measured;
+use crate::cli::svg::{Area, Font, Picture};
 
 const WIDTH: f64 = 860.0;
 const PANEL: f64 = 150.0;
@@ -36,21 +35,16 @@ impl Scale {
 
 /// The picture; `title` stands above it.
 pub(super) fn svg(title: &str, panels: &[Measured]) -> String {
-    let height = TOP + panels.len() as f64 * (PANEL + GAP);
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" \
-         font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
-    text(&mut out, LEFT, 20.0, "start", title);
+    let mut picture = Picture::new(WIDTH, TOP + panels.len() as f64 * (PANEL + GAP));
+    picture.words((LEFT, 20.0), Font::PLAIN, title);
     let scale = Scale::of(panels);
     for (n, panel) in panels.iter().enumerate() {
-        draw(&mut out, panel, &scale, TOP + n as f64 * (PANEL + GAP));
+        draw(&mut picture, panel, &scale, TOP + n as f64 * (PANEL + GAP));
     }
-    out.push_str("</svg>\n");
-    out
+    picture.finish()
 }
 
-fn draw(out: &mut String, panel: &Measured, scale: &Scale, top: f64) {
+fn draw(picture: &mut Picture, panel: &Measured, scale: &Scale, top: f64) {
     let (head, bottom) = (top + 16.0, top + PANEL);
     let most = panel.buckets.iter().map(|b| b.2).max().unwrap_or(1);
     let decades = (most as f64).log10().ceil().max(1.0);
@@ -60,43 +54,26 @@ fn draw(out: &mut String, panel: &Measured, scale: &Scale, top: f64) {
     let words = [q.p50, q.p99, q.p999, q.max].map(time);
     let name =
         format!("{}: p50 {}, p99 {}, p99.9 {}, max {}", panel.name, words[0], words[1], words[2], words[3]);
-    text(out, LEFT, top + 10.0, "start", &name);
+    picture.words((LEFT, top + 10.0), Font::PLAIN, &name);
     for decade in 0..=decades as u32 {
         let at = y(10u64.pow(decade));
-        line(out, (LEFT, at), (WIDTH - RIGHT, at), "#ddd");
-        text(out, LEFT - 6.0, at + 4.0, "end", &10u64.pow(decade).to_string());
+        picture.line(&[(LEFT, at), (WIDTH - RIGHT, at)], "stroke=\"#ddd\"");
+        let font = Font { anchor: "end", ..Font::PLAIN };
+        picture.words((LEFT - 6.0, at + 4.0), font, &10u64.pow(decade).to_string());
     }
     for decade in 0..=scale.decades as u32 {
         let ns = 10f64.powf(scale.from + f64::from(decade)) as u64;
-        line(out, (scale.x(ns), head), (scale.x(ns), bottom), "#ddd");
-        text(out, scale.x(ns), bottom + 16.0, "middle", &time(ns));
+        picture.line(&[(scale.x(ns), head), (scale.x(ns), bottom)], "stroke=\"#ddd\"");
+        picture.words((scale.x(ns), bottom + 16.0), Font { anchor: "middle", ..Font::PLAIN }, &time(ns));
     }
     for &(low, high, count) in &panel.buckets {
         let (x, width) = (scale.x(low), (scale.x(high + 1) - scale.x(low)).max(0.7));
-        // Writing to a String does not fail.
-        let _ = writeln!(
-            out,
-            "<rect x=\"{x:.2}\" y=\"{:.2}\" width=\"{width:.2}\" height=\"{:.2}\" fill=\"#3b6ea5\"/>",
-            y(count),
-            bottom - y(count)
-        );
+        let at = Area { x, y: y(count), width, height: bottom - y(count) };
+        picture.rect(at, "fill=\"#3b6ea5\"");
     }
     for (ns, colour) in [(q.p50, "#2a8c4a"), (q.p99, "#d08a00"), (q.max, "#c02020")] {
-        line(out, (scale.x(ns), head), (scale.x(ns), bottom), colour);
+        picture.line(&[(scale.x(ns), head), (scale.x(ns), bottom)], &format!("stroke=\"{colour}\""));
     }
-}
-
-fn line(out: &mut String, from: (f64, f64), to: (f64, f64), colour: &str) {
-    let ((x1, y1), (x2, y2)) = (from, to);
-    let _ = writeln!(
-        out,
-        "<line x1=\"{x1:.2}\" y1=\"{y1:.2}\" x2=\"{x2:.2}\" y2=\"{y2:.2}\" stroke=\"{colour}\"/>"
-    );
-}
-
-fn text(out: &mut String, x: f64, y: f64, anchor: &str, words: &str) {
-    let words = words.replace('&', "&amp;").replace('<', "&lt;");
-    let _ = writeln!(out, "<text x=\"{x:.2}\" y=\"{y:.2}\" text-anchor=\"{anchor}\">{words}</text>");
 }
 
 #[cfg(test)]

@@ -153,6 +153,7 @@ fn axis_state(axis: &AxisSeen) -> &'static str {
         AxisSeen { sto: true, .. } => "STO",
         AxisSeen { enabled: false, .. } => "off",
         AxisSeen { moving: true, .. } => "moves",
+        AxisSeen { referenced: false, .. } => "not homed",
         _ => "on",
     }
 }

@@ -135,6 +135,7 @@ fn every_kind_of_the_cycle_has_its_words() {
         ProgramError,
         DriveTimeout,
         DriveMode,
+        Homing,
         Sto,
     ];
     for kind in kinds {

@@ -72,7 +72,7 @@ fn the_effects_say_what_the_rules_say() {
     assert_eq!(of(Effect::AskDecision).len(), 1, "only what the machine could not do is asked");
     assert_eq!(of(Effect::AwaitRetry).len(), 2);
     assert_eq!(of(Effect::Condemn).len(), 3);
-    assert_eq!(of(Effect::CloseAttempt).len(), 2, "passed, or every branch of a fork has");
+    assert_eq!(of(Effect::CloseAttempt).len(), 3, "passed, left out, or every branch of a fork has");
     // Whatever was under way: Hold halts it, Abort breaks it off at once, Stop once it is at rest.
     assert_eq!(of(Effect::Halt).len(), entering(BranchState::Holding));
     assert_eq!(of(Effect::BreakOffAborted).len(), entering(BranchState::Faulting));

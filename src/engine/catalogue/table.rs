@@ -179,6 +179,16 @@ catalogue! {
         page: "Asked for another mode of operation (0x6060), the drive stayed enabled but does not display \
             it (0x6061). It is given no setpoint of a mode that it does not display.",
     }
+    Homing "homing": Stop, Drive, Commands {
+        title: "An axis does not find its reference",
+        cause: "the drive did not find the reference of its axis within {limit} s",
+        place: "the axis",
+        first: "look whether the axis can move, whether its limit switches and its index reach the drive, and whether \
+            `reference` in cell.yaml is of this axis",
+        page: "An axis with an incremental encoder is homed by its drive (CiA 402, mode 6) before it goes anywhere. \
+            The drive said that it cannot, or looked for longer than the cell file gives it: it ran to the other \
+            limit switch, or saw no index. Until it is homed the axis is refused every position.",
+    }
     Position "position": Abort, Motion, Commands {
         title: "An axis is beyond its travel",
         cause: "actual position {value} is beyond the travel limit {limit}",

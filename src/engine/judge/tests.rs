@@ -1,5 +1,5 @@
 use cellwright_model::DurationNs;
-use cellwright_model::plan::{OnFail, OnFault, OnHold};
+use cellwright_model::plan::{EnvelopePoint, Handler, OnHold, Window, WindowShape};
 
 use super::*;
 
@@ -32,14 +32,15 @@ fn step(measurements: Vec<MeasurementSpec>, windows: Vec<Window>) -> Step {
         id: "press".into(),
         kind: "press".into(),
         n: 1,
+        when: None,
         station: None,
         resources: vec![],
         supply: None,
         check_before: None,
         check_after: None,
         timeout: DurationNs::from_millis(1000),
-        on_fail: OnFail::Reject,
-        on_fault: OnFault::Ask,
+        on_fail: Handler::Reject,
+        on_fault: Handler::Ask,
         on_hold: OnHold::Stop,
         irreversible: false,
         measurements,
@@ -47,6 +48,16 @@ fn step(measurements: Vec<MeasurementSpec>, windows: Vec<Window>) -> Step {
         ops: vec![],
         cleanup: vec![],
         equipment: vec![],
+    }
+}
+
+fn window(shape: WindowShape) -> Window {
+    Window {
+        curve: "c".into(),
+        origin: Some("contact".into()),
+        shape,
+        unit: "N".into(),
+        position_unit: "mm".into(),
     }
 }
 
@@ -66,7 +77,12 @@ fn features_of_a_curve() {
     assert_eq!(one(CurveFeature::PositionPeak, c.clone()), Some(3.0));
     assert_eq!(one(CurveFeature::ValueAtEnd, c.clone()), Some(37.2));
     assert_eq!(one(CurveFeature::TravelFromLevel { level: 5.0 }, c.clone()), Some(2.0));
-    assert_eq!(one(CurveFeature::TravelFromLevel { level: 500.0 }, c), None);
+    assert_eq!(one(CurveFeature::TravelFromLevel { level: 500.0 }, c.clone()), None);
+    assert_eq!(one(CurveFeature::ValueMean, c.clone()), Some(37.2));
+    assert_eq!(one(CurveFeature::ValueLowest, c.clone()), Some(0.0));
+    assert_eq!(one(CurveFeature::ValueBeforeLevel { level: 85.0 }, c.clone()), Some(3.0));
+    assert_eq!(one(CurveFeature::ValueBeforeLevel { level: 500.0 }, c.clone()), Some(10.0));
+    assert_eq!(one(CurveFeature::ValueBeforeLevel { level: -1.0 }, c.clone()), None);
     let falling = curve(&[(0, 0.0, 50_000.0), (1000, 0.0, 49_994.0), (2000, 0.0, 49_988.0)]);
     assert_eq!(one(CurveFeature::DecayRate, falling), Some(6.0));
     let one_instant = curve(&[(0, 0.0, 1.0)]);
@@ -103,13 +119,8 @@ fn what_is_not_trusted_is_invalid() {
     let mut lost = Curve::clone(&curve(&[(0, 0.0, 100.0), (1, 1.0, 100.0)]));
     lost.lost_cycles = 1;
     let of = Feature::Curve { curve: "c".into(), feature: CurveFeature::ValuePeak };
-    let window = Window {
-        curve: "c".into(),
-        origin: None,
-        position: (0.0, 1.0),
-        value: (0.0, 200.0),
-        unit: "N".into(),
-    };
+    let shape = WindowShape::Within { position: (0.0, 1.0), value: (0.0, 200.0) };
+    let window = Window { origin: None, ..window(shape) };
     let plan = step(vec![spec("f", of)], vec![window]);
     let (registers, values) = (BTreeMap::new(), BTreeMap::new());
     for bad in [lost, Curve::default()] {
@@ -128,19 +139,13 @@ fn what_is_not_trusted_is_invalid() {
 #[test]
 fn windows_judge_every_sample_in_them() {
     let c = curve(&[(0, 40.0, 0.0), (1, 50.0, 30.0), (2, 51.0, 120.0), (3, 52.0, 141.0), (4, 53.0, 999.0)]);
-    let window = |position, value| Window {
-        curve: "c".into(),
-        origin: Some("contact".into()),
-        position,
-        value,
-        unit: "N".into(),
-    };
+    let within = |position, value| window(WindowShape::Within { position, value });
     let plan = step(
         vec![],
         vec![
-            window((10.0, 11.5), (20.0, 140.0)),
-            window((10.0, 12.0), (20.0, 140.0)),
-            window((20.0, 30.0), (20.0, 140.0)),
+            within((10.0, 11.5), (20.0, 140.0)),
+            within((10.0, 12.0), (20.0, 140.0)),
+            within((20.0, 30.0), (20.0, 140.0)),
         ],
     );
     let curves = BTreeMap::from([("c".to_string(), c)]);
@@ -156,6 +161,83 @@ fn windows_judge_every_sample_in_them() {
     let mut judged = vec![];
     judge(&plan, Evidence { curves: &curves, registers: &values, values: &values }, &mut judged);
     assert_eq!(missing(&plan, &judged).as_deref(), Some("window-1"));
+}
+
+/// Value, limits, unit and verdict of one window over a curve whose contact lies at 40 mm.
+fn through(shape: WindowShape, points: &[(f64, f64)]) -> (Option<f64>, (f64, f64), String, Verdict) {
+    let points: Vec<_> = points.iter().zip(0..).map(|(&(depth, v), ms)| (ms, 40.0 + depth, v)).collect();
+    let curves = BTreeMap::from([("c".to_string(), curve(&points))]);
+    let registers = BTreeMap::from([("contact".to_string(), 40.0)]);
+    let values = BTreeMap::new();
+    let mut judged = vec![];
+    let evidence = Evidence { curves: &curves, registers: &registers, values: &values };
+    judge(&step(vec![], vec![window(shape)]), evidence, &mut judged);
+    let m = judged.remove(0);
+    (m.value, (m.lo, m.hi), m.unit, m.verdict)
+}
+
+const RISING: [(f64, f64); 5] = [(0.0, 5.0), (2.0, 20.0), (4.0, 40.0), (6.0, 60.0), (8.0, 80.0)];
+
+#[test]
+fn an_envelope_has_the_limits_of_each_place() {
+    let point = |position, value| EnvelopePoint { position, value };
+    let narrow = |hi| {
+        WindowShape::Envelope(vec![
+            point(2.0, (10.0, 30.0)),
+            point(4.0, (30.0, hi)),
+            point(8.0, (70.0, 90.0)),
+        ])
+    };
+    let n = || "N".to_string();
+    assert_eq!(through(narrow(50.0), &RISING), (Some(20.0), (10.0, 30.0), n(), Verdict::Pass));
+    assert_eq!(through(narrow(39.0), &RISING), (Some(40.0), (30.0, 39.0), n(), Verdict::Fail));
+    // Between two points the limits run straight: 12.5 .. 32.5 N at 2.5 mm.
+    let steep = [(0.0, 5.0), (2.5, 33.0), (4.0, 40.0), (8.0, 80.0)];
+    assert_eq!(through(narrow(40.0), &steep), (Some(33.0), (15.0, 32.5), n(), Verdict::Fail));
+    let short = WindowShape::Envelope(vec![point(20.0, (0.0, 1.0)), point(30.0, (0.0, 1.0))]);
+    assert_eq!(through(short, &RISING), (None, (0.0, 1.0), n(), Verdict::Invalid));
+    let one = WindowShape::Envelope(vec![point(2.0, (0.0, 100.0))]);
+    assert_eq!(through(one, &RISING).3, Verdict::Invalid);
+}
+
+#[test]
+fn a_curve_passes_through_from_one_side_to_the_other() {
+    let pass = |position, value| WindowShape::PassThrough { position, value };
+    assert_eq!(through(pass((3.0, 7.0), (30.0, 70.0)), &RISING).3, Verdict::Pass);
+    assert_eq!(through(pass((3.0, 7.0), (50.0, 70.0)), &RISING).3, Verdict::Fail);
+    // It ends in the window, and it begins in it: no value says that it passed.
+    let n = || "N".to_string();
+    assert_eq!(through(pass((3.0, 9.0), (30.0, 90.0)), &RISING), (None, (30.0, 90.0), n(), Verdict::Fail));
+    assert_eq!(through(pass((0.0, 7.0), (0.0, 90.0)), &RISING), (None, (0.0, 90.0), n(), Verdict::Fail));
+}
+
+#[test]
+fn a_curve_keeps_out_of_a_box_on_the_side_where_it_comes_from() {
+    let box_ = |value| WindowShape::NoPass { position: (3.0, 7.0), value, sensor: (-500.0, 500.0) };
+    let n = || "N".to_string();
+    assert_eq!(through(box_((60.0, 90.0)), &RISING), (Some(60.0), (-500.0, 60.0), n(), Verdict::Pass));
+    assert_eq!(through(box_((55.0, 90.0)), &RISING), (Some(60.0), (-500.0, 55.0), n(), Verdict::Fail));
+    assert_eq!(through(box_((10.0, 35.0)), &RISING), (Some(40.0), (35.0, 500.0), n(), Verdict::Pass));
+    // From under it to over it between two samples.
+    assert_eq!(through(box_((45.0, 55.0)), &RISING), (Some(60.0), (-500.0, 45.0), n(), Verdict::Fail));
+}
+
+#[test]
+fn a_threshold_is_reached_at_a_depth() {
+    let at = |level, position| WindowShape::Threshold { level, position };
+    let mm = || "mm".to_string();
+    assert_eq!(through(at(50.0, (4.0, 6.0)), &RISING), (Some(5.0), (4.0, 6.0), mm(), Verdict::Pass));
+    assert_eq!(through(at(50.0, (5.5, 6.0)), &RISING), (Some(5.0), (5.5, 6.0), mm(), Verdict::Fail));
+    assert_eq!(through(at(500.0, (4.0, 6.0)), &RISING), (None, (4.0, 6.0), mm(), Verdict::Fail));
+    assert_eq!(through(at(1.0, (0.0, 6.0)), &RISING), (Some(0.0), (0.0, 6.0), mm(), Verdict::Pass));
+}
+
+#[test]
+fn a_sample_that_is_no_number_makes_the_curve_invalid() {
+    let mut points = RISING;
+    points[2].1 = f64::NAN;
+    let within = WindowShape::Within { position: (0.0, 8.0), value: (0.0, 100.0) };
+    assert_eq!(through(within, &points).3, Verdict::Invalid);
 }
 
 #[test]

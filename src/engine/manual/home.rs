@@ -211,6 +211,7 @@ mod tests {
             joint_velocity_max: [100.0; 6],
             joint_acceleration_max: [500.0; 6],
             joint_jerk_max: [5000.0; 6],
+            touch_up_deg: 0.0,
             poses: Vec::new(),
             answer_timeout: DurationNs::from_millis(4_000),
         };

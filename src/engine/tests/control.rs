@@ -11,7 +11,7 @@ use cellwright_model::expr::Expr;
 use cellwright_model::job::*;
 use cellwright_model::outcome::{FaultClass, StepOutcome, UnitResult};
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
-use cellwright_model::plan::{Meaning, OnFault, OnHold, Primitive, Resource, Target};
+use cellwright_model::plan::{Handler, Meaning, OnHold, Primitive, Resource, Target, Then};
 use cellwright_model::robot::RobotCommand;
 use cellwright_model::{JobId, RobotId};
 
@@ -74,6 +74,29 @@ fn resetting_goes_by_the_cell_file() {
     let home = |axis| RtOp::MoveTo { axis, target_au: 0.0, velocity_au_s: 20.0 };
     assert_eq!((*ops[2], *ops[3]), (home(c::PRESS), home(c::TABLE)));
     assert_eq!(b.robot_commands, [RobotCommand::MoveJ { to: [0.0; 6], speed: 0.2 }]);
+}
+
+#[test]
+fn resetting_looks_for_a_zero_that_nobody_knows_axis_by_axis_and_once() {
+    let mut b = Bench::new();
+    b.rt.axes[c::PRESS.index()].referenced = false;
+    b.rt.axes[c::TABLE.index()].referenced = false;
+    b.command(CellCommand::Clear);
+    b.until(CellState::Stopped);
+    let reset = |b: &mut Bench| {
+        let from = b.commands.len();
+        b.command(CellCommand::Reset);
+        b.until(CellState::Idle);
+        let motion = |op: &&RtOp| matches!(op, RtOp::Home { .. } | RtOp::MoveTo { .. });
+        b.commands[from..].iter().filter(motion).copied().collect::<Vec<_>>()
+    };
+    let home = |axis| RtOp::MoveTo { axis, target_au: 0.0, velocity_au_s: 20.0 };
+    let zero = |axis| RtOp::Home { axis };
+    let wanted = [zero(c::PRESS), home(c::PRESS), zero(c::TABLE), home(c::TABLE)];
+    assert_eq!(reset(&mut b), wanted, "the press is out of the way before the table turns");
+    b.command(CellCommand::Stop);
+    b.until(CellState::Stopped);
+    assert_eq!(reset(&mut b), [home(c::PRESS), home(c::TABLE)]);
 }
 
 #[test]
@@ -497,7 +520,7 @@ fn timeouts_end_what_waits() {
     };
     let mut step = c::step("ask", 1, vec![ask]);
     step.timeout = DurationNs::from_millis(500);
-    step.on_fault = OnFault::Retry { times: 1, after: DurationNs::from_millis(10) };
+    step.on_fault = Handler::Retry { times: 1, after: DurationNs::from_millis(10), then: Then::Ask };
     let mut b = Bench::new();
     b.produce(c::plan_of(vec![step]), 1);
     b.until_true("a decision", |b| b.questions.iter().any(|q| q.kind == QuestionKind::Decision));
@@ -516,7 +539,7 @@ fn a_step_that_passes_unmeasured_does_not_pass() {
         vec![Primitive::MoveTo { axis: c::PRESS, target: Target::Value(1.0), velocity_au_s: 1.0 }],
     );
     step.measurements = vec![c::measurement("m", Feature::Register("never".into()), 0.0, 1.0)];
-    step.on_fault = OnFault::Reject;
+    step.on_fault = Handler::Reject;
     let mut b = Bench::new();
     b.produce(c::plan_of(vec![step]), 1);
     b.until(CellState::Completed);

@@ -13,7 +13,7 @@ use cellwright_model::job::{RtOp, UrgentWord};
 use cellwright_model::material::Label;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::{CellCommand, CellState};
-use cellwright_model::plan::{OnFault, OnHold, Plan, Resource};
+use cellwright_model::plan::{Handler, OnHold, Plan, Resource};
 use cellwright_model::{TrayId, UnitId};
 
 use common::cell as c;
@@ -131,7 +131,7 @@ fn no_nest_takes_two_units_and_the_table_turns_only_when_all_stand_idle() {
 fn a_unit_that_waits_for_a_person_keeps_the_table_and_not_its_own_serial() {
     let mut b = bench(4);
     let mut p = with_trays();
-    p.steps[3].on_fault = OnFault::Ask;
+    p.steps[3].on_fault = Handler::Ask;
     b.refuse(c::PRESENT);
     p.steps[0].check_after = None;
     if let Some(cellwright_model::plan::Primitive::PlacePart { verify, .. }) = p.steps[0].ops.get_mut(9) {

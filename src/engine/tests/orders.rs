@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use cellwright_engine::api::*;
 use cellwright_engine::record::Record;
+use cellwright_model::approval::{Clearance, Refusal, RefusalKind};
 use cellwright_model::order::{OrderProgress, OrderTerms, Product, RecipePin, SerialRange};
 use cellwright_model::outcome::{Purpose, UnitResult};
 use cellwright_model::packml::{CellCommand, CellState};
@@ -48,6 +49,28 @@ fn results(b: &Bench) -> Vec<(String, UnitResult)> {
 
 fn serials(b: &Bench) -> Vec<String> {
     results(b).into_iter().map(|(serial, _)| serial).collect()
+}
+
+/// The gate of house rule 10 stands before Start in Production, and before nothing else.
+#[test]
+fn what_is_not_approved_is_not_started_in_production() {
+    let refusal = Refusal::new(RefusalKind::Unsigned, "recipe r 1.0.0", "it is draft", "have it signed");
+    let refused = Clearance::Refused { refusals: vec![refusal] };
+    let given = Clearance::Given { approval: "ab".into(), basis: "released".into() };
+    for (clearance, is_refused) in [(refused, true), (given, false)] {
+        let mut b = Bench::new();
+        b.until_idle();
+        let order = Order::units("A-1", Arc::new(plan()), 1).cleared(clearance);
+        b.put(Input::Order { order, by: common::machine::who() });
+        b.command(CellCommand::Start);
+        b.tick();
+        assert_eq!(b.engine.state() == CellState::Idle, is_refused);
+        let told = b.records.iter().any(|r| {
+            matches!(r, Record::Command { command: CellCommand::Start, result: Err(why), .. }
+                if why.contains("recipe r 1.0.0: it is draft; remedy: have it signed"))
+        });
+        assert_eq!(told, is_refused);
+    }
 }
 
 #[test]

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use cellwright_engine::api::*;
 use cellwright_engine::record::{Location, PartRef, Record, Route};
-use cellwright_engine::{Doubt, EngineConfig, Leftover, REMOVED, journalled};
+use cellwright_engine::{Doubt, EngineConfig, Leftover, REJECT, REMOVE, REMOVED, journalled};
 use cellwright_model::event;
 use cellwright_model::material::Label;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::{CellCommand, CellState};
+use cellwright_model::plan::{Place, Primitive};
 use cellwright_model::robot::RobotCommand;
 
 use common::cell as c;
@@ -207,6 +208,127 @@ fn an_interrupted_unit_does_not_stay_among_good_ones() {
     b.answer(REMOVED);
     b.until(CellState::Idle);
     assert_eq!(found(&b).last(), Some(&("T-000007".into(), pocket, Location::Hand, false)));
+}
+
+/// A unit is laid into the good tray, where nothing sees it; asked, a person rejects it.
+fn rejected_out_of_sight(to_bin: bool) -> Bench {
+    let mut cell = seeing();
+    cell.units_in_flight_max = 1;
+    let mut b = Bench::with(cell, EngineConfig::default());
+    let mut p = plan();
+    let laid = p.steps[5].ops.iter_mut().find_map(|op| match op {
+        Primitive::PlacePart { to: Place::TrayNext(_), verify, .. } => Some(verify),
+        _ => None,
+    });
+    *laid.expect("it is laid down") = Some(c::DROP);
+    p.on_reject.retain(|_| to_bin);
+    b.produce(Arc::new(p), 2);
+    b.until_running("to-tray");
+    b.refuse(c::DROP);
+    assert!(asked(&mut b).contains("to-tray: not-verified"));
+    assert!(b.questions[0].places.contains(&FIRST_GOOD));
+    b.answer(REJECT);
+    b
+}
+
+const FIRST_GOOD: Location = Location::Tray { tray: c::GOOD, pocket: 0 };
+
+#[test]
+fn a_unit_that_was_not_seen_in_its_tray_is_in_doubt_beyond_its_attempt() {
+    // Stopped before its reject path has moved anything, and where there is none: the next unit waits.
+    for stopped in [true, false] {
+        let mut b = rejected_out_of_sight(stopped);
+        if stopped {
+            b.command(CellCommand::Stop);
+            b.until(CellState::Stopped);
+            reset(&mut b);
+        }
+        let prompt = asked(&mut b);
+        assert!(prompt.contains("unit T-000001 from good/0"), "{prompt}");
+        assert!(b.records.iter().any(|r| matches!(r, Record::TrayCursor { tray: c::GOOD, next: 1 })));
+        let opened = |r: &&Record| matches!(r, Record::UnitOpened { .. });
+        assert_eq!(b.records.iter().filter(opened).count(), 1);
+        b.answer(REMOVED);
+        let out = ("T-000001".to_string(), FIRST_GOOD, Location::Hand, false);
+        b.until_true("it is taken out", |b| found(b).last() == Some(&out));
+        if stopped { b.until(CellState::Idle) } else { b.until_running("press") }
+    }
+}
+
+#[test]
+fn who_removes_a_unit_on_its_reject_path_looks_where_it_was_laid_before() {
+    let mut b = rejected_out_of_sight(true);
+    b.grips.push_back(false);
+    b.until_true("to-bin cannot", |b| b.questions.iter().any(|q| q.prompt.starts_with("to-bin")));
+    assert!(b.questions[0].places.contains(&FIRST_GOOD), "{:?}", b.questions[0].places);
+    b.answer(REMOVE);
+    b.until_running("press");
+    assert!(b.records.iter().any(|r| matches!(r, Record::PartSettled { part: PartRef::Unit, .. })));
+}
+
+#[test]
+fn a_unit_that_a_person_carries_is_where_its_nest_says() {
+    let nest = Location::Nest(0);
+    let left = || vec![Leftover { serial: "T-000007".into(), part: hub(), at: nest }];
+    let bin = Location::Bin(c::BIN);
+    let carried = |to| doubt(PartRef::Unit, &[nest, to], 0);
+    // It is no longer there: laid where it had to go, and out of a good tray it is taken again.
+    let mut b = restarted(left(), vec![carried(FIRST_GOOD)]);
+    reset(&mut b);
+    assert!(asked(&mut b).contains("unit T-000007 from good/0"));
+    assert_eq!(found(&b), [("T-000007".into(), nest, FIRST_GOOD, false)]);
+    b.answer(REMOVED);
+    b.until(CellState::Idle);
+    let mut b = restarted(left(), vec![carried(bin)]);
+    reset(&mut b);
+    b.until(CellState::Idle);
+    assert_eq!(found(&b), [("T-000007".into(), nest, bin, false)]);
+    assert!(b.records.iter().any(|r| matches!(r, Record::TrayCursor { tray: c::BIN, next: 1 })));
+    // It is there still.
+    let mut b = restarted(left(), vec![carried(FIRST_GOOD)]);
+    b.nests[0] = true;
+    reset(&mut b);
+    let prompt = asked(&mut b);
+    assert!(prompt.contains("hub of T-000007 from nest 0") && !prompt.contains("good"), "{prompt}");
+    assert!(b.records.iter().any(|r| matches!(r, Record::PartSettled { part: PartRef::Unit, .. })));
+    assert!(!b.records.iter().any(|r| matches!(r, Record::TrayCursor { .. })));
+}
+
+#[test]
+fn where_no_sensor_tells_a_person_looks_at_both_places() {
+    let leftovers = vec![Leftover { serial: "T-000007".into(), part: hub(), at: Location::Nest(1) }];
+    let doubts = vec![doubt(PartRef::Unit, &[Location::Nest(1), FIRST_GOOD], 0)];
+    let mut b = Bench::with(c::cell(), EngineConfig { leftovers, doubts, ..EngineConfig::default() });
+    reset(&mut b);
+    let prompt = asked(&mut b);
+    assert!(
+        prompt.contains("hub of T-000007 from nest 1")
+            && prompt.ends_with("unit T-000007 from good/0, if it is there"),
+        "{prompt}"
+    );
+    assert!(
+        b.questions[0].places.contains(&FIRST_GOOD) && b.questions[0].places.contains(&Location::Nest(1))
+    );
+    b.answer(REMOVED);
+    b.until(CellState::Idle);
+    assert_eq!(found(&b), [("T-000007/hub".into(), Location::Nest(1), Location::Hand, false)]);
+    assert!(b.records.iter().any(|r| matches!(r, Record::PartSettled { part: PartRef::Unit, .. })));
+}
+
+#[test]
+fn a_part_that_a_person_took_and_did_not_put_in_has_left_its_tray() {
+    let source = Location::Tray { tray: c::SOURCE, pocket: 0 };
+    let route = [source, Location::Nest(0), Location::Hand];
+    let mut b = restarted(vec![], vec![doubt(hub(), &route, 0)]);
+    reset(&mut b);
+    b.until(CellState::Idle);
+    assert_eq!(found(&b), [("T-000007/hub".into(), source, Location::Hand, false)]);
+    assert!(b.records.iter().any(|r| matches!(r, Record::TrayCursor { tray: c::SOURCE, next: 1 })));
+    let mut b = restarted(vec![], vec![doubt(hub(), &route, 0)]);
+    b.nests[0] = true;
+    reset(&mut b);
+    assert!(asked(&mut b).contains("hub of T-000007 from nest 0"));
+    assert_eq!(found(&b), [("T-000007/hub".into(), source, Location::Nest(0), true)]);
 }
 
 #[test]

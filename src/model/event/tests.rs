@@ -22,6 +22,7 @@ fn unit() -> Arc<UnitContext> {
             hash: "11".into(),
             plan_hash: None,
             variant: None,
+            set: Default::default(),
             approval: None,
         },
     })

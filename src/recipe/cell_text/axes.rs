@@ -1,10 +1,11 @@
 //! Servo axes: scaling, travel, limits, home.
 
 use cellwright_model::cell::{Axis, AxisKind, Cell, DeviceKind};
+use cellwright_model::reference::Reference;
 use cellwright_model::{Dimension, Quantity};
 
 use super::devices::{Families, subdevice};
-use super::{AXES_MAX, entries};
+use super::{AXES_MAX, entries, reference};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields};
 use crate::source::Span;
@@ -48,6 +49,7 @@ fn axis(d: &mut Decoder<'_>, entry: &Entry, cell: &Cell, families: &Families) ->
         torque_max_nm: f64::NAN,
         following_error_max_au: f64::NAN,
         home_au: f64::NAN,
+        reference: Reference::Absolute,
     };
     let Some(mut f) = d.fields(&entry.node) else { return axis };
     let words = [("linear", AxisKind::Linear), ("rotary", AxisKind::Rotary)];
@@ -66,6 +68,9 @@ fn axis(d: &mut Decoder<'_>, entry: &Entry, cell: &Cell, families: &Families) ->
     axis.torque_max_nm = positive("torque_max", Dimension::Torque);
     axis.following_error_max_au = positive("following_error_max", position);
     axis.home_au = f.req("home", d, |d, n| home(d, n, position, &axis)).unwrap_or(f64::NAN);
+    if let Some(homing) = f.opt("reference", d, |d, n| reference::reference(d, n, &axis, cell)) {
+        axis.reference = homing;
+    }
     f.finish(d);
     reachable(d, entry.key_span, &axis);
     axis

@@ -162,13 +162,19 @@ pub(super) fn signals(
     at_stations
 }
 
-/// What stands before the dot of an input is a station: conditions of steps there leave it out.
+/// What stands before the dot of an input is a station: conditions of steps there leave it out, so an input of the
+/// whole cell with that name could not be asked for there.
 pub(super) fn check_stations(d: &mut Decoder<'_>, cell: &Cell, at_stations: &AtStations) {
     if cell.stations.is_empty() {
         return;
     }
     for (name, span) in at_stations {
-        let station = name.split_once('.').map_or("", |(station, _)| station);
+        let (station, short) = name.split_once('.').unwrap_or_default();
+        if cell.input(short).is_some() {
+            let message =
+                format!("in steps at `{station}`, `{short}` means `{name}`: the input `{short}` is hidden");
+            d.sink.warning(Code::Shadowed, *span, message, "give one of the two another name");
+        }
         if cell.station(station).is_none() {
             let help = suggest::remedy(station, cell.stations.iter().map(|s| s.name.as_str()));
             let message = format!("`{name}` is a sensor at a station `{station}`, which there is not");

@@ -48,6 +48,9 @@ fn lights(d: &mut Decoder<'_>, node: &Node) -> Option<Vec<(CellState, Lights)>> 
         CellState::ALL.iter().map(|s| (s.name().to_lowercase(), *s)).collect();
     let mut all = Vec::new();
     for entry in d.named(node)? {
+        if d.sink.is_over() {
+            break;
+        }
         let state = states.iter().find(|(word, _)| *word == entry.key);
         if state.is_none() {
             let help = suggest::remedy(&entry.key, states.iter().map(|(word, _)| word.as_str()));
@@ -75,6 +78,9 @@ fn buttons(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Vec<Button>>
     d.capacity(node, BUTTONS_MAX);
     let mut all = Vec::new();
     for entry in d.named(node)? {
+        if d.sink.is_over() {
+            break;
+        }
         let input = button(d, entry, cell);
         let acts = acts(d, &entry.node);
         all.extend(input.zip(acts).map(|(input, acts)| Button { input, acts }));

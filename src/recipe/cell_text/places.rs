@@ -210,7 +210,10 @@ fn tray_fields(d: &mut Decoder<'_>, mut f: Fields<'_>, cell: &Cell, tray: &mut T
             tray.columns = g.req("columns", d, |d, n| d.integer(n, 1, 1000)).unwrap_or(1) as u16;
             g.finish(d);
         }
-        tray.reach = f.req("reach", d, |d, n| reach(d, n, cell));
+        // Without a cobot people reach it.
+        let by_cobot = |d: &mut Decoder<'_>, n: &Node| reach(d, n, cell);
+        tray.reach =
+            if cell.robots.is_empty() { f.opt("reach", d, by_cobot) } else { f.req("reach", d, by_cobot) };
     }
     if matches!(kind, None | Some(TrayKind::Reject)) {
         let bin = Bin {

@@ -12,6 +12,9 @@ use crate::decode::{Decoder, Fields};
 use crate::source::Span;
 use crate::tree::Node;
 
+/// Most that a pose may be touched up at the machine.
+const TOUCH_UP_MAX_DEG: f64 = 5.0;
+
 pub(super) fn robots(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
     let Some(node) = f.opt("robots", d, |_, n| Some(n)) else { return };
     for entry in entries(d, node, ENTRIES_MAX) {
@@ -23,11 +26,13 @@ pub(super) fn robots(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
             joint_acceleration_max: [f64::NAN; JOINTS],
             joint_jerk_max: [f64::NAN; JOINTS],
             poses: Vec::new(),
+            touch_up_deg: 0.0,
             answer_timeout: DurationNs(0),
         };
         if let Some(mut f) = d.fields(&entry.node) {
             joint_limits(d, &mut f, &mut robot);
             robot.answer_timeout = f.req("answer_timeout", d, answer_timeout).unwrap_or_default();
+            robot.touch_up_deg = f.opt("touch_up", d, touch_up).unwrap_or(0.0);
             if let Some(node) = f.req("poses", d, |_, n| Some(n)) {
                 poses(d, node, &mut robot);
             }
@@ -35,6 +40,18 @@ pub(super) fn robots(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
         }
         cell.robots.push(robot);
     }
+}
+
+/// A number in degrees, as the joints of poses are.
+fn touch_up(d: &mut Decoder<'_>, node: &Node) -> Option<f64> {
+    let within = d.number(node)?;
+    if !(0.0..=TOUCH_UP_MAX_DEG).contains(&within) {
+        let message = format!("poses may be touched up by {within} deg");
+        let help = format!("write 0 to {TOUCH_UP_MAX_DEG} deg: what is further away is another pose");
+        d.sink.error(Code::OutOfRange, node.span, message, help);
+        return None;
+    }
+    Some(within)
 }
 
 fn joint_limits(d: &mut Decoder<'_>, f: &mut Fields<'_>, robot: &mut Robot) {

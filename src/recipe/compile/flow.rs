@@ -12,10 +12,6 @@ use crate::step::ComponentDecl;
 use crate::tree::Node;
 
 pub(super) fn check(d: &mut Decoder<'_>, header: &Header, walked: &Walked, root: &Node) {
-    // A walk with errors has holes: what is missing there was perhaps only misspelt.
-    if d.sink.errors() > 0 {
-        return;
-    }
     let at = Span { end: root.span.start, ..root.span };
     ends(d, walked, &walked.body, TrayKind::Good, "steps", at);
     ends(d, walked, &walked.on_reject, TrayKind::Reject, "on_reject", at);
@@ -24,7 +20,7 @@ pub(super) fn check(d: &mut Decoder<'_>, header: &Header, walked: &Walked, root:
         d.sink.error(Code::NoResult, effect.span, message, "take it out");
     }
     for component in &header.components {
-        put_in(d, component, &walked.effects);
+        put_in(d, component, walked);
     }
 }
 
@@ -37,7 +33,13 @@ fn ends(d: &mut Decoder<'_>, walked: &Walked, path: &[PlanNode], to: TrayKind, f
     };
     let word = if to == TrayKind::Good { "good" } else { "reject" };
     match last.map(|ix| (ix, leaves(ix))) {
-        Some((_, Some(kind))) if kind == to => {}
+        Some((ix, Some(kind))) if kind == to => {
+            if walked.effects[ix].when.is_some() {
+                let message = format!("`{field}` ends here only when the condition holds");
+                let help = "take `when:` away: every unit leaves the cell";
+                d.sink.error(Code::NoResult, walked.effects[ix].span, message, help);
+            }
+        }
         Some((ix, Some(_))) => {
             let message = format!("`{field}` ends in a tray of another kind");
             let help = format!("unload to a tray of kind {word}");
@@ -60,17 +62,18 @@ fn missing_end(d: &mut Decoder<'_>, span: Span, field: &str, word: &str) {
     d.sink.error(Code::NoResult, span, message, help);
 }
 
-fn collect(path: &[PlanNode], out: &mut Vec<usize>) {
+pub(super) fn collect(path: &[PlanNode], out: &mut Vec<usize>) {
     for node in path {
         match node {
             PlanNode::Step(ix) => out.push(ix.index()),
             PlanNode::Parallel { branches, .. } => branches.iter().for_each(|b| collect(&b.body, out)),
+            PlanNode::Repeat { body, .. } => collect(body, out),
         }
     }
 }
 
-fn put_in(d: &mut Decoder<'_>, decl: &ComponentDecl, effects: &[Effect]) {
-    let name = &decl.component.name;
+fn put_in(d: &mut Decoder<'_>, decl: &ComponentDecl, walked: &Walked) {
+    let (name, effects) = (&decl.component.name, &walked.effects);
     let named = |list: &[(String, Span)]| list.iter().find(|(n, _)| n == name).map(|(_, span)| *span);
     let puts: Vec<_> =
         effects.iter().enumerate().filter_map(|(i, e)| Some((i, named(&e.puts_in)?))).collect();
@@ -89,10 +92,15 @@ fn put_in(d: &mut Decoder<'_>, decl: &ComponentDecl, effects: &[Effect]) {
         let message = format!("`{name}` is identified per unit, and no step scans it");
         d.sink.error(Code::NeverScanned, decl.span, message, "add a `scan`, or write `identify: per-lot`");
     }
+    may_lack(d, name, effects, puts.first(), &scans);
+    if decl.component.identify == Identify::PerUnit {
+        may_miss_scan(d, name, effects, puts.first(), &scans);
+    }
     if let (Some((put, _)), Some((scan, at))) = (puts.first(), scans.first())
-        && scan < put
+        && (scan < put || beside(&walked.body, *put, *scan))
     {
-        let message = format!("`{name}` is scanned before it is put in");
+        let when = if scan < put { "before" } else { "in a branch beside that in which" };
+        let message = format!("`{name}` is scanned {when} it is put in");
         d.sink.error(
             Code::ScanOrder,
             *at,
@@ -100,4 +108,62 @@ fn put_in(d: &mut Decoder<'_>, decl: &ComponentDecl, effects: &[Effect]) {
             "scan it afterwards: its code belongs to what is in the nest",
         );
     }
+}
+
+/// A part that is put in under a condition is scanned under the same one only.
+fn may_lack(
+    d: &mut Decoder<'_>,
+    name: &str,
+    effects: &[Effect],
+    put: Option<&(usize, Span)>,
+    scans: &[(usize, Span)],
+) {
+    let Some((put, put_at)) = put else { return };
+    let Some(when) = &effects[*put].when else { return };
+    for (_, at) in scans.iter().filter(|(scan, _)| effects[*scan].when.as_ref() != Some(when)) {
+        let message = format!("`{name}` is scanned, and a path may not have put it in");
+        let labels = vec![(*put_at, "put in under a condition".to_string())];
+        let help = "give the scan the same `when:`";
+        d.sink.error_with(Code::MayLack, *at, message, help, labels);
+    }
+}
+
+/// What is put in on every path is identified on every path, too.
+fn may_miss_scan(
+    d: &mut Decoder<'_>,
+    name: &str,
+    effects: &[Effect],
+    put: Option<&(usize, Span)>,
+    scans: &[(usize, Span)],
+) {
+    let (Some((put, put_at)), Some((_, scan_at))) = (put, scans.first()) else { return };
+    let certain = |scan: &usize| effects[*scan].when.is_none() || effects[*scan].when == effects[*put].when;
+    if scans.iter().any(|(scan, _)| certain(scan)) {
+        return;
+    }
+    let message = format!("`{name}` is put in, and a path may not have scanned it");
+    let labels = vec![(*put_at, "put in here".to_string())];
+    let help = "scan it without `when:`, or under that of the step which puts it in";
+    d.sink.error_with(Code::MayMissScan, *scan_at, message, help, labels);
+}
+
+/// Two steps stand in different branches of one `parallel`: nobody says which is done first.
+fn beside(path: &[PlanNode], a: usize, b: usize) -> bool {
+    let holds = |path: &[PlanNode], ix: usize| {
+        let mut all = Vec::new();
+        collect(path, &mut all);
+        all.contains(&ix)
+    };
+    path.iter().any(|node| match node {
+        PlanNode::Step(_) => false,
+        PlanNode::Repeat { body, .. } => beside(body, a, b),
+        PlanNode::Parallel { branches, .. } => {
+            let of = |ix| branches.iter().position(|branch| holds(&branch.body, ix));
+            match (of(a), of(b)) {
+                (Some(i), Some(k)) if i == k => beside(&branches[i].body, a, b),
+                (Some(_), Some(_)) => true,
+                _ => false,
+            }
+        }
+    })
 }

@@ -4,9 +4,10 @@ use cellwright_model::cell::{Cell, TrayKind};
 use cellwright_model::outcome::FaultClass;
 use cellwright_model::plan::{Component, Identify, Invariant, Specification};
 
+use super::shadow;
 use crate::cell_text;
 use crate::code::Code;
-use crate::condition::{Scene, condition};
+use crate::condition::{Never, Sight, condition, refuse_stations, warn_constant};
 use crate::decode::{Decoder, Fields, Text};
 use crate::names;
 use crate::step::{ComponentDecl, safety_signal};
@@ -108,6 +109,7 @@ fn specification(d: &mut Decoder<'_>, node: &Node) -> Option<Specification> {
 /// A component that could not be read keeps its place, so that steps which name it are not wrong too.
 fn component(d: &mut Decoder<'_>, entry: &Entry, cell: &Cell) -> ComponentDecl {
     d.check_identifier(&entry.key, entry.key_span);
+    shadow::warn(d.sink, cell, &entry.key, entry.key_span, "the component");
     let mut component =
         Component { name: entry.key.clone(), part: String::new(), identify: Identify::PerLot, source: None };
     if let Some(mut f) = d.fields(&entry.node) {
@@ -145,7 +147,7 @@ fn invariants_of(d: &mut Decoder<'_>, list: &[Node], cell: &Cell) -> Vec<Invaria
 fn invariant(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<(Invariant, Text)> {
     let mut f = d.fields(node)?;
     let id = f.req("id", d, |d, n| d.identifier(n));
-    let check = f.req("check", d, |d, n| condition(d, n, cell, Scene::Cell).map(|e| (e, n)));
+    let check = f.req("check", d, |d, n| condition(d, n, &Sight::of_cell(cell)).map(|e| (e, n)));
     let words = [
         ("reject", FaultClass::RejectPart),
         ("hold", FaultClass::Hold),
@@ -161,6 +163,10 @@ fn invariant(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<(Invariant
         let message = format!("`{name}` comes from the safety controller: its loss always means Aborting");
         d.sink.error(Code::SafetySignal, at.span, message, "take it out, or write `else: abort`");
         return None;
+    }
+    if let Some((expr, at)) = &check {
+        refuse_stations(d, at, expr, cell, None);
+        warn_constant(d, at, expr, &Sight::of_cell(cell), Never::Refused);
     }
     let id = id?;
     Some((Invariant { id: id.text.clone(), check: check?.0, otherwise: otherwise? }, id))

@@ -1,28 +1,30 @@
-//! The steps of a recipe and of what it uses, walked in the order of the text: `parallel` and `use` here,
-//! every other kind by the table.
+//! The steps of a recipe and of what it uses, walked in the order of the text: `parallel`, `repeat` and `use`
+//! here, every other kind by the table.
 
 use std::collections::BTreeSet;
 
-use cellwright_model::limits::STEPS_MAX;
-use cellwright_model::plan::{Branch, Node as PlanNode, OnFail, OnFault, OnHold, Step};
-use cellwright_model::{Dimension, DurationNs, StationId, StepIx};
+use cellwright_model::expr::Expr;
+use cellwright_model::limits::{ROUNDS_MAX, STEPS_MAX};
+use cellwright_model::plan::{Branch, Node as PlanNode, Step};
+use cellwright_model::{StationId, StepIx};
 
 use super::Compiler;
+use super::common::Common;
 use super::header::{self, Header};
+use super::shadow;
 use crate::code::Code;
-use crate::condition::Scene;
+use crate::condition::{Never, Scene, Sight};
 use crate::decode::{Decoder, Fields, split_version};
 use crate::diagnostic::Sink;
+use crate::made::Made;
 use crate::params;
 use crate::source::Span;
-use crate::step::{Context, Draft, StepKind};
+use crate::step::{Context, Draft, StepKind, recipe_condition};
 use crate::suggest;
-use crate::tree::{Entry, Node};
+use crate::tree::{Entry, Node, Value};
 
-/// `parallel` and `use` inside each other.
+/// `parallel`, `repeat` and `use` inside each other.
 const DEPTH_MAX: usize = 16;
-/// A step ends at the latest after three times what it takes at the least, and not before this.
-const TIMEOUT_LEAST: DurationNs = DurationNs::from_millis(10_000);
 
 /// What came out of the walk.
 #[derive(Default)]
@@ -40,6 +42,8 @@ pub(super) struct Walked {
 pub(super) struct Effect {
     pub(super) span: Span,
     pub(super) judges: bool,
+    /// It may be left out.
+    pub(super) when: Option<Expr>,
     pub(super) puts_in: Vec<(String, Span)>,
     pub(super) scans: Vec<(String, Span)>,
     pub(super) unit_leaves: Option<cellwright_model::cell::TrayKind>,
@@ -53,12 +57,16 @@ struct Walk<'w, 'c> {
     out: Walked,
     ids: BTreeSet<String>,
     visited: Vec<StationId>,
+    /// What the steps so far have measured.
+    made: Made,
     rejecting: bool,
     /// Sub-recipes around this place, for cycles.
     around: Vec<String>,
     depth: usize,
-    /// Steps, `parallel` and `use` met so far.
+    /// Steps, `parallel`, `repeat` and `use` met so far.
     nodes: usize,
+    /// Rounds of the repeats around this place, multiplied.
+    rounds: u16,
 }
 
 /// The branch that is walked: prefix of its ids, and where the unit is.
@@ -80,16 +88,19 @@ pub(super) fn recipe(
         out: Walked::default(),
         ids: BTreeSet::new(),
         visited: Vec::new(),
+        made: Made::default(),
         rejecting: false,
         around: Vec::new(),
         depth: 0,
         nodes: 0,
+        rounds: 1,
     };
     let mut here = Here { prefix: String::new(), station: None };
     if let Some(node) = f.req("steps", d, |_, n| Some(n)) {
         walk.out.body = walk.list(d, node, &mut here);
     }
     walk.rejecting = true;
+    walk.made.begin_rejecting();
     here.station = None;
     if let Some(node) = f.req("on_reject", d, |_, n| Some(n)) {
         walk.out.on_reject = walk.list(d, node, &mut here);
@@ -100,7 +111,7 @@ pub(super) fn recipe(
 impl Walk<'_, '_> {
     fn list(&mut self, d: &mut Decoder<'_>, node: &Node, here: &mut Here) -> Vec<PlanNode> {
         let list = d.list(node).unwrap_or_default();
-        if list.is_empty() && matches!(node.value, crate::tree::Value::Sequence(_)) {
+        if list.is_empty() && matches!(node.value, Value::Sequence(_)) {
             d.sink.error(Code::Empty, node.span, "there is no step", "write at least one step");
         }
         let mut out = Vec::new();
@@ -123,7 +134,7 @@ impl Walk<'_, '_> {
             return;
         };
         if self.depth >= DEPTH_MAX {
-            let help = format!("at most {DEPTH_MAX} `parallel` and `use` stand inside each other");
+            let help = format!("at most {DEPTH_MAX} `parallel`, `repeat` and `use` stand inside each other");
             d.sink.error(Code::TooDeep, entry.key_span, "nested too deeply", help);
             return;
         }
@@ -139,6 +150,7 @@ impl Walk<'_, '_> {
         self.depth += 1;
         match entry.key.as_str() {
             "parallel" => out.extend(self.parallel(d, entry, here)),
+            "repeat" => out.extend(self.repeat(d, entry, here)),
             "use" => out.extend(self.operation(d, entry, here)),
             _ => out.extend(self.step(d, entry, here).map(PlanNode::Step)),
         }
@@ -174,11 +186,14 @@ impl Walk<'_, '_> {
         }
         let mut at: Option<(StationId, Span)> = None;
         let mut out = Vec::new();
+        let before = self.made.len();
         for branch in entries {
             d.check_identifier(&branch.key, branch.key_span);
             let mut inner = here.clone();
             let first = self.out.steps.len();
+            self.made.begin_branch(before..self.made.len());
             let body = self.list(d, &branch.node, &mut inner);
+            self.made.end_branch();
             self.one_station(d, first, &mut at);
             out.push(Branch { name: branch.key.clone(), body });
         }
@@ -200,6 +215,47 @@ impl Walk<'_, '_> {
                     d.sink.error_with(Code::TwoStations, effect.span, message, help, label);
                 }
                 Some(_) => {}
+            }
+        }
+    }
+
+    /// `repeat: { id: dry, at_most: 5, until: leak_1 < 1 kPa, steps: [...] }`.
+    fn repeat(&mut self, d: &mut Decoder<'_>, entry: &Entry, here: &mut Here) -> Option<PlanNode> {
+        let mut f = d.fields(&entry.node)?;
+        let id = self.id(d, &mut f, here);
+        let most = u64::from(ROUNDS_MAX / self.rounds);
+        let at_most = f.req("at_most", d, |d, n| d.integer(n, 1, most)).unwrap_or(1) as u16;
+        let until = f.req("until", d, |_, n| Some(n));
+        let steps = f.req("steps", d, |_, n| Some(n));
+        f.finish(d);
+        if self.rejecting {
+            let message = "a `repeat` says whether the part is good, and the unit is rejected already";
+            d.sink.error(Code::NoResult, entry.key_span, message, "write its steps once");
+        }
+        let first = self.out.steps.len();
+        let around = self.rounds;
+        self.rounds = around.saturating_mul(at_most);
+        let body = self.list(d, steps?, here);
+        self.rounds = around;
+        self.only_reversible(d, first, entry.key_span);
+        let sight = Sight {
+            cell: self.compiler.cell,
+            scene: Scene::Cell,
+            made: Some(&self.made),
+            prefix: &here.prefix,
+        };
+        let until = recipe_condition(d, until?, &sight, here.station, Never::Refused)?;
+        Some(PlanNode::Repeat { id: id?, at_most, until, body })
+    }
+
+    /// What is done again and again has to be something that can be done again.
+    fn only_reversible(&self, d: &mut Decoder<'_>, first: usize, repeat: Span) {
+        for (step, effect) in self.out.steps[first..].iter().zip(&self.out.effects[first..]) {
+            if step.irreversible {
+                let message = format!("a {} is never done again on the same part", step.kind);
+                let label = vec![(repeat, "repeated here".to_string())];
+                let help = "put it before or behind the `repeat`";
+                d.sink.error_with(Code::RepeatIrreversible, effect.span, message, help, label);
             }
         }
     }
@@ -262,13 +318,42 @@ impl Walk<'_, '_> {
             return Vec::new();
         }
         params::warn_unused(&decls, root, d.sink);
+        shadow::warn_params(d.sink, self.compiler.cell, &decls);
         let scope = params::arguments(d, with, at, &decls);
         let arguments =
             scope.values().map(|(name, value)| (format!("{}{name}", here.prefix), value.to_string()));
         self.out.arguments.extend(arguments);
         let Some(steps) = steps else { return Vec::new() };
         let mut inner = Decoder { sink: &mut *d.sink, scope: &scope };
-        self.list(&mut inner, steps, here)
+        let first = self.out.effects.len();
+        let nodes = self.list(&mut inner, steps, here);
+        // Steps with mistakes, or without a value of theirs, say nothing about their components.
+        if inner.sink.errors() == 0 {
+            self.handled(inner.sink, first, wanted);
+        }
+        nodes
+    }
+
+    /// A sub-recipe lists the components that its steps handle, those and no others.
+    fn handled(&self, sink: &mut Sink, first: usize, listed: &[Node]) {
+        let name = |node: &Node| match &node.value {
+            Value::Scalar(scalar) => scalar.text.clone(),
+            _ => String::new(),
+        };
+        let of = |e: &'_ Effect| e.puts_in.iter().chain(&e.scans).cloned().collect::<Vec<_>>();
+        let handled: Vec<(String, Span)> = self.out.effects[first..].iter().flat_map(of).collect();
+        for node in listed {
+            if !handled.iter().any(|(h, _)| *h == name(node)) {
+                let message = format!("no step here handles `{}`", name(node));
+                sink.warning(Code::UseComponents, node.span, message, "take it out of `components:`");
+            }
+        }
+        for (component, span) in &handled {
+            if !listed.iter().any(|node| name(node) == *component) {
+                let message = format!("`{component}` is handled here, and `components:` does not list it");
+                sink.warning(Code::UseComponents, *span, message, format!("list `{component}` there"));
+            }
+        }
     }
 
     /// A component that a sub-recipe handles must be one of the recipe's.
@@ -309,7 +394,7 @@ impl Walk<'_, '_> {
     fn step(&mut self, d: &mut Decoder<'_>, entry: &Entry, here: &mut Here) -> Option<StepIx> {
         let kinds = self.compiler.kinds;
         let Some(kind) = kinds.iter().find(|k| k.name() == entry.key).copied() else {
-            let names = kinds.iter().map(|k| k.name()).chain(["parallel", "use"]);
+            let names = kinds.iter().map(|k| k.name()).chain(["parallel", "repeat", "use"]);
             let help = suggest::remedy(&entry.key, names);
             let message = format!("there is no step `{}`", entry.key);
             d.sink.error(Code::UnknownStep, entry.key_span, message, help);
@@ -317,7 +402,7 @@ impl Walk<'_, '_> {
         };
         let mut f = d.fields(&entry.node)?;
         let id = self.id(d, &mut f, here);
-        let common = common(d, &mut f, kind);
+        let common = Common::read(d, &mut f, kind);
         let mut cx = Context {
             d: &mut *d,
             cell: self.compiler.cell,
@@ -325,19 +410,23 @@ impl Walk<'_, '_> {
             specification: self.header.specification.as_ref(),
             here: here.station,
             scene: Scene::Cell,
+            made: &self.made,
+            prefix: &here.prefix,
             visited: &self.visited,
             rejecting: self.rejecting,
         };
         let draft = kind.lower(&mut f, &mut cx);
+        let when = cx.condition(&mut f, "when");
         f.finish(d);
         let mut draft = draft?;
-        let timeout = timeout(d, &common, &draft);
         here.station = draft.station.or(here.station);
         self.visit(draft.station);
-        self.effect(&mut draft, kind, entry.key_span);
-        let n = self.out.steps.len() as u32 + 1;
         let id = id.unwrap_or_default();
-        self.out.steps.push(finished(id, n, kind, timeout, common, draft));
+        shadow::warn_measurements(d.sink, self.compiler.cell, &id, &entry.node);
+        self.made.enter(&id, &draft.measurements, when.as_ref().is_some_and(|w| *w != Expr::Always(true)));
+        self.effect(&mut draft, kind, &when, entry.key_span);
+        let n = self.out.steps.len() as u32 + 1;
+        self.out.steps.push(common.finish(d, (id, n), kind, when, draft));
         Some(StepIx((n - 1) as u16))
     }
 
@@ -347,120 +436,15 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn effect(&mut self, draft: &mut Draft, kind: &dyn StepKind, span: Span) {
+    fn effect(&mut self, draft: &mut Draft, kind: &dyn StepKind, when: &Option<Expr>, span: Span) {
         self.out.effects.push(Effect {
             span,
             judges: kind.judges(),
+            when: when.clone().filter(|w| *w != Expr::Always(true)),
             puts_in: core::mem::take(&mut draft.puts_in),
             scans: core::mem::take(&mut draft.scans),
             unit_leaves: draft.unit_leaves,
             rejecting: self.rejecting,
         });
-    }
-}
-
-/// Fields that every kind has.
-struct Common {
-    timeout: Option<(DurationNs, Span)>,
-    on_fail: OnFail,
-    on_fault: OnFault,
-    on_hold: Option<OnHold>,
-}
-
-fn common(d: &mut Decoder<'_>, f: &mut Fields<'_>, kind: &dyn StepKind) -> Common {
-    let timeout = f.opt("timeout", d, |d, n| {
-        d.positive(n, Dimension::Time)?;
-        d.duration(n).map(|t| (t, n.span))
-    });
-    let on_fail = if kind.judges() { f.opt("on_fail", d, |d, n| on_fail(d, n, kind)) } else { None };
-    let on_fault = f.opt("on_fault", d, on_fault);
-    let on_hold =
-        f.opt("on_hold", d, |d, n| d.word(n, &[("stop", OnHold::Stop), ("finish", OnHold::Finish)]));
-    Common {
-        timeout,
-        on_fail: on_fail.unwrap_or(OnFail::Reject),
-        on_fault: on_fault.unwrap_or(OnFault::Ask),
-        on_hold,
-    }
-}
-
-/// `reject`, or `{ retry: 1, after: 10 s, then: reject }`.
-fn on_fail(d: &mut Decoder<'_>, node: &Node, kind: &dyn StepKind) -> Option<OnFail> {
-    if matches!(node.value, crate::tree::Value::Scalar(_)) {
-        return d.word(node, &[("reject", OnFail::Reject)]);
-    }
-    let (times, after) = retry(d, node, "reject")?;
-    if kind.irreversible() {
-        let message = format!("a {} is never done again on the same part", kind.name());
-        d.sink.error(Code::RetryIrreversible, node.span, message, "write `on_fail: reject`");
-        return None;
-    }
-    Some(OnFail::Retry { times, after })
-}
-
-/// `ask`, `reject`, or `{ retry: 2, after: 1 s, then: ask }`. Of an irreversible step only what comes before
-/// its point of no return is done again; behind it a fault is asked about.
-fn on_fault(d: &mut Decoder<'_>, node: &Node) -> Option<OnFault> {
-    if matches!(node.value, crate::tree::Value::Scalar(_)) {
-        return d.word(node, &[("ask", OnFault::Ask), ("reject", OnFault::Reject)]);
-    }
-    let (times, after) = retry(d, node, "ask")?;
-    Some(OnFault::Retry { times, after })
-}
-
-fn retry(d: &mut Decoder<'_>, node: &Node, then: &'static str) -> Option<(u16, DurationNs)> {
-    let mut f = d.fields(node)?;
-    let times = f.req("retry", d, |d, n| d.integer(n, 1, 10));
-    let after = f.opt("after", d, |d, n| d.duration(n)).unwrap_or_default();
-    f.req("then", d, |d, n| d.word(n, &[(then, ())]));
-    f.finish(d);
-    Some((times? as u16, after))
-}
-
-fn timeout(d: &mut Decoder<'_>, common: &Common, draft: &Draft) -> DurationNs {
-    let Some((given, span)) = common.timeout else {
-        let least = DurationNs(draft.at_least.0.saturating_mul(3)).max(TIMEOUT_LEAST);
-        return draft.timeout.unwrap_or(least);
-    };
-    if given < draft.at_least {
-        let message = format!("the step takes {:.3} s at the least", draft.at_least.as_secs_f64());
-        let help = "give it that time and some to spare";
-        d.sink.error(Code::TimeoutTooShort, span, message, help);
-    }
-    given
-}
-
-fn finished(
-    id: String,
-    n: u32,
-    kind: &dyn StepKind,
-    timeout: DurationNs,
-    common: Common,
-    mut draft: Draft,
-) -> Step {
-    let default = if kind.irreversible() { OnHold::Finish } else { OnHold::Stop };
-    draft.resources.sort();
-    draft.resources.dedup();
-    draft.equipment.sort_unstable();
-    draft.equipment.dedup();
-    Step {
-        id,
-        kind: kind.name().to_string(),
-        n,
-        station: draft.station,
-        resources: draft.resources,
-        supply: draft.supply,
-        check_before: draft.check_before,
-        check_after: draft.check_after,
-        timeout,
-        on_fail: common.on_fail,
-        on_fault: common.on_fault,
-        on_hold: common.on_hold.or(draft.on_hold).unwrap_or(default),
-        irreversible: kind.irreversible(),
-        measurements: draft.measurements,
-        windows: draft.windows,
-        ops: draft.ops,
-        cleanup: draft.cleanup,
-        equipment: draft.equipment,
     }
 }

@@ -6,11 +6,12 @@ mod common;
 use cellwright_model::cell::{ButtonAct, Light, Lights, StartUpValue};
 use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::pdos::{Direction, FixedPdos, Mapped};
+use cellwright_model::reference::{Homing, HomingMethod, Reference};
 use cellwright_model::timing::{DistributedClocks, Receive, Timing};
 use cellwright_model::wiring::Upstream;
 use cellwright_model::{AxisId, Dimension, DurationNs};
 use cellwright_recipe::{Sources, load_cell, render};
-use common::{CELL, Files, cell, marked, repository, rows};
+use common::{CELL, Files, cell, marked, once, repository, rows};
 
 #[test]
 fn reads_the_embedded_cell() {
@@ -155,6 +156,62 @@ fn wrong_process_data() {
     assert_eq!(diagnose(&other).0[0].0, "R0903");
 }
 
+/// The embedded cell whose press says where it has its zero from.
+fn with_reference(reference: &str) -> String {
+    let (before, after) =
+        repository(CELL).split_once("  press_z:\n").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    format!("{before}  press_z:\n    reference: {reference}\n{after}")
+}
+
+#[test]
+fn where_an_axis_has_its_zero_from() {
+    let read = |reference: &str| {
+        let text = with_reference(reference);
+        let (cell, _) = load_cell(&Files::with(CELL, text), CELL, None, &mut Sources::default()).unwrap();
+        cell.axes[cell.axis("press_z").unwrap().index()].reference
+    };
+    assert_eq!((cell().axes[1].reference, read("absolute")), (Reference::Absolute, Reference::Absolute));
+    let switch = "{ homing: 17, found: -2 mm, switch_speed: 20 mm/s, zero_speed: 2 mm/s, \
+                  acceleration: 500 mm/s², timeout: 90 s }";
+    let wanted = Homing {
+        method: HomingMethod::NegativeLimit,
+        switch_speed: 20.0,
+        zero_speed: 2.0,
+        acceleration: 500.0,
+        found_au: -2.0,
+        within: DurationNs::from_millis(90_000),
+    };
+    assert_eq!(read(switch), Reference::Homing(wanted));
+    let here = read("{ homing: 37, found: 1.5 mm }");
+    assert_eq!(here.homing().map(|h| (h.method, h.found_au)), Some((HomingMethod::Current, 1.5)));
+}
+
+#[test]
+fn wrong_references() {
+    let speeds = "zero_speed: 2 mm/s, acceleration: 500 mm/s²";
+    let cases: &[(&str, &str)] = &[
+        ("«relative", "R0105"),
+        ("{ homing: «35, found: 0 mm }", "R0105"),
+        ("{ homing: 37, found: «0 deg }", "R0203"),
+        ("{ «homing: 33, found: 0 mm, acceleration: 500 mm/s² }", "R0102"),
+        ("{ «homing: 17, found: 0 mm, SPEEDS }", "R0102"),
+        ("{ homing: 33, found: 0 mm, «switch_speed: 20 mm/s, SPEEDS }", "R0101"),
+        ("{ homing: 17, found: 0 mm, switch_speed: «201 mm/s, SPEEDS }", "R0112"),
+        ("{ homing: 33, found: 0 mm, timeout: «700 s, SPEEDS }", "R0112"),
+    ];
+    for (reference, code) in cases {
+        let (text, places) = marked(&with_reference(&reference.replace("SPEEDS", speeds)));
+        let (found, rows) = diagnose(&text);
+        assert_eq!(found, [(code.to_string(), places[0].clone())], "{reference}\n{}", rows.join("\n"));
+    }
+    // Its drive cannot be told the mode.
+    let pdos = "pdos: { rx: { 0x1701: [0x6040/16, 0x607A/32] }, tx: { 0x1B01: [0x6041/16, 0x6064/32] } }";
+    let text = with_reference("{ homing: 37, found: 0 mm }")
+        .replace("serial: 2002 }", &format!("serial: 2002, {pdos} }}"));
+    let codes: Vec<_> = diagnose(&text).0.into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, ["R0102", "R0102"]);
+}
+
 #[test]
 fn wrong_cells() {
     let cases: &[(&str, &str, &str)] = &[
@@ -266,9 +323,7 @@ fn wrong_cells() {
     ];
     let mut failed = Vec::new();
     for (from, to, code) in cases {
-        let base = repository(CELL);
-        assert_eq!(base.matches(from).count(), 1, "{from}");
-        let (text, places) = marked(&base.replacen(from, to, 1));
+        let (text, places) = marked(&once(&repository(CELL), from, to));
         let (found, rows) = diagnose(&text);
         if found != [(code.to_string(), places[0].clone())] {
             failed.push(format!("`{to}` expected {code} {}\n  found {}", places[0], rows.join("\n        ")));

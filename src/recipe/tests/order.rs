@@ -5,7 +5,7 @@ mod common;
 
 use cellwright_model::outcome::Purpose;
 use cellwright_recipe::{Diagnostic, OrderText, Sources, compile, load_order};
-use common::{Files, cell, marked, places, repository, rows};
+use common::{Files, cell, marked, once, places, repository, rows};
 
 const ORDER: &str = "recipes/cannula-hub/demo.order.yaml";
 const TWIN: Option<(&str, &str)> = Some(("no record of the twin is a production record", "write `trial`"));
@@ -105,9 +105,7 @@ fn wrong_orders() {
     ];
     let mut failed = Vec::new();
     for (from, to, code) in cases {
-        let base = repository(ORDER);
-        assert_eq!(base.matches(from).count(), 1, "{from}");
-        let (text, at) = marked(&base.replacen(from, to, 1));
+        let (text, at) = marked(&once(&repository(ORDER), from, to));
         let found = refused(&text);
         if !found.iter().any(|row| row.starts_with(&format!("{code} {} ", at[0]))) {
             failed.push(format!("`{to}` expected {code} {}\n  found {}", at[0], found.join("\n        ")));

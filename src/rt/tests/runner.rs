@@ -28,6 +28,8 @@ fn events(ends: &mut ControllerEnds) -> Vec<(JobId, RtEventKind)> {
 struct LateClock {
     clock: VirtualClock,
     late: Rc<Cell<u64>>,
+    /// What it has left out of the wall's time.
+    stalled: Rc<Cell<u64>>,
     woken: Rc<RefCell<Vec<TimeNs>>>,
 }
 
@@ -44,6 +46,9 @@ impl Clock for LateClock {
     }
     fn is_virtual(&self) -> bool {
         true
+    }
+    fn stalled(&self) -> DurationNs {
+        DurationNs(self.stalled.get())
     }
 }
 
@@ -68,6 +73,24 @@ fn skipped_periods_are_counted_and_never_made_up_for() {
     let s = *ends.status();
     assert_eq!(s.bus.missed_cycles, 3);
     assert_eq!(s.cycle, runner.cycle().number());
+}
+
+/// A machine in this process stands with it: its cycles are counted on without a gap, the wall's periods told.
+#[test]
+fn a_stall_that_the_clock_left_out_is_told_and_skips_nothing() {
+    let (cycle, mut bus, mut ends) = parts();
+    let clock = LateClock::default();
+    let mut runner = Runner::new(cycle, &mut bus, clock.clone());
+    clock.stalled.set(7_000_000);
+    runner.bring_up().unwrap();
+    let begun = runner.cycle().number();
+    for stalled_us in [0, 600, 600, 0, 2_000] {
+        clock.stalled.set(clock.stalled.get() + stalled_us * 1_000);
+        runner.tick().unwrap();
+    }
+    assert_eq!(runner.statistics().missed(), 3, "3.2 periods, of which the bring-up's are none");
+    let s = *ends.status();
+    assert_eq!((s.bus.missed_cycles, s.cycle - begun), (3, 5));
 }
 
 #[test]

@@ -97,6 +97,10 @@ impl PlacesAuditor {
         }
     }
 
+    pub(crate) fn expect_fall(&mut self) {
+        self.meddled = true;
+    }
+
     /// What it has seen.
     pub fn seen(&self) -> Seen {
         self.seen

@@ -2,15 +2,22 @@
 
 use std::sync::Arc;
 
-use cellwright_controller::{AutoOperator, Notice, Order, Progress};
+use cellwright_controller::{AutoOperator, Load, Notice, Order, Progress};
 use cellwright_model::DurationNs;
 use cellwright_model::cell::{Cell, StartUpValue};
+use cellwright_model::packml::CellState;
 use cellwright_model::pdos::{FixedPdos, Mapped, PdoMap, Pdos};
+use cellwright_model::plant::PlantDescription;
+use cellwright_model::reference::{Homing, HomingMethod, Reference};
 use cellwright_sim::{Options, VirtualCell, What, read, wiring};
 
 fn cell(change: impl FnOnce(&mut Cell)) -> VirtualCell {
+    machine(|cell, _| change(cell))
+}
+
+fn machine(change: impl FnOnce(&mut Cell, &mut PlantDescription)) -> VirtualCell {
     let mut prepared = read(&What::default(), true).prepared.expect("the embedded cell holds");
-    change(Arc::make_mut(&mut prepared.cell));
+    change(Arc::make_mut(&mut prepared.cell), prepared.plant.as_mut().expect("of the twin"));
     VirtualCell::new(prepared, Options { seed: 3, ..Options::default() }).expect("a cell")
 }
 
@@ -20,10 +27,15 @@ fn drive<'c>(cell: &'c mut Cell, axis: &str) -> &'c mut cellwright_model::cell::
     &mut cell.segment[at]
 }
 
-/// One unit, at most 120 s; how the cell came out of it.
+/// One unit from full trays, at most 120 s; how the cell came out of it.
 fn one_unit(cell: &mut VirtualCell) -> Progress {
+    let loads = wiring::loads(cell.cell(), cell.materials());
+    one_more(cell, loads)
+}
+
+fn one_more(cell: &mut VirtualCell, loads: Vec<Load>) -> Progress {
     let order = Order::units("TEST", cell.plan().clone(), 1);
-    let mut operator = AutoOperator::new("auto:test", order, wiring::loads(cell.cell(), cell.materials()));
+    let mut operator = AutoOperator::new("auto:test", order, loads);
     let mut inputs = Vec::new();
     let until = cell.now() + DurationNs::from_millis(120_000);
     loop {
@@ -91,4 +103,92 @@ fn what_a_drive_does_not_take_is_named() {
     let value = StartUpValue { index: 0x605A, sub: 0, value: 77, bytes: 2 };
     let said = refused(|cell| drive(cell, "press_z").start_up = vec![value]);
     assert!(said.contains("drive_2") && said.contains("0x605a:00") && said.contains("value range"), "{said}");
+}
+
+/// Every axis on an incremental encoder, each homed in another way. Switches of the press at -2 and 64 mm, an index
+/// once a turn of the motor (of the table: which of ten would be its zero?), and not where an axis rests.
+fn incremental() -> VirtualCell {
+    machine(|cell, plant| {
+        let ways = [
+            ("feeder_x", HomingMethod::IndexPositive, 50.0),
+            ("press_z", HomingMethod::NegativeLimit, -2.0),
+            ("driver_1", HomingMethod::Current, 15.0),
+            ("table", HomingMethod::IndexNegative, -160.0),
+        ];
+        for (name, method, found_au) in ways {
+            let at = cell.axis(name).expect("an axis").index();
+            let (axis, physics) = (&mut cell.axes[at], &mut plant.axes[at]);
+            axis.reference = Reference::Homing(Homing {
+                method,
+                switch_speed: axis.velocity_max * 0.1,
+                zero_speed: axis.velocity_max * 0.05,
+                acceleration: axis.acceleration_max * 0.2,
+                found_au,
+                within: DurationNs::from_millis(60_000),
+            });
+            physics.limit_switches = (name == "press_z").then_some((-2.0, 64.0));
+            let table = name == "table";
+            physics.index_every_au = if table { 360.0 } else { physics.au_per_revolution };
+            physics.index_at_au = if table { 200.0 } else { physics.au_per_revolution / 2.0 };
+        }
+    })
+}
+
+/// What each axis shows, less where it is in the machine, au.
+fn wrong_by(cell: &VirtualCell) -> Vec<f64> {
+    let rt = cell.rt();
+    let world = cell.world();
+    let axes = (0..cell.cell().axes.len() as u16).map(cellwright_model::AxisId);
+    axes.map(|id| rt.axes[id.index()].actual_au - world.plant().position_au(id)).collect()
+}
+
+#[test]
+fn an_incremental_axis_is_homed_before_it_goes_anywhere_and_anew_after_a_bring_up() {
+    let mut cell = incremental();
+    for _ in 0..200 {
+        cell.tick().expect("a cycle");
+    }
+    let known = |cell: &VirtualCell| cell.rt().axes.iter().take(4).filter(|a| a.referenced).count();
+    assert_eq!((cell.state(), known(&cell)), (CellState::Aborted, 0));
+    assert!(wrong_by(&cell).iter().any(|by| by.abs() > 0.5), "an incremental encoder begins anywhere");
+    assert_eq!(one_unit(&mut cell), Progress::Completed, "{:?}", cell.status().map(|s| s.alarms));
+    assert_eq!(known(&cell), 4);
+    for (axis, by) in cell.cell().axes.iter().zip(wrong_by(&cell)) {
+        // What is passed of a switch or an index between two looks of the drive, and some counts.
+        let passed = axis.velocity_max * 0.05 * 0.002 + 3.0 / axis.counts_per_au;
+        assert!(by.abs() <= passed, "{}: {by} {}", axis.name, axis.unit());
+    }
+    // A drive without supply forgets; the segment comes up again, and nobody believes the old zero.
+    let drive = cell.cell().axes[1].subdevice;
+    cell.set_power(drive, false);
+    (0..500).for_each(|_| drop(cell.tick().expect("a cycle")));
+    cell.set_power(drive, true);
+    (0..500).for_each(|_| drop(cell.tick().expect("a cycle")));
+    assert_eq!(cell.state(), CellState::Aborted);
+    assert_eq!(one_more(&mut cell, vec![]), Progress::Completed, "{:?}", cell.status().map(|s| s.alarms));
+    assert_eq!(known(&cell), 4);
+    assert!(wrong_by(&cell)[1].abs() < 0.1, "{:?}", wrong_by(&cell));
+}
+
+#[test]
+fn an_axis_that_does_not_find_its_switch_is_named_and_stays_refused() {
+    let mut cell = machine(|cell, plant| {
+        let homing = Homing {
+            method: HomingMethod::NegativeLimit,
+            switch_speed: 20.0,
+            zero_speed: 2.0,
+            acceleration: 500.0,
+            found_au: 0.0,
+            within: DurationNs::from_millis(3_000),
+        };
+        // A switch that is not wired: the axis runs against its stop.
+        cell.axes[1].reference = Reference::Homing(homing);
+        plant.axes[1].limit_switches = None;
+    });
+    let progress = one_unit(&mut cell);
+    let alarms: Vec<_> =
+        cell.status().expect("a status").alarms.into_iter().map(|a| (a.place, a.cause)).collect();
+    assert_ne!(progress, Progress::Completed, "{alarms:?}");
+    assert!(!cell.rt().axes[1].referenced);
+    assert!(alarms.iter().any(|(place, _)| place == "press_z"), "{alarms:?}");
 }

@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use cellwright_controller::catalogue::{Act, AlarmCode, COMMANDS_MAX};
 use cellwright_controller::{
-    Alarm, AutoOperator, DeviceId, Input, Load, Notice, Order, Question, QuestionKind, Source, Work,
+    Alarm, AutoOperator, DeviceId, Input, Load, Notice, Order, Question, QuestionKind, Source,
 };
 use cellwright_engine::branch_chart::BranchState;
 use cellwright_model::event::AlarmClass;
@@ -160,7 +160,7 @@ impl Bench {
             prepared = Prepared { cell: cell.into(), ..prepared };
         }
         let cell = VirtualCell::new(prepared, Options { seed: SEED, ..Options::default() }).expect("a cell");
-        let order = Order { id: "STOPS".into(), plan: cell.plan().clone(), work: Work::Units(100) };
+        let order = Order::units("STOPS", cell.plan().clone(), 100);
         let loads = loads(&cell);
         Bench {
             operator: AutoOperator::new("auto:test", order, loads).attended(),
@@ -256,7 +256,7 @@ impl Bench {
     }
 
     fn order(&mut self) {
-        let order = Order { id: "STOPS".into(), plan: self.cell.plan().clone(), work: Work::Units(100) };
+        let order = Order::units("STOPS", self.cell.plan().clone(), 100);
         self.cell.give(Input::Order { order, by: Bench::by() });
         self.tick();
     }

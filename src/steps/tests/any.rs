@@ -172,6 +172,15 @@ fn large_files_end_soon() {
         compiled(piece.repeat((1 << 20) / piece.len()).into_bytes());
     }
     compiled(format!("[{}]", "yes, ".repeat(200_000)).into_bytes());
+    // Much that is wrong at once, each with what may have been meant.
+    let unknown = |n: usize| (0..n).map(|i| format!("k{i}: 1\n")).collect::<String>();
+    compiled(unknown(300_000).into_bytes());
+    loaded(unknown(300_000).into_bytes());
+    let row = (0..250_000).map(|i| format!("k{i}: 1, ")).collect::<String>();
+    compiled(repository(RECIPE).replace("25g: {", &format!("25g: {{ {row}")).into_bytes());
+    let asked = |i: usize| format!("  - check: {{ id: c{i}, that: press-cannulas.seat_force{i} > 1 N }}\n");
+    let asked = (0..9_000).map(asked).collect::<String>();
+    compiled(repository(RECIPE).replace("  - inspect:", &format!("{asked}  - inspect:")).into_bytes());
     let steps = "steps:\n".to_string() + &"  - wait: { id: a, until: air_ok, timeout: 1 s }\n".repeat(20_000);
     compiled(steps.into_bytes());
     assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());

@@ -11,7 +11,7 @@ use cellwright_model::plan::*;
 use cellwright_model::{DurationNs, StepIx};
 use cellwright_recipe::{Sources, compile};
 use cellwright_steps::TABLE;
-use common::{Files, cell, repository, rows};
+use common::{Files, cell, repository, rows, step};
 
 const RECIPE: &str = "recipes/cannula-hub/cannula-hub.recipe.yaml";
 
@@ -27,10 +27,6 @@ fn plan(variant: Option<&str>) -> Plan {
     let (plan, warnings) = compiled(&Files::default(), variant);
     assert_eq!(warnings, Vec::<String>::new());
     plan
-}
-
-fn step<'p>(plan: &'p Plan, id: &str) -> &'p Step {
-    plan.steps.iter().find(|s| s.id == id).unwrap_or_else(|| panic!("no step {id}"))
 }
 
 fn fail(cause: &str) -> Meaning {
@@ -177,13 +173,13 @@ fn a_press_is_contact_then_depth_and_always_goes_home() {
     assert_eq!((moves[2].0, moves[2].1), (&depth, &Stop::Position(depth.clone())));
     assert_eq!((moves[2].2, moves[2].6), (Some(180.0), 2.0));
     let Primitive::WaitUntil { condition, late, .. } = &step.ops[0] else { panic!("{:?}", step.ops[0]) };
-    assert_eq!(condition, &Expr::And(vec![Expr::Above(force, -2.0), Expr::Below(force, 2.0)]));
+    assert_eq!(condition, &Expr::And(vec![Expr::above(force, -2.0), Expr::below(force, 2.0)]));
     assert_eq!(late, &Meaning::Fault("zero-offset".into()));
     let between =
         |op: &Primitive| matches!(op, Primitive::RequireRegister { within, .. } if *within == (39.0, 41.5));
     assert!(step.ops.iter().any(between));
     assert_eq!(step.cleanup, [Primitive::MoveTo { axis, target: Target::Value(0.0), velocity_au_s: 60.0 }]);
-    assert!(step.irreversible && step.on_hold == OnHold::Finish && step.on_fail == OnFail::Reject);
+    assert!(step.irreversible && step.on_hold == OnHold::Finish && step.on_fail == Handler::Reject);
     let m = &step.measurements[0];
     assert_eq!(
         (m.name.as_str(), m.lo, m.hi, m.warn, m.unit.as_str()),
@@ -193,10 +189,8 @@ fn a_press_is_contact_then_depth_and_always_goes_home() {
     let feature = CurveFeature::ValueAtEnd;
     assert_eq!(m.of, Feature::Curve { curve: "press".into(), feature });
     let w = &step.windows[0];
-    assert_eq!(
-        (w.origin.as_deref(), w.position, w.value),
-        (Some("contact.trigger"), (10.0, 12.0), (20.0, 140.0))
-    );
+    assert_eq!(w.origin.as_deref(), Some("contact.trigger"));
+    assert_eq!(w.shape, WindowShape::Within { position: (10.0, 12.0), value: (20.0, 140.0) });
     assert_eq!(
         step.equipment.iter().map(|e| cell.equipment[*e].id.as_str()).collect::<Vec<_>>(),
         ["LC-0231"]
@@ -273,7 +267,10 @@ fn a_leak_test_always_vents_before_it_unclamps() {
         list(&[("valve_fill", false), ("valve_vent", false), ("clamp_test", false)])
     );
     assert!(matches!(step.cleanup[2], Primitive::WaitUntil { .. }));
-    assert_eq!(step.on_fail, OnFail::Retry { times: 1, after: DurationNs::from_millis(10_000) });
+    assert_eq!(
+        step.on_fail,
+        Handler::Retry { times: 1, after: DurationNs::from_millis(10_000), then: Then::Reject }
+    );
     let m = &step.measurements[0];
     assert_eq!((m.lo, m.hi, m.low_is_invalid, m.resolution), (-2.0, 12.0, true, 0.1));
     let gross =
@@ -329,7 +326,7 @@ fn other_kinds_and_fields_reach_the_plan() {
     else {
         panic!("{:?}", step(&plan, "calm"))
     };
-    assert_eq!(list[0], Expr::Below(cell.analog("leak_1").unwrap(), 2000.0));
+    assert_eq!(list[0], Expr::below(cell.analog("leak_1").unwrap(), 2000.0));
     assert!(matches!(&list[1], Expr::Or(l) if matches!(l[1], Expr::Not(_))));
     assert_eq!((hold.0, timeout.0), (100_000_000, 3_000_000_000));
     let Primitive::Check { condition: Expr::And(seated), .. } = &step(&plan, "seated").ops[0] else {
@@ -339,8 +336,11 @@ fn other_kinds_and_fields_reach_the_plan() {
     assert_eq!(seated[0], at_close("close.nest_cap_present"), "the short name means the step's station");
     assert_eq!(seated[1], Expr::Not(Box::new(at_close("close.nest_cannula_present"))));
     assert_eq!(step(&plan, "calm").timeout.0, 3_000_000_000);
-    assert_eq!(step(&plan, "up").on_fault, OnFault::Retry { times: 2, after: DurationNs::from_millis(1000) });
-    assert_eq!(step(&plan, "blow").on_fault, OnFault::Reject);
+    assert_eq!(
+        step(&plan, "up").on_fault,
+        Handler::Retry { times: 2, after: DurationNs::from_millis(1000), then: Then::Ask }
+    );
+    assert_eq!(step(&plan, "blow").on_fault, Handler::Reject);
     assert_eq!(step(&plan, "blow").on_hold, OnHold::Finish);
     assert!(
         matches!(&step(&plan, "park").ops[0], Primitive::Robot { request: RobotOp::MovePose { speed, .. }, .. } if *speed == 0.5)

@@ -6,7 +6,7 @@ mod common;
 
 use cellwright_recipe::{Severity, Sources, compile, json_rows, render};
 use cellwright_steps::TABLE;
-use common::{Files, cell, marked, repository, rows};
+use common::{Files, cell, marked, once, repository, rows};
 
 const RECIPE: &str = "recipes/cannula-hub/cannula-hub.recipe.yaml";
 const FEED: &str = "recipes/cannula-hub/feed-cannula.recipe.yaml";
@@ -133,7 +133,7 @@ fn names_of_sensors_at_stations() {
     );
     let anywhere = help("check: bin_drop", "check: nest_cap_present");
     assert!(
-        anywhere.starts_with("give the step a `station:`, or say which is meant: `load.nest_cap_present`"),
+        anywhere.starts_with("ask in a step with a `station:`; there are `load.nest_cap_present`"),
         "{anywhere}"
     );
     // A station that is not known says that, and nothing about the names at it.
@@ -149,7 +149,7 @@ fn names() {
         ("check: nest_hub_present and", "check: «close.nest_hub_present and", &["R0716"]),
         ("check: nest_hub_present and", "check: press.nest_hub_present and not", &[]),
         ("check: bin_drop", "check: «nest_cap_present", &["R0303"]),
-        ("check: bin_drop", "check: press.nest_cap_present", &[]),
+        ("check: bin_drop", "check: «press.nest_cap_present", &["R0716"]),
         ("force: load_cell", "force: «load_cel", &["R0305"]),
         ("id: look, station: test", "id: look, station: «tset", &["R0306"]),
         ("id: to-bin, robot: robot_r", "id: to-bin, robot: «robot_x", &["R0307"]),
@@ -298,11 +298,7 @@ fn the_flow_of_a_unit() {
 #[test]
 fn mistakes_that_show_somewhere_else() {
     // The mistake is in one line and told at another, with a label between the two.
-    let told = |from: &str, to: &str| {
-        let base = repository(RECIPE);
-        assert_eq!(base.matches(from).count(), 1, "{from}");
-        diagnose(RECIPE, &base.replacen(from, to, 1)).1
-    };
+    let told = |from: &str, to: &str| diagnose(RECIPE, &once(&repository(RECIPE), from, to)).1;
     let one = |code: &str, place: &str| vec![(code.to_string(), place.to_string())];
     assert_eq!(told("part: CAP-07", "part: CAP-08"), one("R0710", "45:72"));
     assert_eq!(told("      axis: driver_1\n", ""), one("R0102", "47:7"));
@@ -396,8 +392,7 @@ fn twelve_planted_mistakes_are_these_twelve() {
     assert_eq!(planted.len(), 12);
     let mut text = repository(RECIPE);
     for (from, to, _) in &planted {
-        assert_eq!(text.matches(from).count(), 1, "{from}");
-        text = text.replacen(from, to, 1);
+        text = once(&text, from, to);
     }
     let (text, places) = marked(&text);
     let (rows, found) = diagnose(RECIPE, &text);

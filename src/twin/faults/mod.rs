@@ -12,7 +12,7 @@ mod queue;
 mod strike;
 
 use cellwright_model::cell::Cell;
-use cellwright_model::faults::{Fault, FaultEntry, FaultPlan, Lasts, Way};
+use cellwright_model::faults::{Fault, FaultEntry, FaultMoment, FaultPlan, Lasts, Way};
 use cellwright_model::{DurationNs, TimeNs};
 
 use crate::plant::{Injection, Plant};
@@ -48,7 +48,7 @@ pub(crate) struct Machine<'w> {
     pub(crate) plant: &'w mut Plant,
 }
 
-/// See the module text. Nothing in it allocates once it is made.
+/// See the module text. Nothing in it allocates once it is made, unless a test strikes with one fault more.
 pub struct Faults {
     entries: Vec<Entry>,
     seed: u64,
@@ -63,13 +63,7 @@ pub struct Faults {
 impl Faults {
     /// `plan` for the machine of `cell`, at power-up.
     pub fn new(plan: &FaultPlan, cell: &Cell) -> Faults {
-        let entry = |spec: &FaultEntry| Entry {
-            spec: *spec,
-            watch: Watch::new(spec.at, cell),
-            state: State::Waiting,
-            until: None,
-            struck: None,
-        };
+        let entry = |spec: &FaultEntry| Entry::new(*spec, Watch::new(spec.at, cell));
         Faults {
             entries: plan.entries.iter().map(entry).collect(),
             seed: plan.seed,
@@ -79,6 +73,12 @@ impl Faults {
             queue: Queue::new(),
             scratch: Box::new([0; FRAME_BYTES]),
         }
+    }
+
+    /// One fault more, from now on, whatever its moment says: for a test in process, whose moment is a step.
+    pub(crate) fn strike(&mut self, spec: FaultEntry, cell: &Cell) {
+        let spec = FaultEntry { at: FaultMoment::PowerOn, ..spec };
+        self.entries.push(Entry::new(spec, Watch::new(spec.at, cell)));
     }
 
     /// When the first fault of the plan did something; `None` as long as none has.
@@ -207,6 +207,10 @@ impl Faults {
 }
 
 impl Entry {
+    fn new(spec: FaultEntry, watch: Watch) -> Entry {
+        Entry { spec, watch, state: State::Waiting, until: None, struck: None }
+    }
+
     fn pass(&mut self, m: &mut Machine<'_>, now: TimeNs, operational: bool) {
         if self.state == State::Waiting && self.watch.has_come(m, operational) {
             self.state = State::Due(now + self.spec.wait);

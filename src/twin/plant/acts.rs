@@ -4,7 +4,7 @@ use cellwright_model::cell::TrayKind;
 use cellwright_model::{RobotId, TrayId};
 
 use super::machine::TrayLoad;
-use super::places::{Assembly, BIN_UNITS_MAX, Held, Layout, Loaded, Places, Pocket, TrayState};
+use super::places::{Assembly, BIN_UNITS_MAX, Held, Layout, Loaded, Places, Pocket, Released, TrayState};
 
 impl Places {
     /// A person empties nests and grippers.
@@ -57,6 +57,36 @@ impl Places {
         state.moved = last;
         state.kept.take_unit(&unit);
         self.taken(Held::Unit(unit));
+    }
+
+    /// A person carries what lies in a pocket into a nest; what finds no room there is kept in the hand.
+    pub(crate) fn put_in_nest_by_hand(&mut self, nest: u16, tray: TrayId, pocket: u32) {
+        let Some(held) = self.take_from_pocket(tray, pocket, |_| false) else { return };
+        self.changes += 1;
+        if !self.put_in_nest(usize::from(nest), held) {
+            self.taken(held);
+        }
+    }
+
+    /// A person carries the unit out of a nest into a pocket, or throws it into a bin.
+    pub(crate) fn put_away_by_hand(
+        &mut self,
+        layout: &Layout,
+        nest: u16,
+        tray: TrayId,
+        pocket: u32,
+    ) -> Released {
+        let Some(held) = self.take_unit(usize::from(nest)) else { return Released::Elsewhere };
+        self.changes += 1;
+        if layout.tray_kind(tray) == Some(TrayKind::Reject) {
+            self.drop_in_bin(tray, held);
+            return Released::InBin;
+        }
+        if self.put_in_pocket(tray, pocket, held) {
+            return Released::InPocket;
+        }
+        self.taken(held);
+        Released::Elsewhere
     }
 
     /// A person exchanges a tray, refills a lane or empties a bin.

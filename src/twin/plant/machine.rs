@@ -19,7 +19,7 @@ use super::places::{Cursors, GRIPPERS_MAX, Layout, NESTS_MAX, Part, Places, Rele
 use super::process::LeakVolume;
 use super::sensors::{AnalogSensor, InputSensor, Latches, Supplies};
 
-pub use hands::{Injection, TrayLoad};
+pub use cellwright_model::injection::{Injection, TrayLoad};
 use stations::{AtWork, Lane, bit_damping, lanes};
 
 const SUBSTEP_S: f64 = SUBSTEP_NS as f64 / 1e9;
@@ -46,6 +46,10 @@ struct AxisIx {
     emergency: PlantIx,
     /// What its encoder shows beside the position, au.
     encoder: PlantIx,
+    /// The holding brake is on, as its drive says.
+    brake: PlantIx,
+    /// Negative and positive limit switch.
+    limits: [PlantIx; 2],
 }
 
 /// The simulated machine. See the module text of [`super`].
@@ -114,6 +118,9 @@ impl Plant {
             fault: names.add(format!("axis.{}.fault", a.name), 0.0),
             emergency: names.add(format!("axis.{}.emergency", a.name), 0.0),
             encoder: names.add(format!("axis.{}.encoder", a.name), 0.0),
+            brake: names.add(format!("axis.{}.brake", a.name), 1.0),
+            limits: ["negative", "positive"]
+                .map(|end| names.add(format!("axis.{}.limit_{end}", a.name), 0.0)),
         });
         let axis_ix = axis_ix.collect();
         let analog_ix = cell.analogs.iter().map(|a| names.add(format!("ai.{}", a.name), 0.0)).collect();
@@ -189,6 +196,7 @@ impl Plant {
     /// The same, but only drives see it: for a substep after which no terminal is read.
     pub(crate) fn step_unseen(&mut self) {
         for (axis, ix) in self.axes.iter_mut().zip(&self.axis_ix) {
+            axis.braked = self.values[ix.brake.0 as usize] > 0.5;
             axis.step(self.values[ix.torque.0 as usize], SUBSTEP_S);
         }
         self.turn_table();
@@ -201,6 +209,9 @@ impl Plant {
         for (axis, ix) in self.axes.iter().zip(&self.axis_ix) {
             self.values[ix.position.0 as usize] = axis.position_au;
             self.values[ix.velocity.0 as usize] = axis.velocity_au_s;
+            for (limit, on) in ix.limits.iter().zip(axis.limit_switches()) {
+                self.values[limit.0 as usize] = f64::from(u8::from(on));
+            }
         }
         self.values[self.sto_ix.0 as usize] = f64::from(u8::from(!self.torque_removed()));
     }
@@ -223,16 +234,19 @@ impl Plant {
                 truth.grip_misses(part.kind, part.n, attempts.1)
             });
         }
-        let grippers = self.truth.description.grippers;
         match self.places.open(&self.layout, robot, joints) {
             Released::InPocket => self.latches.pocket_filled = true,
-            Released::InBin => {
-                self.latches.drop_in = substeps(grippers.fall.0);
-                self.latches.drop_for = substeps(grippers.drop_pulse.0);
-            }
+            Released::InBin => self.falls(),
             Released::Elsewhere => {}
         }
         false
+    }
+
+    /// Something falls through the chute of a bin.
+    fn falls(&mut self) {
+        let grippers = self.truth.description.grippers;
+        self.latches.drop_in = substeps(grippers.fall.0);
+        self.latches.drop_for = substeps(grippers.drop_pulse.0);
     }
 
     fn output(&self, id: cellwright_model::OutputId) -> bool {
@@ -298,14 +312,12 @@ fn check(cell: &Cell, truth: &Truth) -> Result<(), PlantError> {
     if let Some(bad) = d.axes.iter().find(|p| !usable(p)) {
         return err(format!("inertia or transmission of axis {} is not positive", bad.axis.index()));
     }
-    if d.axes.len() > cell.axes.len()
-        || d.press.axis.index() >= d.axes.len()
-        || d.thread.axis.index() >= d.axes.len()
-    {
+    let moved = [d.press.map(|p| p.axis), d.thread.map(|t| t.axis)];
+    if d.axes.len() > cell.axes.len() || moved.into_iter().flatten().any(|a| a.index() >= d.axes.len()) {
         return err("names an axis that the cell does not have".into());
     }
     let leak = cell.leak_testers.first().map(|t| t.pressure);
-    if [Some(d.press.force), Some(d.thread.torque), leak]
+    if [d.press.map(|p| p.force), d.thread.map(|t| t.torque), leak]
         .into_iter()
         .flatten()
         .any(|a| a.index() >= cell.analogs.len())

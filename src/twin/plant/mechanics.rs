@@ -16,13 +16,17 @@ pub(crate) struct AxisMechanics {
     pub(crate) added_load: f64,
     /// The axis is jammed: it does not move whatever the torque.
     pub(crate) jammed: bool,
+    /// The holding brake is on.
+    pub(crate) braked: bool,
     rad_per_au: f64,
     inertia_kgm2: f64,
     coulomb_nm: f64,
+    brake_nm: f64,
     viscous_nm_s: f64,
     /// Torque at the motor for one unit of effort at the axis.
     nm_per_effort: f64,
     stops_au: (f64, f64),
+    limit_switches: Option<(f64, f64)>,
 }
 
 impl AxisMechanics {
@@ -39,13 +43,21 @@ impl AxisMechanics {
             load: 0.0,
             added_load: 0.0,
             jammed: false,
+            braked: false,
             rad_per_au,
             inertia_kgm2: physics.inertia_kgm2,
             coulomb_nm: physics.coulomb_nm,
+            brake_nm: physics.brake_nm,
             viscous_nm_s: physics.viscous_nm / (physics.viscous_at_au_s * rad_per_au),
             nm_per_effort,
             stops_au: (physics.stop_lo_au, physics.stop_hi_au),
+            limit_switches: physics.limit_switches,
         }
+    }
+
+    /// Whether the negative and the positive limit switch are on.
+    pub(crate) fn limit_switches(&self) -> [bool; 2] {
+        self.limit_switches.map_or([false; 2], |(lo, hi)| [self.position_au <= lo, self.position_au >= hi])
     }
 
     /// Moves by `dt_s` under the motor's torque: explicit in the torques, then dry friction takes what
@@ -59,7 +71,8 @@ impl AxisMechanics {
         let driving =
             motor_nm - (self.load + self.added_load) * self.nm_per_effort - self.viscous_nm_s * omega;
         let free = omega + driving / self.inertia_kgm2 * dt_s;
-        let dry = self.coulomb_nm / self.inertia_kgm2 * dt_s;
+        let friction = self.coulomb_nm + if self.braked { self.brake_nm } else { 0.0 };
+        let dry = friction / self.inertia_kgm2 * dt_s;
         let omega = if free.abs() <= dry { 0.0 } else { free - dry * free.signum() };
         self.velocity_au_s = omega / self.rad_per_au;
         self.position_au += self.velocity_au_s * dt_s;
@@ -89,6 +102,10 @@ mod tests {
             start_au: 0.0,
             stop_lo_au: -3.0,
             stop_hi_au: 65.0,
+            limit_switches: Some((-2.0, 64.0)),
+            index_every_au: 5.0,
+            index_at_au: 0.0,
+            brake_nm: 0.5,
         }
     }
 
@@ -112,6 +129,18 @@ mod tests {
             (0..400).for_each(|_| b.step(nm, DT));
             assert_eq!(b.position_au > 0.01, moves, "{nm} N·m: {} mm", b.position_au);
         }
+    }
+
+    #[test]
+    fn a_brake_holds_what_the_motor_does_not_and_lets_go() {
+        let mut a = AxisMechanics::new(&press(), AxisKind::Linear);
+        // 500 N on 5 mm a turn are 0.4 N·m, less than brake and friction.
+        (a.load, a.braked) = (500.0, true);
+        (0..800).for_each(|_| a.step(0.0, DT));
+        assert_eq!((a.position_au, a.limit_switches()), (0.0, [false; 2]));
+        a.braked = false;
+        (0..8_000).for_each(|_| a.step(0.0, DT));
+        assert_eq!((a.position_au, a.limit_switches()), (-3.0, [true, false]));
     }
 
     #[test]

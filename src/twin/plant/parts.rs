@@ -1,6 +1,6 @@
 //! What a part is in truth: the traits of the n-th hub, cannula or cap, drawn from the seed.
 
-use cellwright_model::plant::{Defect, PartKind, PlantDescription, Spread};
+use cellwright_model::plant::{Defect, PartKind, PlantDescription, Spread, ThreadPhysics};
 
 use super::draw::{self, Purpose};
 
@@ -50,13 +50,17 @@ impl Truth {
         draw::bits(self.seed, purpose, kind as u64, u64::from(n), 0)
     }
 
-    fn value(&self, spread: Spread, kind: PartKind, n: u32, purpose: Purpose) -> f64 {
-        draw::value(spread, self.bits(kind, n, purpose))
+    /// Zero of what belongs to a process that the cell does not have.
+    fn value(&self, spread: Option<Spread>, kind: PartKind, n: u32, purpose: Purpose) -> f64 {
+        draw::value(spread.unwrap_or_default(), self.bits(kind, n, purpose))
     }
 
     /// What is bad about the n-th part of a kind. The shares of the kind's defects lie side by side on
-    /// 0 .. 1; the rest of it is good.
+    /// 0 .. 1; the rest of it is good. What a test gives is not drawn.
     pub fn defect(&self, kind: PartKind, n: u32) -> Option<Defect> {
+        if let Some(given) = self.description.given.iter().find(|g| g.kind == kind) {
+            return given.defects.get(n as usize).copied().flatten();
+        }
         let x = draw::uniform(self.bits(kind, n, Purpose::Defect));
         let mut end = 0.0;
         for defect in Defect::ALL.into_iter().filter(|d| d.kind() == kind) {
@@ -71,50 +75,52 @@ impl Truth {
 
     /// Traits of the n-th hub.
     pub fn hub(&self, n: u32) -> HubTraits {
-        let press = &self.description.press;
+        let press = self.description.press;
         let defect = self.defect(PartKind::Hub, n);
-        let spread = match defect {
+        let spread = press.map(|press| match defect {
             Some(Defect::HubOversize) => press.oversize,
             Some(Defect::HubUndersize) => press.undersize,
             _ => press.hub_interference,
-        };
+        });
+        let contact_mm = press.map(|press| press.contact_mm);
         HubTraits {
             defect,
             interference: self.value(spread, PartKind::Hub, n, Purpose::Interference),
-            contact_mm: self.value(press.contact_mm, PartKind::Hub, n, Purpose::Contact),
+            contact_mm: self.value(contact_mm, PartKind::Hub, n, Purpose::Contact),
         }
     }
 
     /// Traits of the n-th cannula.
     pub fn cannula(&self, n: u32) -> CannulaTraits {
-        let (press, tip) = (&self.description.press, &self.description.tip);
+        let tip = &self.description.tip;
         let defect = self.defect(PartKind::Cannula, n);
-        let fit =
-            if defect == Some(Defect::CannulaOversize) { press.oversize } else { press.cannula_interference };
+        let oversize = defect == Some(Defect::CannulaOversize);
+        let fit = self.description.press.map(|p| if oversize { p.oversize } else { p.cannula_interference });
         let burr = if defect == Some(Defect::Burr) { tip.bad_burr_mm } else { tip.burr_mm };
         CannulaTraits {
             defect,
             interference: self.value(fit, PartKind::Cannula, n, Purpose::Interference),
-            burr_mm: self.value(burr, PartKind::Cannula, n, Purpose::Burr).max(0.0),
+            burr_mm: self.value(Some(burr), PartKind::Cannula, n, Purpose::Burr).max(0.0),
         }
     }
 
     /// Traits of the n-th cap.
     pub fn cap(&self, n: u32) -> CapTraits {
-        let (thread, leak) = (&self.description.thread, &self.description.leak);
+        let (thread, leak) = (self.description.thread, &self.description.leak);
         let defect = self.defect(PartKind::Cap, n);
         let value = |spread, purpose| self.value(spread, PartKind::Cap, n, purpose);
+        let of_thread = |spread: fn(ThreadPhysics) -> Spread, purpose| value(thread.map(spread), purpose);
         let seal = if defect == Some(Defect::LeakySeal) { leak.leaky_pa_s } else { leak.tight_pa_s };
         CapTraits {
             defect,
-            prevailing_nm: value(thread.prevailing_nm, Purpose::Prevailing),
-            snug_angle_deg: value(thread.snug_angle_deg, Purpose::SnugAngle),
-            stiffness_nm_per_deg: value(thread.stiffness_nm_per_deg, Purpose::ThreadStiffness),
+            prevailing_nm: of_thread(|t| t.prevailing_nm, Purpose::Prevailing),
+            snug_angle_deg: of_thread(|t| t.snug_angle_deg, Purpose::SnugAngle),
+            stiffness_nm_per_deg: of_thread(|t| t.stiffness_nm_per_deg, Purpose::ThreadStiffness),
             cross_angle_deg: (defect == Some(Defect::CapCrossThread))
-                .then(|| value(thread.cross_angle_deg, Purpose::CrossAngle)),
+                .then(|| of_thread(|t| t.cross_angle_deg, Purpose::CrossAngle)),
             strip_nm: (defect == Some(Defect::CapStripped))
-                .then(|| value(thread.strip_nm, Purpose::StripTorque)),
-            leak_pa_s: value(seal, Purpose::Leak),
+                .then(|| of_thread(|t| t.strip_nm, Purpose::StripTorque)),
+            leak_pa_s: value(Some(seal), Purpose::Leak),
         }
     }
 

@@ -419,7 +419,7 @@ impl Places {
         taken.is_some()
     }
 
-    fn take_unit(&mut self, nest: usize) -> Option<Held> {
+    pub(crate) fn take_unit(&mut self, nest: usize) -> Option<Held> {
         let unit = core::mem::take(self.nests.get_mut(nest)?);
         (!unit.is_empty()).then_some(Held::Unit(unit))
     }
@@ -487,7 +487,7 @@ impl Places {
         self.dropped(held);
     }
 
-    fn put_in_nest(&mut self, nest: usize, held: Held) -> bool {
+    pub(crate) fn put_in_nest(&mut self, nest: usize, held: Held) -> bool {
         let Some(place) = self.nests.get_mut(nest) else { return false };
         match held {
             Held::Part(part) => place.insert(part),
@@ -499,7 +499,7 @@ impl Places {
         }
     }
 
-    fn put_in_pocket(&mut self, tray: TrayId, n: u32, held: Held) -> bool {
+    pub(crate) fn put_in_pocket(&mut self, tray: TrayId, n: u32, held: Held) -> bool {
         let Some(state) = self.trays.get_mut(tray.index()) else { return false };
         let Some(pocket) = state.pockets.get_mut(n as usize) else { return false };
         if *pocket != Pocket::Empty {
@@ -510,7 +510,7 @@ impl Places {
         true
     }
 
-    fn drop_in_bin(&mut self, tray: TrayId, held: Held) {
+    pub(crate) fn drop_in_bin(&mut self, tray: TrayId, held: Held) {
         let Some(state) = self.trays.get_mut(tray.index()) else { return };
         state.kept.add_held(&held);
         if let Some(place) = state.bin.get_mut(state.moved as usize % BIN_UNITS_MAX) {

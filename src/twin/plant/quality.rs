@@ -7,7 +7,7 @@
 use cellwright_model::cell::Cell;
 use cellwright_model::plan::{CurveFeature, Feature, MeasurementSpec, Plan, Primitive, Step};
 use cellwright_model::plant::Defect;
-use cellwright_model::{AnalogId, Quantity};
+use cellwright_model::{AnalogId, AxisId, Quantity};
 
 use super::parts::Truth;
 use super::places::Assembly;
@@ -46,12 +46,15 @@ impl Truth {
     /// so near to a limit that the gauge may say so.
     pub fn beyond(&self, cell: &Cell, plan: &Plan, unit: &Assembly) -> Vec<Beyond> {
         let flaw = |what: String| Beyond { what, truth: f64::NAN, lo: f64::NAN, hi: f64::NAN };
-        let (Some(_), Some(_), Some(cap)) = (unit.hub, unit.cannula, unit.cap) else {
+        let parts =
+            self.description.material.iter().filter(|m| plan.components.iter().any(|c| c.part == m.part));
+        if parts.clone().any(|m| unit.part(m.kind).is_none()) {
             return vec![flaw("a part is missing".into())];
-        };
+        }
         let mut beyond = Vec::new();
         // A thread that binds or gives way is bad whatever torque and angle came of it.
-        if let Some(defect @ (Defect::CapCrossThread | Defect::CapStripped)) = self.cap(cap).defect {
+        let defect = unit.cap.and_then(|cap| self.cap(cap).defect);
+        if let Some(defect @ (Defect::CapCrossThread | Defect::CapStripped)) = defect {
             beyond.push(flaw(format!("the cap has the defect {}", defect.as_str())));
         }
         for step in &plan.steps {
@@ -86,30 +89,35 @@ impl Truth {
         })?;
         let (noise, offset) = self.noise(analog);
         let error = NOISE_ENDS * noise + offset.abs();
-        let (hub, cannula, cap) = (unit.hub?, unit.cannula?, self.cap(unit.cap?));
+        let (hub, cannula, cap) = (unit.hub?, unit.cannula?, unit.cap.map(|n| self.cap(n)));
         let leak = cell.leak_testers.first().map(|t| t.pressure);
-        match feature {
-            CurveFeature::ValueAtEnd | CurveFeature::ValuePeak if analog == d.press.force => {
-                let (truth, _) = process::press_resistance(&d.press, self.fit(hub, cannula), unit.seated_mm);
+        // A sensor that is looked at while its axis stands shows nothing of a joint.
+        let moves = |axis: AxisId| step.axes() & (1 << axis.0) != 0;
+        let press = d.press.filter(|p| p.force == analog && moves(p.axis));
+        let thread = d.thread.filter(|t| t.torque == analog && moves(t.axis));
+        match (feature, press, thread) {
+            (CurveFeature::ValueAtEnd | CurveFeature::ValuePeak, Some(press), _) => {
+                let (truth, _) = process::press_resistance(&press, self.fit(hub, cannula), unit.seated_mm);
                 Some(Property { truth, error })
             }
-            CurveFeature::ValueAtEnd | CurveFeature::ValuePeak if analog == d.thread.torque => {
-                let (truth, _) = process::thread_resistance(&d.thread, &cap, unit.cap_turned_deg);
+            (CurveFeature::ValueAtEnd | CurveFeature::ValuePeak, _, Some(thread)) => {
+                let (truth, _) = process::thread_resistance(&thread, &cap?, unit.cap_turned_deg);
                 Some(Property { truth, error })
             }
-            CurveFeature::TravelFromLevel { level } if analog == d.thread.torque => {
+            (CurveFeature::TravelFromLevel { level }, _, Some(thread)) => {
+                let cap = cap?;
                 let rises = cap.stiffness_nm_per_deg;
                 let snug = cap.snug_angle_deg + (level - cap.prevailing_nm) / rises;
                 // The bit twists between spindle and cap, by as much as the torque makes it.
-                let twist = process::thread_resistance(&d.thread, &cap, unit.cap_turned_deg).0
-                    / d.thread.bit_nm_per_deg;
+                let twist =
+                    process::thread_resistance(&thread, &cap, unit.cap_turned_deg).0 / thread.bit_nm_per_deg;
                 Some(Property { truth: unit.cap_turned_deg - snug, error: error / rises + twist })
             }
-            CurveFeature::DecayRate if Some(analog) == leak => {
+            (CurveFeature::DecayRate, ..) if Some(analog) == leak => {
                 // Of a least-squares slope through samples of one cycle each.
                 let (cycle_s, test_s) = (cell.cycle.as_secs_f64(), captured_s(step, curve)?);
                 let error = NOISE_ENDS * noise * (12.0 * cycle_s / test_s).sqrt() / test_s;
-                Some(Property { truth: cap.leak_pa_s, error })
+                Some(Property { truth: cap?.leak_pa_s, error })
             }
             _ => None,
         }

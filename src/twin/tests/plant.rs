@@ -98,7 +98,7 @@ fn a_good_press_fit_gives_its_curve_and_springs_back() {
 fn force_follows_the_stated_law_along_the_whole_stroke() {
     let mut b = bench();
     b.load(0);
-    let press_physics = b.truth.description.press;
+    let press_physics = b.truth.description.press.expect("a press");
     let fit = b.truth.fit(0, 0);
     let (_, curve) = press(&mut b, 12.40);
     let contact = b.truth.hub(0).contact_mm;

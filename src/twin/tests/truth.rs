@@ -48,7 +48,7 @@ fn shares_of_defects_are_as_stated_and_a_part_has_at_most_one() {
 #[test]
 fn every_good_fit_passes_and_every_bad_one_fails_clearly() {
     let t = truth(7);
-    let press = t.description.press;
+    let press = t.description.press.expect("a press");
     // Where the ram stops: seat depth from where 5 N were felt, within 0.03 mm, less what springs back.
     let seated = |fit: f64, error: f64| {
         let mut depth: f64 = 12.40 + 0.05 + error;
@@ -93,7 +93,7 @@ fn every_good_fit_passes_and_every_bad_one_fails_clearly() {
 #[test]
 fn every_good_cap_passes_and_every_bad_one_fails_clearly() {
     let t = truth(7);
-    let thread = t.description.thread;
+    let thread = t.description.thread.expect("a thread");
     for n in 0..PARTS {
         let cap = t.cap(n);
         let at = |angle| thread_resistance(&thread, &cap, angle).0;

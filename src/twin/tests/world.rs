@@ -289,7 +289,12 @@ fn a_description_that_does_not_fit_the_cell_is_refused() {
     };
     assert!(refused(&|d| d.axes.truncate(3)).contains("table"));
     assert!(refused(&|d| d.axes[1].inertia_kgm2 = 0.0).contains("inertia"));
-    assert!(refused(&|d| d.press.axis = cellwright_model::AxisId(9)).contains("axis"));
-    assert!(refused(&|d| d.press.force = cellwright_model::AnalogId(9)).contains("analog"));
+    assert!(
+        refused(&|d| d.press.as_mut().expect("a press").axis = cellwright_model::AxisId(9)).contains("axis")
+    );
+    assert!(
+        refused(&|d| d.press.as_mut().expect("a press").force = cellwright_model::AnalogId(9))
+            .contains("analog")
+    );
     assert!(refused(&|d| d.defects.iter_mut().for_each(|s| s.share = 0.6)).contains("add up"));
 }

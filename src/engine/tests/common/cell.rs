@@ -4,6 +4,7 @@ use cellwright_model::cell::*;
 use cellwright_model::expr::Expr;
 use cellwright_model::outcome::FaultClass;
 use cellwright_model::plan::*;
+use cellwright_model::reference::Reference;
 use cellwright_model::timing::Timing;
 use cellwright_model::*;
 
@@ -42,6 +43,7 @@ fn axis(name: &str, home_au: f64) -> Axis {
         torque_max_nm: 2.0,
         following_error_max_au: 1.0,
         home_au,
+        reference: Reference::Absolute,
     }
 }
 
@@ -119,6 +121,7 @@ pub(crate) fn cell() -> Cell {
             joint_velocity_max: [100.0; 6],
             joint_acceleration_max: [500.0; 6],
             joint_jerk_max: [5000.0; 6],
+            touch_up_deg: 0.0,
             poses: vec![
                 pose("home", 0.0),
                 pose("load", 10.0),
@@ -177,14 +180,15 @@ pub(crate) fn step(id: &str, n: u32, ops: Vec<Primitive>) -> Step {
         id: id.into(),
         kind: "test".into(),
         n,
+        when: None,
         station: None,
         resources: vec![],
         supply: None,
         check_before: None,
         check_after: None,
         timeout: DurationNs::from_millis(10_000),
-        on_fail: OnFail::Reject,
-        on_fault: OnFault::Ask,
+        on_fail: Handler::Reject,
+        on_fault: Handler::Ask,
         on_hold: OnHold::Stop,
         irreversible: false,
         measurements: vec![],
@@ -299,9 +303,9 @@ fn press() -> Step {
         windows: vec![Window {
             curve: "force".into(),
             origin: Some("contact.trigger".into()),
-            position: (10.0, 12.0),
-            value: (20.0, 170.0),
+            shape: WindowShape::Within { position: (10.0, 12.0), value: (20.0, 170.0) },
             unit: "N".into(),
+            position_unit: "mm".into(),
         }],
         cleanup: vec![Primitive::MoveTo { axis: PRESS, target: Target::Value(0.0), velocity_au_s: 50.0 }],
         ..step(
@@ -330,7 +334,7 @@ fn inspect() -> Step {
     Step {
         station: Some(WORK),
         resources: vec![Resource::Camera(CameraId(0))],
-        on_fail: OnFail::Retry { times: 1, after: DurationNs::from_millis(200) },
+        on_fail: Handler::Retry { times: 1, after: DurationNs::from_millis(200), then: Then::Reject },
         measurements: vec![MeasurementSpec {
             unit: "um".into(),
             ..measurement("burr", Feature::Device("burr".into()), 0.0, 25.0)
@@ -412,6 +416,7 @@ pub(crate) fn plan() -> Plan {
         cell_hash: "cell-hash".into(),
         taught_hash: "taught-hash".into(),
         params: vec![],
+        set: vec![],
         components: vec![
             component("hub", "HUB", Identify::PerUnit, None),
             component("cannula", "CAN", Identify::PerLot, Some(LANE)),

@@ -95,6 +95,7 @@ impl Bench {
         let panel = cell.panel.outputs().fold(0, |word, o| word | 1 << o.0);
         let engine = Engine::new(Arc::new(cell), config).expect("a cell for one unit");
         let mut rt = RtStatus { safety_ok: true, ..RtStatus::default() };
+        rt.axes.iter_mut().for_each(|a| a.referenced = true);
         rt.bus.operational = true;
         rt.inputs = 1 << c::ESTOP_OK.0 | 1 << c::PRESENT.0 | 1 << c::DROP.0 | 1 << c::AIR.0;
         let mut bench = Bench {
@@ -448,6 +449,10 @@ impl Bench {
                 self.event(job, plain);
             }
             RtOp::Renew { .. } => self.event(job, plain),
+            RtOp::Home { axis } => {
+                self.rt.axes[axis.index()].referenced = true;
+                self.event(job, plain);
+            }
             RtOp::MoveTo { axis, target_au, velocity_au_s }
             | RtOp::MoveWhile { axis, target_au, velocity_au_s, .. } => {
                 self.begin(job, axis, target_au, result(JobEnd::Target, target_au));

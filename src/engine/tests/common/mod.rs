@@ -8,5 +8,6 @@ pub(crate) mod cell;
 pub(crate) mod machine;
 mod said;
 
+#[allow(unused_imports)]
 pub(crate) use cell::{cell, plan};
 pub(crate) use machine::Bench;

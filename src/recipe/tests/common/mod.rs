@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cellwright_model::cell::Cell;
+use cellwright_model::plan::{Plan, Step};
 use cellwright_recipe::{Diagnostic, FileSource, Sources, load_cell};
 
 /// Texts by path; what is not here is read from the repository.
@@ -31,6 +32,12 @@ pub(crate) const CELL: &str = "cells/cannula-cell/cell.yaml";
 
 pub(crate) fn repository(path: &str) -> String {
     String::from_utf8(Files::default().read(path).expect(path)).expect("UTF-8")
+}
+
+/// A text with a piece of it replaced, which stands there once.
+pub(crate) fn once(base: &str, from: &str, to: &str) -> String {
+    assert_eq!(base.matches(from).count(), 1, "`{from}`");
+    base.replacen(from, to, 1)
 }
 
 /// The embedded cell.
@@ -71,4 +78,8 @@ pub(crate) fn marked(text: &str) -> (String, Vec<String>) {
         (line, column) = if c == '\n' { (line + 1, 1) } else { (line, column + 1) };
     }
     (out, places)
+}
+
+pub(crate) fn step<'p>(plan: &'p Plan, id: &str) -> &'p Step {
+    plan.steps.iter().find(|s| s.id == id).unwrap_or_else(|| panic!("no step {id}"))
 }

@@ -105,6 +105,7 @@ fn axis(i: usize) -> Axis {
         torque_max_nm: 1.6,
         following_error_max_au: 1.0,
         home_au: 0.0,
+        reference: cellwright_model::reference::Reference::Absolute,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use cellwright_controller::{AutoOperator, Input, Notice, Order, Question, Source, Work};
+use cellwright_controller::{AutoOperator, Input, Notice, Order, Question, Source};
 use cellwright_engine::branch_chart::BranchState;
 use cellwright_model::event::{Event, EventData, StepEnded};
 use cellwright_model::outcome::{StepOutcome, UnitResult};
@@ -61,7 +61,7 @@ impl Bench {
         let reading = read(&What { recipe, ..What::default() }, true);
         let prepared = reading.prepared.unwrap_or_else(|| panic!("{:?}", reading.diagnostics));
         let cell = VirtualCell::new(prepared, Options { seed, ..Options::default() }).expect("a cell");
-        let order = Order { id: "HOLDS".into(), plan: cell.plan().clone(), work: Work::Units(units) };
+        let order = Order::units("HOLDS", cell.plan().clone(), units);
         let loads = wiring::loads(cell.cell(), &hands::wanted(cell.plan(), cell.materials()));
         Bench {
             auditors: Auditors::new(&cell),

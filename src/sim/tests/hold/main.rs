@@ -79,7 +79,7 @@ fn four_units_in_flight_held_in_everything_are_as_good() {
 fn what_waits_moves_and_rests_between_attempts_is_held_too() {
     let more = "  - wait: { id: calm, until: air_ok, hold: 600 ms, timeout: 5 s }\n  \
                 - move: { id: turn, axis: driver_1, to: 360 deg, velocity: 200 deg/s }\n  \
-                - move: { id: park, robot: robot_r, pose: close.above }\n  \
+                - move: { id: park, station: close, robot: robot_r, pose: close.above }\n  \
                 - pick-place: { id: place-cap";
     let words = [("  - pick-place: { id: place-cap", more)];
     let mut undisturbed = Bench::new(&words, 2, LEAKY);

@@ -40,16 +40,17 @@ pub(super) struct AtWork {
 impl AtWork {
     pub(super) fn new(truth: &Truth) -> AtWork {
         let d = &truth.description;
-        let by_axis = |axis: cellwright_model::AxisId| {
-            Process::by_motion(d.axes.get(axis.index()).map_or(f64::NAN, |a| a.viscous_at_au_s))
+        let by_axis = |axis: Option<cellwright_model::AxisId>| {
+            let moved = axis.and_then(|axis| d.axes.get(axis.index()));
+            Process::by_motion(moved.map_or(f64::NAN, |a| a.viscous_at_au_s))
         };
         AtWork {
             fit: None,
             cap: None,
             bit_zero_deg: 0.0,
             sealed: None,
-            pressing: by_axis(d.press.axis),
-            screwing: by_axis(d.thread.axis),
+            pressing: by_axis(d.press.map(|p| p.axis)),
+            screwing: by_axis(d.thread.map(|t| t.axis)),
             testing: Process::by_clamp(),
         }
     }
@@ -70,7 +71,7 @@ impl Plant {
 
     /// The ram meets the cannula on the hub that stands under it.
     pub(super) fn press(&mut self) {
-        let press = self.truth.description.press;
+        let Some(press) = self.truth.description.press else { return };
         let axis = &mut self.axes[press.axis.index()];
         let nest = self.places.at_station_mut(press.station);
         let subject = nest.as_ref().and_then(|a| subject(a.hub, a.cannula));
@@ -99,7 +100,7 @@ impl Plant {
 
     /// The bit turns the cap on the hub that stands under the spindle.
     pub(super) fn screw(&mut self) {
-        let thread = self.truth.description.thread;
+        let Some(thread) = self.truth.description.thread else { return };
         let axis = &mut self.axes[thread.axis.index()];
         let nest = self.places.at_station_mut(thread.station);
         let capped = nest.as_ref().filter(|a| a.cap.is_some()).and_then(|a| subject(a.hub, a.cap));
@@ -160,9 +161,9 @@ impl Plant {
     pub(super) fn series(&self, channel: usize) -> Series {
         let d = &self.truth.description;
         let leak = self.leak_tester.as_ref().map(|t| t.pressure.index());
-        let process = if channel == d.press.force.index() {
+        let process = if d.press.is_some_and(|p| channel == p.force.index()) {
             Some(&self.at_work.pressing)
-        } else if channel == d.thread.torque.index() {
+        } else if d.thread.is_some_and(|t| channel == t.torque.index()) {
             Some(&self.at_work.screwing)
         } else if Some(channel) == leak {
             Some(&self.at_work.testing)
@@ -181,7 +182,7 @@ fn subject(hub: Option<u32>, other: Option<u32>) -> Option<u64> {
 
 /// Damping of the bit in N·m for each deg/s: a share of what is critical with the spindle's inertia.
 pub(super) fn bit_damping(truth: &Truth) -> f64 {
-    let thread = &truth.description.thread;
+    let Some(thread) = truth.description.thread else { return 0.0 };
     let spindle = &truth.description.axes[thread.axis.index()];
     let gear = 360.0 / spindle.au_per_revolution;
     let stiffness_rad = thread.bit_nm_per_deg.to_degrees();

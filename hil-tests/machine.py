@@ -1,0 +1,102 @@
+"""What the machine itself does meanwhile: shared ones stand still, and what is measured then is theirs.
+
+A witness is independent of the program under test: sleepers that were woken late, cyclictest's histogram.
+"""
+
+import contextlib
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+SLEEP_NS = 1_000_000
+PRIORITY_MAX = 99
+HISTOGRAM_US = 20_000
+"""Wake-ups of cyclictest later than this count as this."""
+
+
+class StandStills:
+    """A sleeper on each core, above every other priority where this user may; it tells each sleep that ended late."""
+
+    def __init__(self, folder, late_ns):
+        self.logs, self.sleepers = [], []
+        for core in sorted(os.sched_getaffinity(0)):
+            log = pathlib.Path(folder) / f"stand-stills-{core}"
+            with open(log, "wb") as out:
+                self.sleepers.append(subprocess.Popen([sys.executable, __file__, str(core), str(late_ns), str(os.getpid())], stdout=out))
+            self.logs.append(log)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for sleeper in self.sleepers:
+            sleeper.kill()
+            sleeper.wait()
+
+    def since(self, from_ns):
+        """How late, in ns, each sleep was that ended after `from_ns` of the monotonic clock."""
+        told = [line.split() for log in self.logs for line in log.read_text().splitlines()]
+        return [int(late) for at, late in told if int(at) >= from_ns]
+
+
+def sleep_and_tell(core, late_ns, parent):
+    os.sched_setaffinity(0, {core})
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY_MAX))
+    before = time.monotonic_ns()
+    while os.getppid() == parent:
+        time.sleep(SLEEP_NS / 1e9)
+        now = time.monotonic_ns()
+        late = now - before - SLEEP_NS
+        if late > late_ns:
+            print(now, late, flush=True)
+        before = now
+
+
+def may_be_real_time(priority):
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+    except PermissionError:
+        return False
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    return True
+
+
+@contextlib.contextmanager
+def awake():
+    """Cores wait for their next work without halting, where this user may ask for it: cyclictest asks for itself, and
+    who is measured beside it has to have the same."""
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(PermissionError, FileNotFoundError):
+            latency = held.enter_context(open("/dev/cpu_dma_latency", "wb", buffering=0))
+            latency.write((0).to_bytes(4, sys.byteorder))
+        yield
+
+
+def cyclictest(folder, core, period_us, seconds, priority):
+    """How many wake-ups of a bare sleeper, SCHED_FIFO where this user may, were so late: by whole microseconds."""
+    path = pathlib.Path(folder) / "cyclictest"
+    real_time = ["-m", "-p", priority] if may_be_real_time(priority) else []
+    command = ["cyclictest", "-q", *real_time, "-t", 1, "-a", core, "-i", period_us, "-D", seconds,
+               "-h", HISTOGRAM_US, f"--histfile={path}"]
+    subprocess.run(list(map(str, command)), check=True, timeout=60 + seconds, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    counts, later = {}, 0
+    for line in path.read_text().splitlines():
+        if line.startswith("# Histogram Overflows:"):
+            later = int(line.split(":")[1])
+        elif line[:1].isdigit():
+            latency, count = line.split()[:2]
+            counts[int(latency)] = int(count)
+    counts[HISTOGRAM_US] = counts.get(HISTOGRAM_US, 0) + later
+    return counts
+
+
+def share_later_than(counts, limit_us):
+    return sum(count for latency, count in counts.items() if latency >= limit_us) / max(1, sum(counts.values()))
+
+
+if __name__ == "__main__":
+    sleep_and_tell(*map(int, sys.argv[1:4]))
