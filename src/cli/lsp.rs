@@ -76,6 +76,10 @@ fn serve(connection: &Connection, mut server: Server<OfMachine>) -> Result<(), F
                     if connection.handle_shutdown(&request)? {
                         return Ok(());
                     }
+                    if changed && Server::<OfMachine>::needs_check(&request.method) {
+                        tell(connection, &mut server)?;
+                        changed = false;
+                    }
                     connection.sender.send(answered(&server, request).into())?;
                 }
                 Message::Notification(n) => changed |= server.notify(&n.method, n.params),
@@ -85,11 +89,17 @@ fn serve(connection: &Connection, mut server: Server<OfMachine>) -> Result<(), F
             next = if taken < AT_ONCE_MAX { connection.receiver.recv_timeout(QUIET).ok() } else { None };
         }
         if changed {
-            for params in server.check() {
-                let method = "textDocument/publishDiagnostics".to_owned();
-                connection.sender.send(Notification::new(method, params).into())?;
-            }
+            tell(connection, &mut server)?;
         }
+    }
+    Ok(())
+}
+
+/// Checks what is open and says what is wrong.
+fn tell(connection: &Connection, server: &mut Server<OfMachine>) -> Result<(), Failure> {
+    for params in server.check() {
+        let method = "textDocument/publishDiagnostics".to_owned();
+        connection.sender.send(Notification::new(method, params).into())?;
     }
     Ok(())
 }

@@ -220,6 +220,11 @@ impl<D: Disk> Server<D> {
         }
     }
 
+    /// Whether its answer rests on the last check, which therefore has to be of the present text.
+    pub fn needs_check(method: &str) -> bool {
+        method == CodeActionRequest::METHOD
+    }
+
     fn document(&self, uri: &Uri) -> Result<(String, &Document, FileKind), Error> {
         let path = path_of(uri);
         let document = self.open.get(&path).ok_or_else(|| Error::Failed(format!("{path} is not open")))?;

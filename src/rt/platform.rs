@@ -1,9 +1,11 @@
-//! What a real-time thread asks of the kernel: SCHED_FIFO, one CPU, memory locked, stack touched.
+//! What a real-time thread asks of the kernel: SCHED_FIFO, one CPU, memory locked, stack touched, no deep sleep.
 //!
 //! Every refusal is a warning with its remedy and never fatal: without real time the same program runs,
 //! with more missed cycles.
 
-use std::io;
+use std::cell::RefCell;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 
 use cellwright_model::DurationNs;
 
@@ -11,6 +13,10 @@ use cellwright_model::DurationNs;
 pub const STACK_BYTES: usize = 8 << 20;
 /// Left below the touched part for what runs on top of it.
 const STACK_MARGIN: usize = 512 << 10;
+
+/// While it is held open, no core sleeps more deeply than the microseconds written to it permit
+/// (Documentation/power/pm_qos_interface.rst).
+pub const DMA_LATENCY: &str = "/dev/cpu_dma_latency";
 
 /// Capability to lock memory beyond the limit (linux/capability.h).
 const CAP_IPC_LOCK: u32 = 14;
@@ -42,6 +48,8 @@ pub enum PlatformWarning {
     MemoryLock { cause: io::Error },
     /// Only what is there now is locked: the limit does not permit more.
     MemoryLockedInPart { limit_bytes: u64 },
+    /// Cores may sleep deeply between cycles.
+    DeepSleep { cause: io::Error },
     /// The kernel is not PREEMPT_RT.
     Kernel,
 }
@@ -68,6 +76,11 @@ impl core::fmt::Display for PlatformWarning {
                  in /etc/security/limits.d/ and a new login",
                 limit_bytes / 1024
             ),
+            PlatformWarning::DeepSleep { cause } => write!(
+                f,
+                "cores may sleep deeply between cycles, {DMA_LATENCY}: {cause}; allow it with a udev rule, \
+                 `KERNEL==\"cpu_dma_latency\", GROUP=\"users\", MODE=\"0660\"`, or boot with `processor.max_cstate=1`"
+            ),
             PlatformWarning::Kernel => f.write_str(
                 "the kernel is not PREEMPT_RT: cycles may be missed under load; boot a real-time kernel for production",
             ),
@@ -91,6 +104,7 @@ pub fn prepare(wanted: &RealTime) -> Vec<PlatformWarning> {
     }
     touch_stack(STACK_BYTES - STACK_MARGIN);
     least_timer_slack();
+    warnings.extend(keep_awake());
     if let Err(cause) = fifo(wanted.priority) {
         warnings.push(PlatformWarning::Scheduling { priority: wanted.priority, cause });
     }
@@ -201,6 +215,26 @@ fn has_capability(number: u32) -> bool {
 fn least_timer_slack() {
     // SAFETY: PR_SET_TIMERSLACK takes a number of nanoseconds and touches no memory of ours.
     unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1 as libc::c_ulong) };
+}
+
+thread_local! {
+    /// [`DMA_LATENCY`], held open until the thread ends.
+    static AWAKE: RefCell<Option<File>> = const { RefCell::new(None) };
+}
+
+/// Keeps the cores from sleeping deeply for as long as the thread lives: waking from there takes up to hundreds of
+/// microseconds. A kernel without that file manages no sleep, or not this way.
+fn keep_awake() -> Option<PlatformWarning> {
+    let opened = OpenOptions::new().write(true).open(DMA_LATENCY);
+    let held = opened.and_then(|mut file| file.write_all(&0i32.to_ne_bytes()).map(|()| file));
+    match held {
+        Ok(file) => {
+            AWAKE.with(|awake| *awake.borrow_mut() = Some(file));
+            None
+        }
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => None,
+        Err(cause) => Some(PlatformWarning::DeepSleep { cause }),
+    }
 }
 
 /// Writes to every page of the stack below, so that no page fault comes while armed.

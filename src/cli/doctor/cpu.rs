@@ -1,5 +1,7 @@
 //! The CPUs: who else runs on the one of the cycle, and how fast it wakes.
 
+use cellwright_rt::platform::DMA_LATENCY;
+
 use super::finding::{Check, Seen};
 use super::machine::{Machine, cpus};
 
@@ -32,7 +34,8 @@ pub(crate) const CHECKS: &[Check] = &[
     Check {
         name: "c-states",
         why: "a core that sleeps deeply between cycles needs tens to hundreds of microseconds to wake",
-        remedy: "cpupower idle-set -D 10, or boot with `intel_idle.max_cstate=1 processor.max_cstate=1`",
+        remedy: "let the cell write /dev/cpu_dma_latency (udev: KERNEL==\"cpu_dma_latency\", GROUP=\"users\", MODE=\"0660\"), \
+                 cpupower idle-set -D 10, or boot with `intel_idle.max_cstate=1 processor.max_cstate=1`",
         look: c_states,
     },
     Check {
@@ -139,6 +142,9 @@ fn c_states(machine: &Machine) -> Seen {
         }
     }
     match deepest {
+        Some((us, name)) if us > WAKE_US_MAX && machine.may_write(DMA_LATENCY) => {
+            Seen::ok(format!("{name} needs {us} us to wake; held off while the cycle is there"))
+        }
         Some((us, name)) if us > WAKE_US_MAX => Seen::warn(format!("{name} needs {us} us to wake")),
         Some((us, name)) => Seen::ok(format!("{name} at the deepest: {us} us to wake")),
         None if seen => Seen::ok("all off"),

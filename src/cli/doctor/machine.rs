@@ -1,5 +1,6 @@
 //! The machine as its files under /proc and /sys show it.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 /// What a check looks at.
@@ -30,6 +31,11 @@ impl Machine {
         let mut names: Vec<String> = entries.filter_map(|e| e.file_name().into_string().ok()).collect();
         names.sort();
         names
+    }
+
+    /// Whether the file is there and ours to write. Opens it, and writes nothing.
+    pub(crate) fn may_write(&self, path: &str) -> bool {
+        OpenOptions::new().write(true).open(self.at(path)).is_ok()
     }
 
     pub(crate) fn is_folder(&self, path: &str) -> bool {

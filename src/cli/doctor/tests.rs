@@ -137,6 +137,19 @@ fn an_interrupt_on_the_core_of_the_cycle_is_named() {
 }
 
 #[test]
+fn deep_sleep_that_the_cycle_may_hold_off_does_no_harm() {
+    let cpu = "sys/devices/system/cpu/cpu1/cpuidle/state3";
+    let files: &[(&str, &str)] = &[(&format!("{cpu}/latency"), "133\n"), (&format!("{cpu}/name"), "C6\n")];
+    let (_folder, at) = machine(files);
+    assert_eq!(of(&looked_at(&at), "c-states").grade, Grade::Warn, "no file to hold it off with");
+    let files = [files, &[("dev/cpu_dma_latency", "")]].concat();
+    let (_folder, at) = machine(&files);
+    let finding = of(&looked_at(&at), "c-states").clone();
+    assert_eq!(finding.grade, Grade::Ok);
+    assert_eq!(finding.found, "C6 needs 133 us to wake; held off while the cycle is there");
+}
+
+#[test]
 fn an_interface_is_looked_at_where_one_is_named() {
     let files: &[(&str, &str)] = &[
         ("sys/class/net/eth7/carrier", "1"),
