@@ -1,6 +1,7 @@
 //! Where everything of a recipe's graph stands. The unit's way goes downwards; branches stand side by side, between a
-//! bar that they fork from and one that they join at; what is repeated stands in a frame. The reject path stands at
-//! the right of it all, entered by a rail that every step leads to which may reject.
+//! bar that they fork from and one that they join at; what is repeated stands in a frame. A way that is too long for one
+//! column goes on in the next one. The reject path stands at the right of it all, entered by the rails that every step
+//! leads to which may reject.
 //!
 //! Sizes are found from the inside out, places from the outside in.
 
@@ -25,6 +26,8 @@ const LOOP: f64 = 16.0;
 /// Around the picture, and above it for title and what is watched.
 const EDGE: f64 = 24.0;
 const TITLE: f64 = 30.0;
+/// Height at which a column is long enough: about two screens.
+const COLUMN_MAX: f64 = 1600.0;
 
 pub(super) const BODY: Font = Font { size: 11.0, ..Font::PLAIN };
 pub(super) const NAME: Font = Font { size: 12.0, bold: true, ..Font::PLAIN };
@@ -119,6 +122,25 @@ impl Column {
     fn rejects(&self) -> bool {
         self.blocks.iter().any(|b| b.rejects)
     }
+
+    /// As columns of about the same height beside each other.
+    fn folded(self) -> Vec<Column> {
+        let share = self.height / (self.height / COLUMN_MAX).ceil().max(1.0);
+        let mut columns: Vec<Vec<Block>> = vec![Vec::new()];
+        let mut filled = 0.0;
+        for block in self.blocks {
+            // The block that reaches over the share stands where most of it belongs.
+            if filled > 0.0 && filled + block.height / 2.0 > share {
+                columns.push(Vec::new());
+                filled = 0.0;
+            }
+            filled += block.height + BELOW;
+            if let Some(column) = columns.last_mut() {
+                column.push(block);
+            }
+        }
+        columns.into_iter().map(Column::of).collect()
+    }
 }
 
 /// Sizes of the parts of a plan.
@@ -197,22 +219,43 @@ pub(super) fn layout(cell: &Cell, plan: &Plan) -> Layout {
     title.extend(words::invariants(cell, plan));
     let top = EDGE + TITLE + LINE * title.len() as f64;
     let longest = title.iter().map(|t| NAME.width(t)).fold(0.0, f64::max);
-    let main_width = main.width;
-    let rail = EDGE + main_width + BESIDE;
-    let head = rail + BESIDE + reject.width / 2.0;
+    let columns = main.folded();
+    let widths: f64 = columns.iter().map(|c| c.width).sum();
+    let right = EDGE + widths + BESIDE * (3.0 * columns.len() as f64 - 1.0);
+    let highest = columns.iter().map(|c| c.height).fold(reject.height, f64::max);
+    let head = right + reject.width / 2.0;
     let mut out = Layout {
-        width: (rail + BESIDE + reject.width).max(EDGE + longest) + EDGE,
-        height: top + main.height.max(reject.height) + EDGE,
+        width: (right + reject.width).max(EDGE + longest) + EDGE,
+        height: top + highest + BELOW + EDGE,
         title,
         ..Layout::default()
     };
-    out.rail(&main, (EDGE, top), rail, head);
-    out.column(main, (EDGE + main_width / 2.0, top));
+    out.columns(columns, top, head);
     out.column(reject, (head, top));
     out
 }
 
 impl Layout {
+    /// The unit's way, column after column, each with its rail at the right. `head`: middle of the reject path.
+    fn columns(&mut self, columns: Vec<Column>, top: f64, head: f64) {
+        let mut x = EDGE;
+        // End of the column before: the way goes down below it, up between the columns, and in from above.
+        let mut before: Option<(f64, f64)> = None;
+        for column in columns {
+            let (middle, bottom) = (x + column.width / 2.0, top + column.height);
+            if let Some((from, end)) = before {
+                let (below, between, above) = (end + BELOW / 2.0, x - BESIDE, top - BELOW / 4.0);
+                let way = [(from, end), (from, below), (between, below), (between, above), (middle, above)];
+                self.ways.push((Way::On, [way.as_slice(), &[(middle, top)]].concat()));
+            }
+            before = Some((middle, bottom));
+            let rail = x + column.width + BESIDE;
+            self.rail(&column, (x, top), rail, head);
+            x = rail + 2.0 * BESIDE;
+            self.column(column, (middle, top));
+        }
+    }
+
     /// Every step that may reject leads to the rail, and that to the head of the reject path.
     fn rail(&mut self, main: &Column, (x, top): (f64, f64), rail: f64, head: f64) {
         let mut y = top;
@@ -227,7 +270,7 @@ impl Layout {
             y += block.height + BELOW;
         }
         if let Some(last) = last {
-            let over = top - BELOW / 2.0;
+            let over = top - BELOW * 0.6;
             self.ways.push((Way::Reject, vec![(rail, last), (rail, over), (head, over), (head, top)]));
         }
     }

@@ -88,6 +88,7 @@ fn the_embedded_recipe_can_be_read() {
     }
     assert_eq!(all.title[1], "all the time air: air_ok, else hold");
     let ways = |way: Way| all.ways.iter().filter(|(w, _)| *w == way).count();
+    assert!(all.ways.iter().all(|(way, points)| *way != Way::On || points.len() == 2), "one column");
     // id-hub (in `load`), press, screw, leak test, inspection, the person; and the rail itself.
     assert_eq!((ways(Way::Reject), ways(Way::Again), ways(Way::Bar)), (7, 1, 2));
 }
@@ -127,6 +128,11 @@ fn sixty_steps_with_branches_in_branches_can_be_read() {
     let all = layout(&cell, &plan);
     readable(&all, &plan);
     assert_eq!(all.names.len(), 7);
+    // Folded into columns, each about as high as a picture may be, and the way goes on in the next one.
+    assert!(all.height < 1.5 * COLUMN_MAX && all.width < 3.0 * COLUMN_MAX, "{} x {}", all.width, all.height);
+    let over = all.ways.iter().filter(|(way, points)| *way == Way::On && points.len() == 6).count();
+    let rails = all.ways.iter().filter(|(way, points)| *way == Way::Reject && points.len() == 4).count();
+    assert!(over >= 2 && rails == over + 1, "{over} {rails}");
     // Branches of one parallel stand beside each other.
     let at = |id: u16| all.boxes.iter().find(|b| b.step == Some(StepIx(id))).map(|b| b.area).expect("a box");
     assert_eq!(at(10).y, at(13).y);
