@@ -29,9 +29,9 @@ impl StepRun {
         if at.is_some() && at == route.places.last().copied() {
             return;
         }
-        let carried = route::by_hand(env.unit.plan.step(self.step));
+        let carried = self.no_return && route::by_hand(env.unit.plan.step(self.step));
         if carried && route.part != PartRef::Unit {
-            // He was asked and has not said that he could not: where it is not, he has it. One that lies in its tray all
+            // He has said that it is done: where it is not, he has it. One that lies in its tray all
             // the same is passed over; none is looked for where nothing is.
             route.places.push(Location::Hand);
         }
