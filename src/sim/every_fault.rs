@@ -160,8 +160,7 @@ fn prepared(setup: &Setup, lead: &Lead) -> Prepared {
     let mut plant = (*plant).clone();
     plant.given = lead.parts();
     plant.grippers.miss = 0.0;
-    plant.labels.unreadable = lead.unreadable();
-    Prepared { cell, plan, recipe: None, plant: Some(plant), terms: None, sets: Default::default() }
+    Prepared { cell, plan, recipe: None, plant: Some(plant), terms: None }
 }
 
 /// Does all of something on as many threads as this machine has cores; `done` hears each, in whatever order they end.

@@ -11,8 +11,7 @@ use cellwright_model::TrayId;
 use cellwright_model::cell::{Cell, SubDevice};
 use cellwright_model::material::Label;
 use cellwright_model::plan::CARRIED;
-use cellwright_model::plant::{Material, PartKind};
-use cellwright_model::serial::SerialText;
+use cellwright_model::plant::Material;
 use cellwright_trace::Recovery;
 use cellwright_twin::plant::Injection;
 
@@ -68,11 +67,10 @@ pub fn tray_use(cell: &Cell, recovery: Option<&Recovery>) -> Vec<TrayUse> {
     cell.trays.iter().map(|t| used(&t.name)).collect()
 }
 
-/// What the automatic operator loads: the material that the plant has. Finished units are none: each is known by its
-/// serial.
+/// What the automatic operator loads: the material that the plant has.
 pub fn loads(cell: &Cell, materials: &[Material]) -> Vec<Load> {
     let load = |m: &Material| Load { tray: m.source, label: label(cell, m) };
-    materials.iter().filter(|m| m.kind != PartKind::Unit).map(load).collect()
+    materials.iter().map(load).collect()
 }
 
 /// The label on the box: scanned where the cell knows the part's GTIN, typed otherwise.
@@ -100,8 +98,7 @@ pub fn program() -> String {
 fn carried(question: &Question) -> Option<Injection> {
     match question.carry? {
         (Location::Tray { tray, pocket }, Location::Nest(nest)) => {
-            let serial = question.serial.as_deref().and_then(SerialText::new);
-            Some(Injection::PutInNest { nest, tray, pocket, serial })
+            Some(Injection::PutInNest { nest, tray, pocket })
         }
         (Location::Nest(nest), Location::Tray { tray, pocket }) => {
             Some(Injection::PutAway { nest, tray, pocket })

@@ -11,7 +11,6 @@ mod check;
 mod confirm;
 mod feed;
 mod inspect;
-mod label;
 mod leak_test;
 mod measure;
 mod measure_analog;
@@ -22,7 +21,6 @@ mod robot;
 mod scan;
 mod screw;
 mod set;
-mod there;
 mod unload;
 mod wait;
 
@@ -35,7 +33,6 @@ pub static TABLE: &[&dyn StepKind] = &[
     &confirm::Confirm,
     &feed::Feed,
     &inspect::Inspect,
-    &label::Label,
     &leak_test::LeakTest,
     &measure_analog::Measure,
     &move_to::Move,

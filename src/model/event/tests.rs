@@ -52,7 +52,6 @@ fn step() -> StepEnded {
             spec: None,
         }],
         curves: vec![],
-        label: None,
         environment: vec![],
     }
 }

@@ -28,7 +28,6 @@ pub enum Purpose {
     SensorNoise = 13,
     FaultStrikes = 14,
     FaultDamages = 15,
-    LabelUnreadable = 16,
 }
 
 /// One word into the state.
