@@ -275,7 +275,7 @@ struct Sight {
     state: Option<CellState>,
     steps: Vec<String>,
     holds: Vec<bool>,
-    in_nests: [usize; 3],
+    in_nests: [usize; PartKind::ALL.len()],
     in_pockets: usize,
     in_bins: u32,
     turning: bool,

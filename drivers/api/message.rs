@@ -1,5 +1,5 @@
 //! Message devices: those that are asked and answer later, outside the cycle: cobots, cameras, code
-//! scanners. All of it is sans-I/O: bytes and time are arguments, so the same driver runs behind a TCP
+//! scanners, label printers. All of it is sans-I/O: bytes and time are arguments, so the same driver runs behind a TCP
 //! socket (`run`) and directly against its twin's codec (`simulate`).
 //!
 //! Terms: a *request* has an id and is ended by exactly one *answer*; a *deadline* is when `poll` must be
@@ -17,6 +17,7 @@
 pub mod conformance;
 mod line;
 
+use cellwright_model::label::PrinterTrouble;
 use cellwright_model::robot::{RobotReport, RobotRequest, RobotState};
 use cellwright_model::{Dimension, RequestId, TimeNs};
 
@@ -41,6 +42,8 @@ pub enum DeviceError {
     Refused { code: String, reason: String },
     /// An answer that is none in this protocol: what was wrong.
     Garbage(String),
+    /// A scanner has read a code, and what it says is no right element string: what is wrong with it.
+    BadCode(String),
     /// A line of more than [`LINE_BYTES_MAX`] bytes.
     TooLong,
 }
@@ -54,6 +57,7 @@ impl core::fmt::Display for DeviceError {
             DeviceError::BadRequest(what) => write!(f, "request refused: {what}"),
             DeviceError::Refused { code, reason } => write!(f, "the device refused: {code}: {reason}"),
             DeviceError::Garbage(what) => write!(f, "unreadable answer: {what}"),
+            DeviceError::BadCode(what) => write!(f, "unreadable code: {what}"),
             DeviceError::TooLong => write!(f, "answer of more than {LINE_BYTES_MAX} bytes"),
         }
     }
@@ -71,6 +75,7 @@ impl DeviceError {
             DeviceError::BadRequest(_) => "bad-request",
             DeviceError::Refused { .. } => "refused",
             DeviceError::Garbage(_) => "garbage",
+            DeviceError::BadCode(_) => "bad-code",
             DeviceError::TooLong => "too-long",
         }
     }
@@ -202,7 +207,29 @@ pub struct ScannedCode {
     pub serial: Option<String>,
 }
 
+/// Asks a printer for one label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrintRequest {
+    /// What stands in the symbol, FNC1 as U+001D.
+    pub element_string: String,
+    /// What stands beside it for people, line by line.
+    pub lines: Vec<String>,
+}
+
+/// How a print ended, by the printer's own word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PrintEnd {
+    Printed,
+    /// It was not ready, and nothing of the label was sent to it.
+    NotPrinted(PrinterTrouble),
+    /// It stopped while the label was in it: what waited there is thrown away, and whether the label came out is not
+    /// known.
+    Broken(PrinterTrouble),
+}
+
 /// Driver of a camera.
 pub type CameraDriver = dyn MessageDriver<Request = InspectRequest, Reply = Inspection> + Send;
 /// Driver of a code scanner.
 pub type ScannerDriver = dyn MessageDriver<Request = ScanRequest, Reply = ScannedCode> + Send;
+/// Driver of a label printer.
+pub type PrinterDriver = dyn MessageDriver<Request = PrintRequest, Reply = PrintEnd> + Send;

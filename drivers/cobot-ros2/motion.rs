@@ -73,6 +73,15 @@ impl Motion {
         JointVector::from_fn(|j, _| self.velocity[j])
     }
 
+    pub(crate) fn acceleration(&self) -> JointVector {
+        JointVector::from_fn(|j, _| self.acceleration[j])
+    }
+
+    /// Of the trajectory that was planned last, in seconds.
+    pub(crate) fn duration(&self) -> f64 {
+        self.trajectory.get_duration()
+    }
+
     /// Begins a move from rest to rest at `to`, all joints arriving together; `speed` is a share of the
     /// joints' highest velocities. The caller has checked both.
     pub(crate) fn plan_move(&mut self, to: &Joints, speed: f64) -> Result<(), NoTrajectory> {

@@ -75,7 +75,7 @@ fn answer(line: &str, year: u16) -> Read {
 }
 
 fn code(text: &str, year: u16) -> Result<ScannedCode, DeviceError> {
-    let e = gs1::parse(text, year).map_err(|e| DeviceError::Garbage(e.to_string()))?;
+    let e = gs1::parse(text, year).map_err(|e| DeviceError::BadCode(e.to_string()))?;
     Ok(ScannedCode {
         element_string: text.into(),
         gtin: e.gtin,
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_wrong_code_is_no_identity() {
         let (_, code) = answer("CODE 7 0104012345678902", 2026).unwrap();
-        assert!(matches!(code, Err(DeviceError::Garbage(_))));
+        assert!(matches!(code, Err(DeviceError::BadCode(_))));
         let (_, none) = answer("ERR 7 no-read no code in view", 2026).unwrap();
         assert!(matches!(none, Err(DeviceError::Refused { code, .. }) if code == "no-read"));
     }

@@ -134,7 +134,7 @@ WRONG = {
     "order": (ORDER, [
         ("quantity: 4 ", "quantity: 0 ", "a number out of range"),
         ("purpose: trial", "purpose: fun", "an unknown word"),
-        ("di: 04012345678918", "di: abc", "no GTIN"),
+        ("di: 04012345678949", "di: abc", "no GTIN"),
         ("lot: IS23-0417", "lot: IS23 0417", "no lot"),
         ("due: 2027-01-29", "due: 29.1.2027", "no date"),
         ("product: {", "produkt: {", "an unknown field"),

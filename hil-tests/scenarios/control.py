@@ -122,8 +122,11 @@ def to_execute(checks, cell):
     cell.accepted("reset")
     cell.wait("Idle")
     cell.accepted("mode", "maintenance")
-    cell.refused("mode Maintenance does not have the state Starting", "start")
+    cell.accepted("break", "press-cannula")
+    cell.refused("there is no step `press`; there are:", "break", "press")
+    cell.refused("nothing stands at a break", "next")
     cell.accepted("mode", "production")
+    cell.refused("breaks are for mode Maintenance", "break", "--step")
     cell.accepted("--as", "otto", "start")
     cell.wait("Execute")
 

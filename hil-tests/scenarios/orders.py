@@ -18,8 +18,13 @@ import common
 from common import Checks, Started, cellwright, until, workdir
 
 RECIPE = common.ROOT / "recipes" / "cannula-hub" / "cannula-hub.recipe.yaml"
+REWORK = common.ROOT / "recipes" / "cannula-rework" / "cannula-rework.recipe.yaml"
 DEMO = common.ROOT / "recipes" / "cannula-hub" / "demo.order.yaml"
 LOT, DI, PREFIX, QUANTITY, LAST = "HIL-LOT-7", "04012345678918", "HIL7-", 4, 40
+# Of the product in cell.yaml: what the code on a unit that comes back says.
+IS23_GTIN = "04012345678949"
+# Of the second unit, within the envelope of the recipe.
+DEPTH = "12.38 mm"
 
 ORDER = """\
 order: 1
@@ -30,6 +35,9 @@ recipe: {recipe}
 quantity: {quantity}
 serials: {{ prefix: {prefix}, first: {first}, last: {last} }}
 purpose: {purpose}
+"""
+SETS = """\
+sets: [{{ serials: [{own}], params: {{ {values} }} }}]
 """
 # A unit is in work all the time after the first has been opened; a kill hits one some seconds later.
 LIFE_S = (0.5, 9.0)
@@ -43,8 +51,11 @@ class Scene:
 
     def write(self, **changed):
         fields = {"id": "HIL-PO-7", "lot": LOT, "di": DI, "recipe": RECIPE, "quantity": QUANTITY, "prefix": PREFIX,
-                  "first": 1, "last": f"{LAST:04}", "purpose": "trial", **changed}
-        self.path.write_text(ORDER.format(**fields))
+                  "first": 1, "last": f"{LAST:04}", "purpose": "trial", "values": f"seat_depth: {DEPTH}", **changed}
+        fields.setdefault("own", f"{fields['prefix']}{2:0{len(str(fields['last']))}}")
+        # A rework's recipe has no parameters.
+        text = ORDER if fields["purpose"] == "rework" else ORDER + SETS
+        self.path.write_text(text.format(**fields))
 
     def args(self):
         return ["run", "--json", "--order", self.path, "--state", self.state, "--seed", self.seed]
@@ -64,6 +75,9 @@ def wrong_files(checks, scene):
         ("more units than serials", {"last": "0003"}, "R1002"),
         ("production on the twin", {"purpose": "production"}, "R1003"),
         ("a recipe that is not there", {"recipe": "no-such.recipe.yaml"}, "R0001"),
+        ("a set for a serial of another order", {"own": "HIL8-0002"}, "R1004"),
+        ("a set with another part", {"values": "cannula: CAN-25"}, "R1005"),
+        ("a set outside the envelope", {"values": "seat_depth: 12.60 mm"}, "R0501"),
     ):
         scene.write(**changed)
         ended = scene.run()
@@ -107,6 +121,15 @@ def adds_up(checks, scene, printed, order):
     checks.equal("the order at the end of the last run", order,
                  {"id": "HIL-PO-7", "lot": LOT, "quantity": QUANTITY, "started": len(opened), "good": results["good"],
                   "ng": results["ng"], "interrupted": results["interrupted"]})
+    sets = {e["data"]["serial"]: e["data"]["recipe"].get("set", {}) for e in common.of_type(printed, common.UNIT_OPENED)}
+    own = f"{PREFIX}0002"
+    checks.equal("the record says which unit has other values", sets,
+                 {serial: {"seat_depth": DEPTH} if serial == own else {} for serial in opened})
+    plans = {e["data"]["serial"]: e["data"]["recipe"]["plan_hash"] for e in common.of_type(printed, common.UNIT_OPENED)}
+    checks.check("it has a plan of its own, the others share one",
+                 len(set(plans.values())) == 2 and list(plans.values()).count(plans[own]) == 1, str(plans))
+    shown = cellwright("dhr", "show", own, "--state", scene.state, cwd=scene.folder, timeout=60)
+    checks.check("dhr show says its values", f"seat_depth = {DEPTH}" in shown.out, common.short(shown.text))
     udis = {e["data"]["udi"] for e in common.of_type(printed, common.UNIT_OPENED)}
     checks.equal("each unit has its UDI", udis, {f"(01){DI}(10){LOT}(21){serial}" for serial in opened})
     named = {(e["data"]["order"], e["data"]["lot"]) for e in printed if e["data"].get("serial")}
@@ -139,6 +162,8 @@ def refusals(checks, scene):
     for name, changed, words in (
         ("the complete order", {}, ("HIL-PO-7 is complete", f"{QUANTITY} good")),
         ("another lot under the id", {"lot": "OTHER"}, (f"lot is OTHER and was {LOT}",)),
+        ("other values for a serial", {"values": "seat_depth: 12.39 mm"},
+         (f"sets is {PREFIX}0002 with seat_depth = 12.39 mm and was {PREFIX}0002 with seat_depth = {DEPTH}",)),
         ("its serials under another id", {"id": "HIL-PO-8"}, ("HIL-PO-7", "range of its own")),
     ):
         scene.write(**changed)
@@ -164,6 +189,48 @@ def range_ends(checks, scene):
                  f"exit {ended.code}: {common.short(ended.err[-800:])}")
 
 
+def reworked(checks, scene):
+    """Two units of the complete order come back under their serials; one that was never made does not."""
+    scene.state = scene.folder / "rework"
+    fields = {"di": IS23_GTIN, "quantity": 2, "last": "02", "prefix": "HIL8-", "lot": "HIL-LOT-8"}
+    scene.write(id="HIL-PO-10", **fields)
+    made = scene.run()
+    first = [e["data"]["serial"] for e in common.of_type([e for e, _ in common.printed_events(made.out)],
+                                                         common.UNIT_OPENED)]
+    checks.check("an order is made", first, common.short(made.text))
+    back = {**fields, "id": "HIL-RW-10", "recipe": REWORK, "purpose": "rework", "quantity": 1}
+    for name, changed, words in (
+        ("a serial that was never made", {"last": "03"}, "not all of its serials"),
+        ("another lot", {"lot": "HIL-LOT-9"}, "of lot HIL-LOT-8"),
+        ("a recipe for parts", {"recipe": RECIPE}, "takes no finished unit"),
+    ):
+        scene.write(**{**back, **changed})
+        ended = scene.run()
+        checks.check(f"rework: {name} is refused: exit 1, in words", ended.code == 1 and words in ended.err,
+                     f"exit {ended.code}: {common.short(ended.err)}")
+    scene.write(**{**back, "last": f"{len(first):02}"})
+    ended = scene.run()
+    again = [e["data"]["serial"] for e in common.of_type([e for e, _ in common.printed_events(ended.out)],
+                                                         common.UNIT_OPENED)]
+    checks.check("the rework ends with 0", ended.code == 0, common.short(ended.err[-800:]))
+    checks.equal("serials come back from the first on", again, first[:len(again)])
+    shown = cellwright("dhr", "show", first[0], "--json", "--state", scene.state, cwd=scene.folder, timeout=60)
+    record = shown.json() if shown.code == 0 else {}
+    checks.equal("dhr show has both openings", [(o["purpose"], o["order"], o["result"] is not None)
+                                                for o in record.get("openings", [])],
+                 [("trial", "HIL-PO-10", True), ("rework", "HIL-RW-10", True)])
+    steps = [(s["opening"], s["purpose"], s["id"]) for s in record.get("steps", [])]
+    checks.check("each step says whose it is", (1, "trial", "press-cannula") in steps and (2, "rework", "id-unit") in steps,
+                 str(steps))
+    lot = scene.lot("HIL-LOT-8")
+    report = lot.json() if lot.code == 0 else {}
+    checks.equal("the lot counts each opening", (report.get("started"), report.get("reworks")),
+                 (len(first) + len(again), len(again)))
+    verify = cellwright("dhr", "verify", "--json", "--state", scene.state)
+    checks.check("dhr verify finds nothing after a rework", verify.code == 0 and verify.json()["ok"],
+                 common.short(verify.text))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seed", type=int, default=7)
@@ -180,6 +247,7 @@ def main():
     checks.check("dhr verify finds nothing", verify.code == 0 and verify.json()["ok"], common.short(verify.text))
     refusals(checks, scene)
     range_ends(checks, scene)
+    reworked(checks, scene)
     checks.end()
 
 

@@ -41,7 +41,7 @@ def step_ids(recipe):
     text = pathlib.Path(recipe).read_text()
     ids, prefix = [], []
     for line in text.splitlines():
-        line = line.split(" #")[0]
+        line = line.split(" #")[0].rstrip()
         if use := re.search(r"- use: \{ id: ([\w.-]+), recipe: ([\w.-]+)@", line):
             below = step_ids(pathlib.Path(recipe).parent / f"{use[2]}.recipe.yaml")
             ids += [f"{use[1]}/{step}" for step in below]

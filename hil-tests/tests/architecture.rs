@@ -29,6 +29,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("model", &[]),
+    // Geometry alone: it knows arms, and nothing of a cell.
+    ("kinematics", &[]),
     ("approval", &["model"]),
     ("recipe", &["model"]),
     ("steps", &["model", "recipe"]),
@@ -51,6 +53,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "driver-api",
             "engine",
             "model",
+            "printer",
             "recipe",
             "rt",
             "scanner",
@@ -70,6 +73,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "digital-io",
             "driver-api",
             "model",
+            "printer",
             "scanner",
             "servo-cia402",
         ],
@@ -81,6 +85,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("cobot-ros2", &["driver-api", "model"]),
     ("camera", &["driver-api", "model"]),
     ("scanner", &["driver-api", "model"]),
+    ("printer", &["driver-api", "model"]),
     // Its fuzz targets stand on both sides of the wire, and read recipes.
     (
         "hil-tests",
@@ -137,6 +142,7 @@ const NAMED_ONCE: &[(&str, &str)] = &[
     ("clap", "cellwright"),
     ("lsp-types", "editor"),
     ("lsp-server", "cellwright"),
+    ("quick-xml", "kinematics"),
     ("ratatui", "cellwright"),
     ("crossterm", "cellwright"),
 ];
@@ -154,6 +160,7 @@ const NEVER_REACHES: &[(&str, &[&str], &str)] = &[
         "the engine has no clock and no I/O",
     ),
     ("cellwright-model", &["tokio", "libc", "statig"], "the vocabulary has no I/O"),
+    ("cellwright-kinematics", &["tokio", "libc", "cellwright-model"], "poses and postures are geometry"),
     ("cellwright-recipe", &["tokio", "cellwright-engine", "cellwright-rt"], "text to Plan is pure"),
     ("cellwright-controller", &["tokio", "zenoh", "rusqlite", "ethercrab"], "the controller is sans-I/O"),
     ("cellwright-bus", &["tokio", "cellwright-twin"], "the bus does not know what answers its frames"),

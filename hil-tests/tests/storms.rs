@@ -110,14 +110,16 @@ fn report(outcomes: &[Outcome], wall_s: f64) {
     let seen = |state| outcomes.iter().any(|o| o.states.contains(&state));
     let unseen: Vec<_> = CellState::ALL.iter().filter(|s| !seen(**s)).map(|s| s.name()).collect();
     assert!(unseen.is_empty(), "no storm ever reached {unseen:?}");
-    // In relation to the runs: of 2,000 at least 400 good units, 200 ng ones; a few runs are no sample of the rare ones.
+    // In relation to the runs: of 2,000 at least 400 good units, 200 ng ones. A few runs are no sample: of 60, about 16 units
+    // are good and 8 are not, give or take as many as half of them.
     let enough = outcomes.len() / 5;
-    let ng_enough = if outcomes.len() < SAMPLE_MIN { 1 } else { enough / 2 };
+    let (good_enough, ng_enough) =
+        if outcomes.len() < SAMPLE_MIN { (enough / 2, 1) } else { (enough, enough / 2) };
     assert!(
-        units(0) >= enough && units(1) >= ng_enough && units(2) >= enough,
+        units(0) >= good_enough && units(1) >= ng_enough && units(2) >= enough,
         "units of every result were made"
     );
     let count = |of: fn(&Seen) -> u64| parts(of) as usize;
-    assert!(count(|s| s.good) >= enough && count(|s| s.exchanged) >= enough);
+    assert!(count(|s| s.good) >= good_enough && count(|s| s.exchanged) >= enough);
     assert!(count(|s| s.at_rest) >= outcomes.len(), "every run ends at rest, all places compared");
 }

@@ -1,5 +1,7 @@
 //! The gate of mode Production: what may be made with what is there, and everything that stands in the way at once.
 
+use std::collections::BTreeMap;
+
 use cellwright_model::Date;
 use cellwright_model::approval::{ApprovalState, PublicKey, Refusal, RefusalKind, Role};
 use cellwright_model::outcome::Purpose;
@@ -42,8 +44,10 @@ pub struct Cleared {
     pub approval: String,
     /// What it rests on, in words.
     pub basis: String,
-    /// Until when the training of the operator is valid.
-    pub training: Date,
+    /// Who works the cell.
+    pub operator: String,
+    /// Everybody in `users.yaml`, with the last day of their training: a run may go on beyond it.
+    pub trained_until: BTreeMap<String, Date>,
 }
 
 /// Whether units may be made in mode Production on a real bus.
@@ -57,7 +61,7 @@ pub fn clear(evidence: &Evidence<'_>) -> Result<Cleared, Vec<Refusal>> {
         Ok(users) => refused.extend(users.is_trusted(e.trusted).err()),
         Err(refusal) => refused.push(refusal.clone()),
     }
-    let training = e.users.ok().and_then(|users| keep(operator(e, users), &mut refused));
+    let trained = e.users.ok().and_then(|users| keep(operator(e, users), &mut refused));
     let recipe = keep_all(standing(e, e.recipe), &mut refused);
     let cell = match e.cell.folder {
         // One damaged folder for both is told once.
@@ -69,12 +73,13 @@ pub fn clear(evidence: &Evidence<'_>) -> Result<Cleared, Vec<Refusal>> {
     for standing in [recipe, cell].into_iter().flatten() {
         refused.extend(short_of(e, standing, purpose));
     }
-    match (recipe, cell, training) {
-        (Some(recipe), Some(cell), Some(training)) if refused.is_empty() => Ok(Cleared {
+    match (recipe, cell, trained) {
+        (Some(recipe), Some(cell), Some(trained_until)) if refused.is_empty() => Ok(Cleared {
             purpose,
             approval: recipe.records.last().map(|f| f.hash.clone()).unwrap_or_default(),
             basis: basis([Some(recipe), Some(cell), taught]),
-            training,
+            operator: e.operator.to_owned(),
+            trained_until,
         }),
         _ => Err(refused),
     }
@@ -102,8 +107,8 @@ fn purpose(e: &Evidence<'_>, recipe: Option<&Standing>, cell: Option<&Standing>)
     }
 }
 
-/// Whoever works the cell is an operator, and trained.
-fn operator(e: &Evidence<'_>, users: &Users) -> Result<Date, Refusal> {
+/// Whoever works the cell is an operator, and trained. Until when everybody is.
+fn operator(e: &Evidence<'_>, users: &Users) -> Result<BTreeMap<String, Date>, Refusal> {
     let who = e.operator;
     let refuse = |cause: String| {
         let may = users.who(Role::Operator, e.today, &[]);
@@ -116,7 +121,7 @@ fn operator(e: &Evidence<'_>, users: &Users) -> Result<Date, Refusal> {
         Some(person) if person.trained_until < e.today => {
             refuse(format!("their training was valid until {}", person.trained_until))
         }
-        Some(person) => Ok(person.trained_until),
+        Some(_) => Ok(users.persons().iter().map(|p| (p.id.clone(), p.trained_until)).collect()),
     }
 }
 

@@ -207,7 +207,7 @@ pub(crate) struct RunArgs {
     /// `twin` in this process, or a network interface with a segment.
     #[arg(long, default_value = "twin", value_name = "twin|IFACE")]
     pub(crate) bus: String,
-    /// The segment on the interface is that of `cellwright twin`, which serves its cobots, cameras and scanners here.
+    /// The segment on the interface is that of `cellwright twin`, which serves its cobots, cameras, scanners and printers here.
     #[arg(long, value_name = "HOST:PORT", value_parser = twin_address)]
     pub(crate) twin: Option<String>,
     /// Fault plan of the twin in this process: what goes wrong below the wire.
@@ -306,6 +306,20 @@ pub(crate) enum CtlCommand {
         #[arg(value_parser = protocol::mode)]
         mode: CellMode,
     },
+    /// Lets no branch begin these steps before `next` (mode Maintenance only).
+    #[command(group = clap::ArgGroup::new("where").required(true))]
+    Break {
+        #[arg(group = "where", value_name = "STEP")]
+        steps: Vec<String>,
+        /// Before every step.
+        #[arg(long, group = "where")]
+        step: bool,
+        /// Nowhere any more; what stands at a break goes on.
+        #[arg(long, group = "where")]
+        clear: bool,
+    },
+    /// Lets what stands at a break go on, to the next one.
+    Next,
     /// Acknowledges an alarm by its number, or all.
     Ack {
         #[arg(value_name = "NUMBER|all")]

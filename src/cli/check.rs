@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use cellwright_model::order::in_words;
 use cellwright_recipe::pages::{self, Page};
 use cellwright_recipe::{Code, Severity, json_rows, render};
 
@@ -36,6 +37,9 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
                         t.lot
                     );
                     outln!("its serials: {}; at most {} starts", t.serials, t.starts_max);
+                    for (serial, set) in &t.sets {
+                        outln!("{serial} with {}", in_words(set));
+                    }
                 }
                 outln!(
                     "{} {} holds on cell {}: {} steps, {warnings} warnings",

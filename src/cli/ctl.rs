@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use cellwright_model::packml::CellCommand;
-use cellwright_station::protocol::{Ask, Material, Request, Said};
+use cellwright_station::protocol::{Ask, Break, Material, Request, Said};
 use cellwright_station::{Client, ClientError, Snapshot};
 use serde_json::json;
 
@@ -59,6 +59,10 @@ fn ask(command: CtlCommand) -> Ask {
         CtlCommand::Clear => Ask::Command(CellCommand::Clear),
         CtlCommand::Reset => Ask::Command(CellCommand::Reset),
         CtlCommand::Complete => Ask::Command(CellCommand::Complete),
+        CtlCommand::Break { clear: true, .. } => Ask::Break(Break::Clear),
+        CtlCommand::Break { step: true, .. } => Ask::Break(Break::EveryStep),
+        CtlCommand::Break { steps, .. } => Ask::Break(Break::Before(steps)),
+        CtlCommand::Next => Ask::Next,
         CtlCommand::Mode { mode } => Ask::Mode(mode),
         CtlCommand::Ack { alarm } => Ask::Acknowledge(alarm),
         CtlCommand::Answer { question, answer, reason } => {

@@ -95,6 +95,9 @@ fn print_lot(report: &LotReport) {
         r.interrupted,
         r.open
     );
+    if r.reworks > 0 {
+        outln!("reworks    {} of them", r.reworks);
+    }
     if let Some(share) = r.first_pass_yield {
         outln!("yield      {:.1} % at the first pass", 100.0 * share);
     }
@@ -155,16 +158,23 @@ fn print_record(record: &Value) {
     outln!("serial     {}  {}", word("/serial"), word("/result").to_uppercase());
     outln!("cause      {}", word("/cause"));
     outln!("recipe     {} {}  {}", word("/recipe/id"), word("/recipe/version"), word("/recipe/hash"));
+    outln!("plan       {}", word("/recipe/plan_hash"));
+    for (name, value) in record.pointer("/recipe/set").and_then(Value::as_object).into_iter().flatten() {
+        outln!("set        {name} = {}", plain(value));
+    }
     outln!("cell       {}  {}", word("/cell/id"), word("/cell/hash"));
     outln!("order      {}   origin {}   purpose {}", word("/order"), word("/origin"), word("/purpose"));
     outln!("released   {}   disposition {}", word("/released"), word("/disposition"));
+    print_openings(record);
     for c in rows(record, "components") {
         outln!("component  {} {} lot {} serial {}", c("name"), c("part"), c("lot"), c("serial"));
     }
+    let several = record["openings"].as_array().is_some_and(|all| all.len() > 1);
     for step in record["steps"].as_array().into_iter().flatten() {
         let text = |name: &str| plain(&step[name]);
+        let opening = if several { format!("{}: ", text("opening")) } else { String::new() };
         outln!(
-            "step       {:<6} {:<16} attempt {}  {}  {}",
+            "step       {opening}{:<6} {:<16} attempt {}  {}  {}",
             text("station"),
             text("id"),
             text("attempt"),
@@ -181,6 +191,16 @@ fn print_record(record: &Value) {
                 m("verdict")
             );
         }
+        if step["label"].is_object() {
+            let of = |name: &str| plain(&step["label"][name]);
+            outln!(
+                "           label {} by {}: {}, {} of this unit so far",
+                of("content"),
+                of("printer"),
+                of("fate"),
+                of("printed")
+            );
+        }
         for c in rows(step, "curves") {
             outln!("           curve {} of {} samples, {}", c("name"), c("samples"), c("hash"));
         }
@@ -191,6 +211,22 @@ fn print_record(record: &Value) {
         word("/chain/last_seq"),
         word("/chain/stream")
     );
+}
+
+/// One line each time the unit was opened, where that was more than once.
+fn print_openings(record: &Value) {
+    let all = record["openings"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for (at, o) in all.iter().enumerate().filter(|_| all.len() > 1) {
+        outln!(
+            "opening    {} {} order {} {} {}  {}",
+            at + 1,
+            plain(&o["purpose"]),
+            plain(&o["order"]),
+            plain(&o["opened"]),
+            plain(&o["result"]).to_uppercase(),
+            plain(&o["cause"])
+        );
+    }
 }
 
 /// The objects of a list, each as a function from field to text.

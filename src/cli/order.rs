@@ -1,5 +1,6 @@
 //! What a run makes: an order file against what the state directory knows of it, or so many units.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use cellwright_model::order::{OrderProgress, OrderTerms, admit, at_rest};
 use cellwright_model::outcome::Purpose;
 use cellwright_model::plan::Plan;
 use cellwright_recipe::order_text::NoProduction;
+use cellwright_sim::Prepared;
 use cellwright_trace::Recovery;
 use serde::Serialize;
 
@@ -25,6 +27,19 @@ pub(crate) fn no_production(twin: bool) -> NoProduction<'static> {
         "what the twin makes is never a production record",
         "write `purpose: trial` or `validation`, or run it on the real cell: `--bus IFACE`",
     ))
+}
+
+/// Finished units come back by an order that says which. On the twin a recipe for them can be tried without: whoever
+/// stands there brings a unit with any serial.
+pub(crate) fn names_units(prepared: &Prepared, twin: bool) -> Result<(), Failure> {
+    match prepared.plan.reworks().filter(|_| !twin && prepared.terms.is_none()) {
+        None => Ok(()),
+        Some(unit) => Err(Failure::Usage(format!(
+            "the recipe takes finished units back ({}), and nothing says which: give an order with `purpose: rework` \
+             by --order FILE",
+            unit.part
+        ))),
+    }
 }
 
 /// What is to be made in this run.
@@ -66,12 +81,13 @@ impl Work {
         Work { clearance, purpose, ..self }
     }
 
-    pub(crate) fn order(&self, plan: Arc<Plan>) -> Order {
+    /// `sets`: Plans of single serials of the order file.
+    pub(crate) fn order(&self, plan: Arc<Plan>, sets: BTreeMap<String, Arc<Plan>>) -> Order {
         let order = match &self.by_file {
-            Some((terms, done)) => Order::by_terms(terms.clone(), plan, *done),
+            Some((terms, done)) => Order::by_terms(terms.clone(), plan, *done).with_sets(sets),
             None => Order::units(WITHOUT_FILE, plan, self.units),
         };
-        order.cleared(self.clearance.clone())
+        order.with_purpose(self.purpose).cleared(self.clearance.clone())
     }
 
     /// The approval that the record names.

@@ -115,6 +115,7 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
     };
     let here = args.bus == "twin";
     let mut prepared = prepare(&what, here)?;
+    order::names_units(&prepared, twin)?;
     let cleared = if twin { None } else { Some(cleared(args, &prepared, &operator)?) };
     if !twin && (!prepared.cell.robots.is_empty() || !prepared.cell.trays.is_empty()) {
         return Err(Failure::Usage(format!(
@@ -143,7 +144,7 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
 }
 
 /// What the gate permits on a real bus. Production that it refuses is not begun at all; for anything else the cell can
-/// still be set up in the other modes, and the engine refuses Start in Production.
+/// still be set up, and the engine refuses Start.
 fn cleared(
     args: &RunArgs,
     prepared: &Prepared,
@@ -292,7 +293,7 @@ impl Session {
         record: Record,
         other: Other,
     ) -> Result<Session, Failure> {
-        let Prepared { cell, plan, plant, .. } = prepared;
+        let Prepared { cell, plan, sets, plant, .. } = prepared;
         let pulse = Pulse::default();
         let trays = wiring::tray_use(&cell, Some(&record.recovery));
         let beyond = beyond(args, &cell, &trays, &pulse, plant, other)?;
@@ -314,7 +315,7 @@ impl Session {
             clock_state: ClockState::Unsynchronised,
             trays,
         };
-        let order = record.work.order(plan);
+        let order = record.work.order(plan, sets);
         let loads = bench.as_mut().map(|b| wiring::loads(&cell, b.materials())).unwrap_or_default();
         let (operator, person) = match operator {
             Operator::Automatic(id) => (Some(AutoOperator::new(id, order, loads)), None),

@@ -126,7 +126,7 @@ const OPERATOR: &str = "auto:simulate";
 pub(crate) fn simulate(prepared: Prepared, wanted: Wanted) -> Result<Simulated, Failure> {
     let Wanted { units, seed, faults, record, timeline, mut stops } = wanted;
     let options = Options { seed, operator: Some(OPERATOR.to_owned()), faults, ..Options::default() };
-    let terms = prepared.terms.clone();
+    let (terms, sets) = (prepared.terms.clone(), prepared.sets.clone());
     let mut cell = VirtualCell::new(prepared, options)?;
     let plan = cell.plan().clone();
     let mut desk = Desk {
@@ -138,7 +138,8 @@ pub(crate) fn simulate(prepared: Prepared, wanted: Wanted) -> Result<Simulated, 
     let (order, starts_max) = match terms {
         Some(terms) => {
             let starts_max = terms.starts_max;
-            (Order::by_terms(terms, plan.clone(), OrderProgress::default()), starts_max)
+            let order = Order::by_terms(terms, plan.clone(), OrderProgress::default());
+            (order.with_sets(sets), starts_max)
         }
         None => (Order::units("SIMULATION", plan.clone(), units), units),
     };

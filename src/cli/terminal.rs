@@ -5,7 +5,7 @@ use std::sync::Arc;
 use cellwright_controller::{Input, Source};
 use cellwright_model::cell::Cell;
 use cellwright_station::Asked;
-use cellwright_station::protocol::{self, Ask, Material};
+use cellwright_station::protocol::{self, Ask, Break, Material};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Sender;
@@ -15,7 +15,7 @@ use super::out::errln;
 /// What can be typed; shown when a line is none of it.
 pub(crate) const HELP: &str = "commands: clear reset start hold unhold suspend unsuspend stop abort complete, \
                                mode production|maintenance|manual, ack NUMBER|all, answer NUMBER TEXT, \
-                               load TRAY LABEL|PART LOT|empty [FIRST-POCKET]";
+                               break STEP...|--step|--clear, next, load TRAY LABEL|PART LOT|empty [FIRST-POCKET]";
 
 /// Reads a typed line.
 pub(crate) fn parse(line: &str) -> Result<Ask, String> {
@@ -31,6 +31,13 @@ pub(crate) fn parse(line: &str) -> Result<Ask, String> {
             answer: words.collect::<Vec<_>>().join(" "),
             reason: None,
         }),
+        "break" => match words.collect::<Vec<_>>().as_slice() {
+            [] => Err(format!("`{line}` names no step; {HELP}")),
+            ["--step"] => Ok(Ask::Break(Break::EveryStep)),
+            ["--clear"] => Ok(Ask::Break(Break::Clear)),
+            steps => Ok(Ask::Break(Break::Before(steps.iter().map(|s| (*s).to_owned()).collect()))),
+        },
+        "next" => Ok(Ask::Next),
         "mode" => protocol::mode(words.next().unwrap_or_default()).map(Ask::Mode),
         "load" => {
             let mut text = || words.next().map(str::to_owned).ok_or_else(|| format!("`{line}`: {HELP}"));
@@ -109,6 +116,12 @@ mod tests {
         assert_eq!(parse("ack 3"), Ok(Ask::Acknowledge(Which::One(3))));
         assert_eq!(parse("ack all"), Ok(Ask::Acknowledge(Which::All)));
         assert_eq!(parse("mode maintenance"), Ok(Ask::Mode(CellMode::Maintenance)));
+        let steps = Break::Before(vec!["place-cap".into(), "feed/push".into()]);
+        assert_eq!(parse("break place-cap feed/push"), Ok(Ask::Break(steps)));
+        assert_eq!(parse("break --step"), Ok(Ask::Break(Break::EveryStep)));
+        assert_eq!(parse("break --clear"), Ok(Ask::Break(Break::Clear)));
+        assert_eq!(parse("next"), Ok(Ask::Next));
+        assert!(parse("break").is_err_and(|e| e.contains("names no step")));
         let answer = Ask::Answer { question: 7, answer: "cannot judge".into(), reason: None };
         assert_eq!(parse("answer 7 cannot judge"), Ok(answer));
         let typed =

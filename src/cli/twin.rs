@@ -75,7 +75,7 @@ pub(crate) fn run(args: TwinArgs) -> Result<ExitCode, Failure> {
         }}));
     } else {
         outln!("twin of {}: {subdevices} SubDevices answer on {}; Ctrl-C ends", machine.cell.id, args.iface);
-        outln!("cobots, cameras, scanners: cellwright run --bus IFACE --twin {listening}");
+        outln!("cobots, cameras, scanners, printers: cellwright run --bus IFACE --twin {listening}");
         outln!("Not a safety function; no hardware moves.");
     }
     let segment = WireSegment::new(side.world, MonotonicClock.now());
@@ -100,7 +100,7 @@ fn mark() -> u64 {
     since.rotate_left(24) ^ u64::from(std::process::id())
 }
 
-/// Serves cameras and scanners on ports of their own, cobots and hands at `listen`; gives that address.
+/// Serves cameras, scanners and printers on ports of their own, cobots and hands at `listen`; gives that address.
 async fn serve_devices(
     cell: &Cell,
     robots: Vec<Box<dyn RobotDriver + Send>>,
@@ -108,14 +108,15 @@ async fn serve_devices(
     mark: u64,
     listen: SocketAddr,
 ) -> io::Result<SocketAddr> {
-    let TwinDevices { cameras, scanners, scene, materials, mut hand } = devices;
-    let (camera_ports, scanner_ports) = twin_bench::serve(listen.ip(), cameras, scanners, &scene).await?;
+    let TwinDevices { cameras, scanners, printers, scene, materials, mut hand } = devices;
+    let ports = twin_bench::serve(listen.ip(), (cameras, scanners, printers), &scene).await?;
     let hello = Hello {
         cell: cell.id.clone(),
         cell_hash: cell.hash.clone(),
         mark,
-        camera_ports,
-        scanner_ports,
+        camera_ports: ports.cameras,
+        scanner_ports: ports.scanners,
+        printer_ports: ports.printers,
         materials,
     };
     let act = move |act: &serde_json::Value| match Injection::deserialize(act) {

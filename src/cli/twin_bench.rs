@@ -9,10 +9,10 @@ use cellwright_model::cell::Cell;
 use cellwright_model::plan::Plan;
 use cellwright_model::plant::Material;
 use cellwright_model::timing::Receive;
-use cellwright_model::{CameraId, ScannerId, TrayId};
+use cellwright_model::{CameraId, PrinterId, ScannerId, TrayId};
 use cellwright_rt::clock::MonotonicClock;
 use cellwright_sim::twin::{self, Scene, TwinDevices};
-use cellwright_station::{FarHands, FarLine, FarTwin, serve_twin};
+use cellwright_station::{FarHands, FarLine, FarTwin, Hello, serve_twin};
 use cellwright_twin::plant::Injection;
 use cellwright_twin::ports::Hand;
 use cellwright_twin::segment::MARK_REGISTER;
@@ -63,14 +63,10 @@ impl FarBench {
     pub(crate) fn new(far: FarTwin, address: &str) -> FarBench {
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
         let at = |port: &u16| format!("{host}:{port}");
-        let cameras = far.hello.camera_ports.iter().map(at).collect();
-        let scanners = far.hello.scanner_ports.iter().map(at).collect();
-        FarBench {
-            addresses: by_id(cameras, scanners),
-            materials: far.hello.materials,
-            hands: far.hands,
-            line: far.line,
-        }
+        let all = |ports: &[u16]| ports.iter().map(at).collect();
+        let Hello { camera_ports, scanner_ports, printer_ports, .. } = &far.hello;
+        let addresses = by_id(all(camera_ports), all(scanner_ports), all(printer_ports));
+        FarBench { addresses, materials: far.hello.materials, hands: far.hands, line: far.line }
     }
 }
 
@@ -104,15 +100,16 @@ impl Bench {
         }
     }
 
-    /// Begins to serve, or to move lines to where it is served: addresses of cameras and scanners, and the hand.
+    /// Begins to serve, or to move lines to where it is served: addresses of cameras, scanners and printers, and the hand.
     pub(crate) async fn begin(self) -> std::io::Result<(Vec<(DeviceId, String)>, Reach)> {
         match self {
             Bench::Here(devices) => {
-                let TwinDevices { cameras, scanners, scene, hand, .. } = *devices;
+                let TwinDevices { cameras, scanners, printers, scene, hand, .. } = *devices;
                 let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-                let (cameras, scanners) = serve(loopback, cameras, scanners, &scene).await?;
+                let ports = serve(loopback, (cameras, scanners, printers), &scene).await?;
                 let text = |ports: Vec<u16>| ports.iter().map(|p| format!("{loopback}:{p}")).collect();
-                Ok((by_id(text(cameras), text(scanners)), Reach::Here(hand)))
+                let addresses = by_id(text(ports.cameras), text(ports.scanners), text(ports.printers));
+                Ok((addresses, Reach::Here(hand)))
             }
             Bench::Far(far) => {
                 tokio::spawn(far.line.run());
@@ -149,37 +146,54 @@ fn not_done(act: Injection) {
     errln!("warning: the twin is busy, {act:?} was not done: do it again");
 }
 
-/// Serves cameras and scanners of the twin at `host`: their ports.
+/// Where the message devices of the twin are served, each family in the order of the cell.
+#[derive(Default)]
+pub(crate) struct Ports {
+    pub(crate) cameras: Vec<u16>,
+    pub(crate) scanners: Vec<u16>,
+    pub(crate) printers: Vec<u16>,
+}
+
+/// Serves cameras, scanners and printers of the twin at `host`: their ports.
 pub(crate) async fn serve(
     host: IpAddr,
-    cameras: Vec<cellwright_sim::twin::Camera>,
-    scanners: Vec<cellwright_sim::twin::Scanner>,
+    (cameras, scanners, printers): (Vec<twin::Camera>, Vec<twin::Scanner>, Vec<twin::Printer>),
     scene: &Scene,
-) -> std::io::Result<(Vec<u16>, Vec<u16>)> {
-    let (mut camera_ports, mut scanner_ports) = (Vec::new(), Vec::new());
+) -> std::io::Result<Ports> {
+    let mut ports = Ports::default();
     for camera in cameras {
         let scene = scene.clone();
         let address = serve_twin(host, camera, move |see: &mut dyn FnMut(&_)| scene.camera(see), now).await?;
-        camera_ports.push(address.port());
+        ports.cameras.push(address.port());
     }
     for scanner in scanners {
         let scene = scene.clone();
         let address =
             serve_twin(host, scanner, move |see: &mut dyn FnMut(&_)| scene.scanner(see), now).await?;
-        scanner_ports.push(address.port());
+        ports.scanners.push(address.port());
     }
-    Ok((camera_ports, scanner_ports))
+    for printer in printers {
+        let scene = scene.clone();
+        let address =
+            serve_twin(host, printer, move |see: &mut dyn FnMut(&_)| scene.printer(see), now).await?;
+        ports.printers.push(address.port());
+    }
+    Ok(ports)
 }
 
-/// Cameras and scanners as the cell file has them.
+/// Cameras, scanners and printers as the cell file has them.
 pub(crate) fn addresses(cell: &Cell) -> Vec<(DeviceId, String)> {
     let cameras = cell.cameras.iter().map(|c| c.address.clone()).collect();
     let scanners = cell.scanners.iter().map(|s| s.address.clone()).collect();
-    by_id(cameras, scanners)
+    let printers = cell.printers.iter().map(|p| p.address.clone()).collect();
+    by_id(cameras, scanners, printers)
 }
 
-fn by_id(cameras: Vec<String>, scanners: Vec<String>) -> Vec<(DeviceId, String)> {
+fn by_id(cameras: Vec<String>, scanners: Vec<String>, printers: Vec<String>) -> Vec<(DeviceId, String)> {
     let camera = |(i, at)| (DeviceId::Camera(CameraId(i as u16)), at);
     let scanner = |(i, at)| (DeviceId::Scanner(ScannerId(i as u16)), at);
-    cameras.into_iter().enumerate().map(camera).chain(scanners.into_iter().enumerate().map(scanner)).collect()
+    let printer = |(i, at)| (DeviceId::Printer(PrinterId(i as u16)), at);
+    let cameras = cameras.into_iter().enumerate().map(camera);
+    let scanners = scanners.into_iter().enumerate().map(scanner);
+    cameras.chain(scanners).chain(printers.into_iter().enumerate().map(printer)).collect()
 }

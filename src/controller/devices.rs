@@ -1,21 +1,23 @@
-//! The message devices of a cell: cobots, cameras, scanners. Drivers of byte streams are fed by the caller
+//! The message devices of a cell: cobots, cameras, scanners, printers. Drivers of byte streams are fed by the caller
 //! ([`StreamEvent`]); their answers become inputs of the engine, in the order of their ids.
 
 use std::collections::VecDeque;
 
 use cellwright_driver_api::message::{
-    CameraDriver, DeviceError, InspectRequest, Inspection, MessageDriver, RobotDriver, ScanRequest,
-    ScannedCode, ScannerDriver,
+    CameraDriver, DeviceError, InspectRequest, Inspection, MessageDriver, PrintEnd, PrintRequest,
+    PrinterDriver, RobotDriver, ScanRequest, ScannedCode, ScannerDriver,
 };
 use cellwright_engine::api::{DeviceReply, DeviceValue, Input};
+use cellwright_model::label::UnitLabel;
 use cellwright_model::robot::{RobotCommand, RobotReport, RobotRequest, RobotState};
-use cellwright_model::{CameraId, RequestId, RobotId, ScannerId, TimeNs};
+use cellwright_model::{CameraId, PrinterId, RequestId, RobotId, ScannerId, TimeNs};
 
 /// A device at the other end of a byte stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeviceId {
     Camera(CameraId),
     Scanner(ScannerId),
+    Printer(PrinterId),
 }
 
 /// What happened on its connection.
@@ -34,6 +36,7 @@ pub struct Devices {
     robot_stops: Vec<u64>,
     cameras: Vec<Box<CameraDriver>>,
     scanners: Vec<Box<ScannerDriver>>,
+    printers: Vec<Box<PrinterDriver>>,
     ready: VecDeque<Input>,
 }
 
@@ -43,6 +46,7 @@ impl Devices {
         robots: Vec<Box<dyn RobotDriver + Send>>,
         cameras: Vec<Box<CameraDriver>>,
         scanners: Vec<Box<ScannerDriver>>,
+        printers: Vec<Box<PrinterDriver>>,
     ) -> Devices {
         let robot_states = robots.iter().map(|r| r.state()).collect();
         Devices {
@@ -51,6 +55,7 @@ impl Devices {
             robot_states,
             cameras,
             scanners,
+            printers,
             ready: VecDeque::new(),
         }
     }
@@ -67,7 +72,8 @@ impl Devices {
         let robots = self.robots.iter().filter_map(|r| r.deadline());
         let cameras = self.cameras.iter().filter_map(|c| c.deadline());
         let scanners = self.scanners.iter().filter_map(|s| s.deadline());
-        robots.chain(cameras).chain(scanners).min()
+        let printers = self.printers.iter().filter_map(|p| p.deadline());
+        robots.chain(cameras).chain(scanners).chain(printers).min()
     }
 
     pub(crate) fn receive(&mut self, now: TimeNs, device: DeviceId, event: StreamEvent) {
@@ -80,6 +86,11 @@ impl Devices {
             DeviceId::Scanner(id) => {
                 if let Some(scanner) = self.scanners.get_mut(id.index()) {
                     stream_event(scanner.as_mut(), now, event);
+                }
+            }
+            DeviceId::Printer(id) => {
+                if let Some(printer) = self.printers.get_mut(id.index()) {
+                    stream_event(printer.as_mut(), now, event);
                 }
             }
         }
@@ -114,6 +125,12 @@ impl Devices {
                 self.ready.push_back(Input::Device { id: answer.id, reply });
             }
         }
+        for printer in &mut self.printers {
+            while let Some(answer) = printer.poll(now) {
+                let reply = answer.result.map_or_else(failed, printed);
+                self.ready.push_back(Input::Device { id: answer.id, reply });
+            }
+        }
     }
 
     pub(crate) fn transmit(&mut self, out: &mut Vec<(DeviceId, Vec<u8>)>) {
@@ -122,6 +139,9 @@ impl Devices {
         }
         for (i, scanner) in self.scanners.iter_mut().enumerate() {
             transmit(scanner.as_mut(), DeviceId::Scanner(ScannerId(i as u16)), out);
+        }
+        for (i, printer) in self.printers.iter_mut().enumerate() {
+            transmit(printer.as_mut(), DeviceId::Printer(PrinterId(i as u16)), out);
         }
     }
 
@@ -154,6 +174,24 @@ impl Devices {
     /// Asks a scanner; what could not be begun is answered at once.
     pub(crate) fn scan(&mut self, now: TimeNs, scanner: ScannerId, id: RequestId) -> Option<Input> {
         begin(self.scanners.get_mut(scanner.index()).map(Box::as_mut), now, id, &ScanRequest)
+    }
+
+    /// Asks a printer for a label; what could not be begun is answered at once, and nothing was printed.
+    pub(crate) fn print(
+        &mut self,
+        now: TimeNs,
+        printer: PrinterId,
+        id: RequestId,
+        label: &UnitLabel,
+    ) -> Option<Input> {
+        let lines = [label.text(), if label.is_udi() { "UDI" } else { "NO UDI" }].map(String::from).into();
+        let request = PrintRequest { element_string: label.element_string(), lines };
+        match begin(self.printers.get_mut(printer.index()).map(Box::as_mut), now, id, &request) {
+            Some(Input::Device { id, reply: DeviceReply::Failed { cause } }) => {
+                Some(Input::Device { id, reply: DeviceReply::NotPrinted { cause } })
+            }
+            other => other,
+        }
     }
 }
 
@@ -202,10 +240,21 @@ fn scanned(code: ScannedCode) -> DeviceReply {
     }
 }
 
+fn printed(end: PrintEnd) -> DeviceReply {
+    match end {
+        PrintEnd::Printed => DeviceReply::Printed,
+        PrintEnd::NotPrinted(why) => {
+            DeviceReply::NotPrinted { cause: format!("printer not ready: {}", why.as_str()) }
+        }
+        PrintEnd::Broken(why) => DeviceReply::Failed { cause: format!("printer stopped: {}", why.as_str()) },
+    }
+}
+
 /// "No code" is the part's fault; everything else is the machine's.
 fn failed(error: DeviceError) -> DeviceReply {
     match error {
         DeviceError::Refused { code, .. } if code == "no-read" => DeviceReply::NoRead,
+        DeviceError::BadCode(_) => DeviceReply::BadCode { cause: error.to_string() },
         other => DeviceReply::Failed { cause: other.to_string() },
     }
 }

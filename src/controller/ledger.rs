@@ -240,6 +240,10 @@ impl Ledger {
         let context =
             Arc::new(UnitContext { serial, udi, recipe: recipe_ref(plan, self.settings.approval.clone()) });
         self.count(entry, OrderProgress::open_one);
+        // A unit that comes back is where its earlier life has left it no more: a person has fetched it.
+        if plan.reworks().is_some() {
+            entry.out.journal.push(JournalEntry::PartLeft { part: context.serial.clone() });
+        }
         self.units.insert(
             unit,
             OpenUnit { context: context.clone(), plan: plan.clone(), counts: StepCounts::default() },
@@ -327,7 +331,19 @@ impl Ledger {
             components: result.components.iter().map(component).collect(),
             measurements: result.measurements.iter().map(measurement).collect(),
             curves: result.curves.iter().map(curve).collect(),
+            label: result.label.as_ref().map(|label| self.label(label)),
             environment: self.environment(status),
+        }
+    }
+
+    fn label(&self, label: &record::Labelled) -> event::Label {
+        let printer = self.cell.printers.get(label.printer.index()).map_or("?", |p| p.name.as_str());
+        event::Label {
+            content: label.content.text().to_owned(),
+            udi: label.content.is_udi(),
+            printer: printer.to_owned(),
+            fate: label.fate,
+            printed: label.printed,
         }
     }
 

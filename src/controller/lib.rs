@@ -11,8 +11,8 @@ mod operator;
 mod timers;
 
 pub use cellwright_engine::api::{
-    Alarm, Answered, DeviceReply, Input, MachineFault, ManualRequest, Order, Question, QuestionKind, Source,
-    Ticket, Work,
+    Alarm, Answered, BreakRequest, DeviceReply, Input, MachineFault, ManualRequest, Order, Question,
+    QuestionKind, Source, Ticket, Work,
 };
 pub use cellwright_engine::catalogue::{self, AlarmCode};
 pub use cellwright_engine::{
@@ -37,7 +37,7 @@ use cellwright_rt::ControllerEnds;
 /// What has arrived since the last step.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    /// From byte streams of cameras and scanners, in the order of arrival.
+    /// From byte streams of cameras, scanners and printers, in the order of arrival.
     pub streams: Vec<(DeviceId, StreamEvent)>,
     /// Commands, orders, answers, acknowledgements, material; faults that the caller noticed.
     pub operator: Vec<Input>,
@@ -58,7 +58,7 @@ pub struct AskId(pub u64);
 pub struct Outputs {
     /// To be made durable, in this order; acknowledged by [`Inputs::persisted`].
     pub transactions: Vec<Transaction>,
-    /// Bytes for cameras and scanners.
+    /// Bytes for cameras, scanners and printers.
     pub streams: Vec<(DeviceId, Vec<u8>)>,
     /// For people.
     pub notices: Vec<Notice>,
@@ -284,6 +284,10 @@ impl Controller {
             }
             Output::Scan { scanner, id, .. } => {
                 let failed = self.devices.scan(now, scanner, id);
+                self.follow_up.extend(failed);
+            }
+            Output::Print { printer, id, label, .. } => {
+                let failed = self.devices.print(now, printer, id, &label);
                 self.follow_up.extend(failed);
             }
             Output::Ask(question) => out.notices.push(Notice::Ask(question)),

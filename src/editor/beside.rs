@@ -32,10 +32,11 @@ pub(crate) fn beside(read: &Read, of: Names, step: Option<&Mapping>, around: Aro
             let other = name.and_then(|(name, _)| other(&format!("{folder}/{name}{RECIPE}"), disk));
             other.map(|r| keys_at(&r.root, "params")).unwrap_or_default()
         }
-        Names::Variant => {
+        Names::Variant | Names::Parameter => {
             let path = at(&read.root, &["recipe"]).and_then(|e| text(&e.node));
             let other = path.and_then(|p| other(&format!("{folder}/{p}"), disk));
-            other.map(|r| keys_at(&r.root, "variants")).unwrap_or_default()
+            let field = if of == Names::Variant { "variants" } else { "params" };
+            other.map(|r| keys_at(&r.root, field)).unwrap_or_default()
         }
         Names::Component => of_plan(&|plan| plan.components.iter().map(|c| c.name.clone()).collect()),
         Names::Step => of_plan(&|plan| plan.steps.iter().map(|s| s.id.clone()).collect()),

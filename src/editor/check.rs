@@ -6,8 +6,8 @@ use cellwright_model::cell::Cell;
 use cellwright_recipe::scenario_text::Machine;
 use cellwright_recipe::tree::{Node, Value};
 use cellwright_recipe::{
-    Diagnostic, FileKind, Sink, Sources, compile, load_faults, load_order, load_plant, load_quarantine,
-    load_scenario, load_tests, load_users, tree,
+    Diagnostic, FileKind, Sink, Sources, compile, compile_order, load_faults, load_order, load_plant,
+    load_quarantine, load_scenario, load_tests, load_users, tree,
 };
 use cellwright_steps::TABLE;
 
@@ -131,10 +131,8 @@ impl Look<'_> {
             }
             Err(list) => return self.tell(Err(list), &sources),
         };
-        let variant = order.variant.as_deref();
-        let result = compile(self.around.files, &order.recipe, &cell, variant, TABLE, &mut sources);
-        let said = result.map(|(_, w)| w).map_err(|list| order.at_its_words(list, &sources));
-        self.tell(said, &sources);
+        let result = compile_order(self.around.files, &order, &cell, TABLE, &mut sources);
+        self.tell(result.map(|(_, w)| w), &sources);
     }
 
     /// Its tree, if there can be one; what is wrong with its text is told.

@@ -29,6 +29,7 @@ pub fn names(cell: &Cell, of: Names) -> Option<Vec<String>> {
         Names::Robot => all!(robots),
         Names::Camera => all!(cameras),
         Names::Scanner => all!(scanners),
+        Names::Printer => all!(printers),
         Names::LeakTester => all!(leak_testers),
         Names::SubDevice => all!(segment),
         Names::Tray => all!(trays),
@@ -51,6 +52,7 @@ pub fn names(cell: &Cell, of: Names) -> Option<Vec<String>> {
         | Names::Alarm
         | Names::Operation
         | Names::Variant
+        | Names::Parameter
         | Names::Path
         | Names::Argument => return None,
     })

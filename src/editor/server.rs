@@ -254,7 +254,9 @@ impl<D: Disk> Server<D> {
         let cell_path = plain(&format!("{}/cell.yaml", self.around(&Files(self)).cell_folder(&file)));
         let cell_text = Files(self).read(&cell_path).ok().and_then(|b| String::from_utf8(b).ok());
         let cell = cell_text.as_ref().and_then(|text| Read::new(&cell_path, FileKind::Cell, text));
-        let place = define(&file, cell.as_ref().map(|c| &c.root), byte(&document.text, at.position));
+        let files = Files(self);
+        let byte = byte(&document.text, at.position);
+        let place = define(&file, cell.as_ref().map(|c| &c.root), self.around(&files), byte);
         let at = |path: &str, text: &str, span: cellwright_recipe::Span| {
             let range = range(text, span.start as usize..span.end as usize);
             uri_of(path).map(|uri| Location { uri, range })
@@ -263,6 +265,7 @@ impl<D: Disk> Server<D> {
             None => None,
             Some(Place::Here(span)) => at(&path, &document.text, span),
             Some(Place::InCell(span)) => cell_text.and_then(|text| at(&cell_path, &text, span)),
+            Some(Place::InOther { path, text, span }) => at(&plain(&path), &text, span),
             Some(Place::File(name)) => {
                 let other = if name.starts_with('/') { name } else { format!("{}/{name}", folder(&path)) };
                 uri_of(&plain(&other)).map(|uri| Location { uri, range: Range::default() })

@@ -51,6 +51,7 @@ fn name_of(of: Names) -> &'static str {
         Names::Robot => "a cobot",
         Names::Camera => "a camera",
         Names::Scanner => "a scanner",
+        Names::Printer => "a label printer",
         Names::LeakTester => "a leak tester",
         Names::SubDevice => "a SubDevice",
         Names::Equipment => "equipment",
@@ -67,6 +68,7 @@ fn name_of(of: Names) -> &'static str {
         Names::Alarm => "an alarm",
         Names::Operation => "`name@major` of a sub-recipe",
         Names::Variant => "a variant of the recipe",
+        Names::Parameter => "a parameter of the recipe",
         Names::Path => "a path from this file",
         Names::Argument => "a parameter of the sub-recipe",
     }

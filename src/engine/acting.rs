@@ -17,7 +17,7 @@ use cellwright_model::{AxisId, DurationNs, JobId, RequestId, RobotId, TimeNs};
 use crate::api::{MachineFault, Output};
 use crate::catalogue::AlarmCode;
 use crate::ledger::{Cx, JobEnded, Reply};
-use crate::messages::{refusal_word, robot_word};
+use crate::messages::refusal_word;
 use crate::ops::{self, OpEnd, Progress};
 use crate::zeroing::Zeroing;
 
@@ -400,9 +400,7 @@ fn job_end(ended: JobEnded) -> End {
 fn robot_end(reply: Reply) -> End {
     match reply {
         Reply::Robot(RobotReply::Done { .. }) => End::Ok,
-        Reply::Robot(RobotReply::Rejected(why) | RobotReply::Faulted(why)) => {
-            End::Fault(robot_word(why).into())
-        }
+        Reply::Robot(RobotReply::Rejected(why) | RobotReply::Faulted(why)) => End::Fault(why.as_str().into()),
         _ => End::Fault("stopped".into()),
     }
 }

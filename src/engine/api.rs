@@ -5,6 +5,7 @@
 //! engine wants done; nothing has happened until an input says so. *Ticket*: names one transaction of
 //! the record; the engine waits for [`Input::Persisted`] before it goes on.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cellwright_model::approval::Clearance;
@@ -12,14 +13,16 @@ use cellwright_model::curve::Curve;
 use cellwright_model::event::AlarmClass;
 use cellwright_model::expr::{Expr, SignalView};
 use cellwright_model::job::{RtCommand, RtEvent, RtStatus, Urgent};
+use cellwright_model::label::UnitLabel;
 use cellwright_model::material::{Label, Quarantined};
 use cellwright_model::order::{OrderProgress, OrderTerms};
+use cellwright_model::outcome::Purpose;
 use cellwright_model::packml::{CellCommand, CellMode};
 use cellwright_model::plan::Plan;
 use cellwright_model::robot::{RobotReply, RobotRequest, RobotState};
 use cellwright_model::{
-    AnalogId, AxisId, CameraId, Date, InputId, JobId, OutputId, RequestId, RobotId, ScannerId, StepIx,
-    TimeNs, TrayId, UnitId,
+    AnalogId, AxisId, CameraId, Date, InputId, JobId, OutputId, PrinterId, RequestId, RobotId, ScannerId,
+    StepIx, TimeNs, TrayId, UnitId,
 };
 
 use crate::catalogue::{Act, AlarmCode};
@@ -57,8 +60,12 @@ pub struct Order {
     /// Order number, as the record names it.
     pub id: String,
     pub plan: Arc<Plan>,
+    /// By serial: of units that are made with other values of some parameters.
+    pub sets: BTreeMap<String, Arc<Plan>>,
     pub work: Work,
-    /// Whether it may be made in mode Production.
+    /// As the record names it.
+    pub purpose: Purpose,
+    /// Whether it may be made at all: asked at Start.
     pub clearance: Clearance,
 }
 
@@ -74,16 +81,31 @@ pub enum Work {
 impl Order {
     /// So many units, whatever they become.
     pub fn units(id: impl Into<String>, plan: Arc<Plan>, units: u32) -> Order {
-        Order { id: id.into(), plan, work: Work::Units(units), clearance: Clearance::NotAsked }
+        let (sets, work) = (BTreeMap::new(), Work::Units(units));
+        Order { id: id.into(), plan, sets, work, purpose: Purpose::Trial, clearance: Clearance::NotAsked }
     }
     /// By an order file, from where earlier runs came to.
     pub fn by_terms(terms: Arc<OrderTerms>, plan: Arc<Plan>, done: OrderProgress) -> Order {
         Order {
             id: terms.id.clone(),
             plan,
+            sets: BTreeMap::new(),
+            purpose: terms.purpose,
             work: Work::Terms { terms, done },
             clearance: Clearance::NotAsked,
         }
+    }
+    /// With the Plans of single serials: one for each that the terms give a set of values.
+    pub fn with_sets(self, sets: BTreeMap<String, Arc<Plan>>) -> Order {
+        Order { sets, ..self }
+    }
+    /// By which a unit is made.
+    pub fn plan_of(&self, serial: &str) -> &Arc<Plan> {
+        self.sets.get(serial).unwrap_or(&self.plan)
+    }
+    /// For another purpose than that of the terms, or than trial.
+    pub fn with_purpose(self, purpose: Purpose) -> Order {
+        Order { purpose, ..self }
     }
     /// With the word of the gate.
     pub fn cleared(self, clearance: Clearance) -> Order {
@@ -139,7 +161,7 @@ pub enum Input {
     Curve { capture: JobId, curve: Arc<Curve> },
     /// Ends a cobot request.
     Robot { id: RequestId, reply: RobotReply },
-    /// Ends a request to a camera or scanner.
+    /// Ends a request to a camera, scanner or printer.
     Device { id: RequestId, reply: DeviceReply },
     /// A person's (or automatic operator's) answer to [`Output::Ask`].
     /// `reason`: why, in the person's words; kept with the answer.
@@ -161,7 +183,7 @@ pub enum Input {
     /// pocket to be used, when it begins anew (a lane: it was emptied before). `left`: how many parts of what
     /// was there before are left, counted by the person; they are used first.
     MaterialLoaded { tray: TrayId, label: Label, next: Option<u32>, left: Option<u32>, by: Source },
-    /// The day by the wall clock: at the beginning, and whenever it changes.
+    /// The day by the wall clock, UTC: at the beginning, and whenever it changes.
     Today(Date),
     /// The list of quarantined lots as it was read just now, or why it cannot be read. Given before each
     /// load.
@@ -170,11 +192,26 @@ pub enum Input {
     Acknowledge { alarm: u32, by: Source },
     /// A person has seen every alarm that is active.
     AcknowledgeAll { by: Source },
+    /// Where branches wait for a person; taken in mode Maintenance only.
+    Break { request: BreakRequest, by: Source },
     /// Something done by hand; taken in mode Manual, in Stopped only.
     Manual { request: ManualRequest, by: Source },
     /// Someone asked for what the caller refuses by itself (a name that the cell does not have, no right to
     /// ask): nothing is done, and it is answered and recorded.
     Refused { what: String, why: String, by: Source },
+}
+
+/// Breaks: where branches wait in their gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BreakRequest {
+    /// Before these steps of the order's Plan, besides those that there are.
+    Before(Vec<String>),
+    /// Before every step.
+    EveryStep,
+    /// Nowhere any more; what stands at a break goes on.
+    Clear,
+    /// What stands at a break goes on, to the next one.
+    Next,
 }
 
 /// What a person does by hand. What moves belongs to the one ([`Source`]) that began it: only they
@@ -199,7 +236,7 @@ pub enum ManualRequest {
     Home { robot: RobotId },
 }
 
-/// Answer of a camera or scanner.
+/// Answer of a camera, scanner or printer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeviceReply {
     /// Values of an inspection job; units as the device states them.
@@ -214,6 +251,12 @@ pub enum DeviceReply {
     },
     /// The device works and found no readable code: the part's fault.
     NoRead,
+    /// A code was read that is no right element string: why.
+    BadCode { cause: String },
+    /// The printer has printed the label.
+    Printed,
+    /// The printer has taken nothing of the label: why.
+    NotPrinted { cause: String },
     /// The device could not: not connected, no answer in time, an answer that is none.
     Failed { cause: String },
 }
@@ -263,6 +306,13 @@ pub enum Output {
         scanner: ScannerId,
         id: RequestId,
         unit: UnitId,
+    },
+    /// The label is printed and put on the unit.
+    Print {
+        printer: PrinterId,
+        id: RequestId,
+        unit: UnitId,
+        label: UnitLabel,
     },
     /// A person is asked.
     Ask(Question),

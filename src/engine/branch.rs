@@ -74,6 +74,8 @@ pub(crate) enum Waits {
     Table(Option<StationId>),
     /// A cause outside of the cell.
     Supply(Starved),
+    /// A person, before this step.
+    Break(StepIx),
 }
 
 /// One active path.
@@ -99,6 +101,8 @@ pub(crate) struct Branch {
     retry_after: DurationNs,
     decision: Option<RequestId>,
     pub(crate) waits: Option<Waits>,
+    /// A person has let it go on from the break before its next step.
+    pub(crate) let_go: bool,
     /// Transitions that the table does not have: a program error.
     pub(crate) off_table: u32,
 }
@@ -124,6 +128,7 @@ impl Branch {
             retry_after: DurationNs(0),
             decision: None,
             waits: None,
+            let_go: false,
             off_table: 0,
         }
     }

@@ -14,6 +14,7 @@ use crate::alarms::{self, Alarms};
 use crate::api::{Alarm, MachineFault, Output, Source};
 use crate::branch::Flow;
 use crate::branch_chart::BranchState;
+use crate::breaks::Breaks;
 use crate::catalogue::{AlarmCode, Meets};
 use crate::cell_chart::{CellMachine, Intent, Trigger};
 use crate::identity::Identities;
@@ -57,6 +58,7 @@ pub(crate) struct Core {
     /// Bins that are not locked, by their place in the cell.
     pub(crate) open_bins: BTreeSet<usize>,
     pub(crate) violated: BTreeSet<String>,
+    pub(crate) breaks: Breaks,
     pub(crate) watching: Watching,
     /// Since when a unit has been starved or blocked; whether the cell suspended itself for that.
     pub(crate) starved_since: Option<cellwright_model::TimeNs>,
@@ -92,6 +94,7 @@ impl Core {
             manual: Manual::default(),
             open_bins: BTreeSet::new(),
             violated: BTreeSet::new(),
+            breaks: Breaks::default(),
             watching: Watching::default(),
             starved_since: None,
             suspended_alone: false,
@@ -255,8 +258,13 @@ impl Core {
         let mut moved = false;
         let flow = self.flow;
         for unit in self.units.values_mut() {
-            let mut shop =
-                Shop { cx, parts: &mut self.parts, resources: &mut self.resources, demands: &mut demands };
+            let mut shop = Shop {
+                cx,
+                parts: &mut self.parts,
+                resources: &mut self.resources,
+                demands: &mut demands,
+                breaks: &self.breaks,
+            };
             moved |= unit.poll(&mut shop, flow);
             self.program_errors +=
                 unit.branches.values_mut().map(|b| core::mem::take(&mut b.off_table)).sum::<u32>();
@@ -457,6 +465,7 @@ impl Core {
         use cellwright_model::expr::SignalView;
         match alarm.code {
             AlarmCode::Store => self.store_fault.is_some(),
+            AlarmCode::TrainingLapsed => self.training_lapsed().is_some(),
             // Looked at all the time, and cleared there.
             AlarmCode::Starved | AlarmCode::Blocked => true,
             AlarmCode::Invariant => self.violated.contains(&alarm.place),
@@ -468,9 +477,10 @@ impl Core {
         }
     }
 
-    /// Why the order may not be made in mode Production.
+    /// Why the order may not be made, in whatever mode makes units.
     fn not_cleared(&self) -> Option<String> {
-        self.order.as_ref().and_then(|open| open.order.clearance.refusal())
+        let refusal = self.order.as_ref().and_then(|open| open.order.clearance.refusal());
+        refusal.or_else(|| self.training_lapsed().map(|f| format!("{}; remedy: {}", f.cause, f.first)))
     }
 
     /// Conditions of commands beyond the chart. Errors: the reason for the record.
@@ -481,8 +491,8 @@ impl Core {
         if let Some(refusal) = self.identities.refusal(cx.cell, self.mode, command) {
             return Err(refusal);
         }
-        let begins = command == CellCommand::Start && self.mode == CellMode::Production;
-        if let Some(refusal) = self.not_cleared().filter(|_| begins) {
+        let begins = command == CellCommand::Start;
+        if let Some(refusal) = self.not_cleared().or_else(|| self.not_for_this_mode()).filter(|_| begins) {
             return Err(refusal);
         }
         match command {

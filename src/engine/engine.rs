@@ -142,10 +142,11 @@ impl Core {
                 self.material(cx, &Load { tray, label, next, left }, &by);
             }
             Input::Segment(serials) => self.identify(cx, &serials),
-            Input::Today(date) => self.parts.barred.today = Some(date),
+            Input::Today(date) => self.begin_day(cx, date),
             Input::Quarantine(list) => self.parts.barred.quarantine(list),
             Input::Acknowledge { alarm, by } => self.acknowledge(cx, alarm, &by),
             Input::AcknowledgeAll { by } => self.acknowledge_all(cx, &by),
+            Input::Break { request, by } => self.break_request(cx, request, &by),
             Input::Manual { request, by } => self.manual_request(cx, request, by),
             Input::Refused { what, why, by } => {
                 request(cx, what.clone(), Answered::Other(what), &by, Err(why));
@@ -169,19 +170,30 @@ impl Core {
         let result = modes::change(self.state(), mode);
         if result.is_ok() {
             self.mode = mode;
+            self.clear_breaks();
         }
         let ticket = cx.record(Record::Mode { mode, by: by.clone(), result: result.clone() });
         cx.out.push(Output::Answered { request: Answered::Mode(mode), by: by.clone(), result, ticket });
     }
 
+    /// That the training of this person is over, in words.
+    fn lapsed(&self, by: &Source) -> Option<String> {
+        let clearance = &self.order.as_ref()?.order.clearance;
+        clearance.lapsed(&by.who, self.parts.barred.today)
+    }
+
     fn answer(&mut self, cx: &mut Cx<'_>, id: RequestId, answer: String, reason: Option<String>, by: Source) {
-        let result = match cx.ledger.questions.get_mut(&id) {
-            None => Err("there is no such question".to_string()),
-            Some(asked) if asked.answer.is_some() => Err("it is answered already".into()),
-            Some(asked) if !asked.question.answers.contains(&answer) => {
+        let lapsed = self.lapsed(&by);
+        let result = match (cx.ledger.questions.get_mut(&id), lapsed) {
+            (None, _) => Err("there is no such question".to_string()),
+            (Some(asked), _) if asked.answer.is_some() => Err("it is answered already".into()),
+            (Some(asked), Some(lapsed)) if asked.question.step.is_some() => {
+                Err(format!("{lapsed}; remedy: let somebody answer whose training is valid"))
+            }
+            (Some(asked), _) if !asked.question.answers.contains(&answer) => {
                 Err(format!("`{answer}` is none of: {}", asked.question.answers.join(", ")))
             }
-            Some(asked) => {
+            (Some(asked), _) => {
                 asked.answer = Some((answer.clone(), by.clone()));
                 Ok(answer_record(&asked.question, &answer, reason, &by))
             }
@@ -234,7 +246,13 @@ impl Core {
 }
 
 /// Records a request of a person, and answers it.
-fn request(cx: &mut Cx<'_>, what: String, request: Answered, by: &Source, result: Result<(), String>) {
+pub(crate) fn request(
+    cx: &mut Cx<'_>,
+    what: String,
+    request: Answered,
+    by: &Source,
+    result: Result<(), String>,
+) {
     let ticket = cx.record(Record::Request { what, by: by.clone(), result: result.clone() });
     cx.out.push(Output::Answered { request, by: by.clone(), result, ticket });
 }

@@ -1,5 +1,5 @@
-//! Which SubDevice stands where: one of the same type but another serial number than before blocks Production until a
-//! person confirms it.
+//! Which SubDevice stands where: one of the same type but another serial number than before blocks Production, and Start
+//! in any mode, until a person confirms it.
 //!
 //! *Known* is a serial number that the cell file states, or that was confirmed or seen first here; the journal keeps
 //! the latter, so that a restart still asks. In the other modes the machine may be set up with what is there.
@@ -52,8 +52,11 @@ impl Identities {
 
     /// Why a command that leads towards production is refused.
     pub(crate) fn refusal(&self, cell: &Cell, mode: CellMode, command: CellCommand) -> Option<String> {
-        let blocks =
-            mode == CellMode::Production && matches!(command, CellCommand::Reset | CellCommand::Start);
+        let blocks = match command {
+            CellCommand::Start => true,
+            CellCommand::Reset => mode == CellMode::Production,
+            _ => false,
+        };
         let (position, stranger) = self.strangers.first_key_value().filter(|_| blocks)?;
         let what = told(cell, *position, self.expected(cell, *position), stranger.serial);
         Some(format!(

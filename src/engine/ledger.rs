@@ -1,6 +1,6 @@
 //! What is under way outside the engine, under which id, and what has come back of it.
 //!
-//! *Job*: one order to the cycle. *Request*: one order to a cobot, camera, scanner, or a question to a
+//! *Job*: one order to the cycle. *Request*: one order to a cobot, camera, scanner, printer, or a question to a
 //! person. An answer to an id that is not in the book (withdrawn, aborted, doubled) is ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -210,7 +210,7 @@ impl Cx<'_> {
         self.out.push(Output::Robot { robot, request: RobotRequest { id, command: RobotCommand::Stop } });
     }
 
-    /// An id for a request to a camera or scanner, entered into the book.
+    /// An id for a request to a camera, scanner or printer, entered into the book.
     pub(crate) fn device(&mut self) -> RequestId {
         let id = self.ledger.next_request();
         self.ledger.requests.insert(id, None);

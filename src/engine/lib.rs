@@ -17,6 +17,7 @@ pub mod api;
 mod bins;
 mod branch;
 pub mod branch_chart;
+mod breaks;
 pub mod catalogue;
 pub mod cell_chart;
 mod conditions;
@@ -25,6 +26,7 @@ pub mod draw;
 mod engine;
 mod identity;
 pub mod judge;
+mod labels;
 mod ledger;
 mod manual;
 mod material;
@@ -51,8 +53,8 @@ mod watch;
 mod zeroing;
 
 pub use api::{
-    Alarm, Answered, DeviceReply, DeviceValue, Input, Machine, MachineFault, ManualRequest, Order, Output,
-    Question, QuestionKind, Source, Ticket, TimerId, Work,
+    Alarm, Answered, BreakRequest, DeviceReply, DeviceValue, Input, Machine, MachineFault, ManualRequest,
+    Order, Output, Question, QuestionKind, Source, Ticket, TimerId, Work,
 };
 pub use branch::{ABORT, REJECT, REMOVE, RETRY};
 pub use engine::{Engine, EngineConfig, EngineError};

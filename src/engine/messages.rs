@@ -1,12 +1,13 @@
-//! Primitives that ask cobots, cameras, scanners and persons, and those that account for parts.
+//! Primitives that ask cobots, cameras, scanners, printers and persons, and those that account for parts.
 
 use cellwright_model::cell::TrayKind;
 use cellwright_model::job::Refusal;
 use cellwright_model::plan::{Identify, Primitive, RobotOp};
-use cellwright_model::robot::{RobotCommand, RobotRefusal, RobotReply};
+use cellwright_model::robot::{RobotCommand, RobotReply};
 use cellwright_model::{DurationNs, Quantity, RobotId, TrayId};
 
 use crate::api::{DeviceReply, DeviceValue, Output};
+use crate::labels;
 use crate::ledger::Reply;
 use crate::material::Scan;
 use crate::ops::{Begun, Op, OpEnd, Progress};
@@ -45,12 +46,18 @@ pub(crate) fn begin(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primit
             env.cx.out.push(Output::Scan { scanner: *scanner, id, unit });
             Begun::Op(wait_for_device(env, id, timeout))
         }
+        Primitive::PrintLabel { printer } => labels::print(run, env, *printer),
+        Primitive::ReadLabel { scanner } => labels::read(env, *scanner),
         Primitive::Consume { component, source } => Begun::Ended(consume(run, env, component, *source)),
         _ => Begun::Ended(OpEnd::Fault("not-a-message".into())),
     }
 }
 
-fn wait_for_device(env: &mut Env<'_, '_>, id: cellwright_model::RequestId, timeout: DurationNs) -> Op {
+pub(crate) fn wait_for_device(
+    env: &mut Env<'_, '_>,
+    id: cellwright_model::RequestId,
+    timeout: DurationNs,
+) -> Op {
     let deadline = env.cx.now + timeout + ANSWER_GRACE;
     env.cx.wake_at(deadline);
     Op::Device { id, deadline }
@@ -162,14 +169,18 @@ fn robot_end(primitive: &Primitive, reply: RobotReply) -> OpEnd {
         }
         (RobotReply::Done { .. }, _) => OpEnd::Ok,
         (RobotReply::Stopped, _) => OpEnd::Fault("robot-stopped".into()),
-        (RobotReply::Rejected(why), _) => OpEnd::Fault(format!("robot-rejected: {}", robot_word(why))),
-        (RobotReply::Faulted(why), _) => OpEnd::Fault(format!("robot-faulted: {}", robot_word(why))),
+        (RobotReply::Rejected(why), _) => OpEnd::Fault(format!("robot-rejected: {}", why.as_str())),
+        (RobotReply::Faulted(why), _) => OpEnd::Fault(format!("robot-faulted: {}", why.as_str())),
     }
 }
 
 fn device_end(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive, reply: DeviceReply) -> OpEnd {
     match (primitive, reply) {
+        (Primitive::PrintLabel { .. } | Primitive::ReadLabel { .. }, reply) => {
+            labels::ended(run, env.unit, reply)
+        }
         (_, DeviceReply::Failed { cause }) => OpEnd::Fault(format!("device-failed: {cause}")),
+        (_, DeviceReply::BadCode { cause }) => OpEnd::Fault(format!("device-failed: {cause}")),
         (_, DeviceReply::NoRead) => OpEnd::Fail("no-read".into()),
         (Primitive::Inspect { .. }, DeviceReply::Inspected(values)) => {
             let plan = env.unit.plan.clone();
@@ -187,6 +198,9 @@ fn device_end(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive, r
             OpEnd::Ok
         }
         (Primitive::Scan { component, .. }, DeviceReply::Scanned { gtin, lot, expiry, serial, .. }) => {
+            if let Err(other) = is_itself(env, component, serial.as_deref()) {
+                return OpEnd::Fault(other);
+            }
             let code = Scan { gtin: gtin.as_deref(), lot: lot.as_deref(), expiry: expiry.as_deref() };
             match fit(env, component, &code) {
                 Ok(()) => identify(env, component, lot, serial),
@@ -216,6 +230,19 @@ fn fit(env: &Env<'_, '_>, component: &str, code: &Scan<'_>) -> Result<(), String
     planned.map_or(Ok(()), |c| env.parts.barred.code(env.cx.cell, &c.part, code))
 }
 
+/// A unit that came back bears the serial under which it is in work. Another one says nothing about this unit, and so
+/// makes it neither good nor bad: a person decides. Errors: the cause.
+fn is_itself(env: &Env<'_, '_>, component: &str, read: Option<&str>) -> Result<(), String> {
+    let serial = &env.unit.serial;
+    match env.unit.plan.reworks() {
+        Some(unit) if unit.name == component && read != Some(serial.as_str()) => Err(format!(
+            "other-unit: {} where {serial} is asked for",
+            read.unwrap_or("a code without a serial")
+        )),
+        _ => Ok(()),
+    }
+}
+
 /// The scanned code is the identity of the component. Without a serial there is none.
 fn identify(env: &mut Env<'_, '_>, component: &str, lot: Option<String>, serial: Option<String>) -> OpEnd {
     let per_unit =
@@ -223,9 +250,11 @@ fn identify(env: &mut Env<'_, '_>, component: &str, lot: Option<String>, serial:
     if per_unit && serial.is_none() {
         return OpEnd::Fail("no-serial".into());
     }
-    let part = env.unit.plan.components.iter().find(|c| c.name == component).map(|c| c.part.clone());
-    let Some(part) = part else { return OpEnd::Fault(format!("unknown-component: {component}")) };
-    if let Some(serial) = &serial {
+    let planned = env.unit.plan.components.iter().find(|c| c.name == component);
+    let part = planned.map(|c| (c.part.clone(), c.identify == Identify::OwnSerial));
+    let Some((part, itself)) = part else { return OpEnd::Fault(format!("unknown-component: {component}")) };
+    // A unit that came back is in no other unit, however often it comes.
+    if let Some(serial) = serial.as_ref().filter(|_| !itself) {
         match env.parts.identities.take(&part, serial, &env.unit.serial) {
             Ok(false) => {}
             Ok(true) => {
@@ -310,17 +339,5 @@ pub(crate) fn refusal_word(why: Refusal) -> String {
         Refusal::Urgent => "held".into(),
         Refusal::StaleInput => "stale-inputs".into(),
         Refusal::SafetyInput => "safety-input".into(),
-    }
-}
-
-pub(crate) fn robot_word(why: RobotRefusal) -> &'static str {
-    match why {
-        RobotRefusal::Busy => "busy",
-        RobotRefusal::JointLimit => "joint-limit",
-        RobotRefusal::BadSpeed => "bad-speed",
-        RobotRefusal::ProtectiveStop => "protective-stop",
-        RobotRefusal::EmergencyStop => "emergency-stop",
-        RobotRefusal::NotConnected => "not-connected",
-        RobotRefusal::TimedOut => "timed-out",
     }
 }

@@ -11,9 +11,8 @@ pub const CHANGES_IN: &[CellState] = &[CellState::Stopped, CellState::Idle, Cell
 pub fn mask(mode: CellMode) -> &'static [CellState] {
     use CellState::*;
     match mode {
-        CellMode::Production => CellState::ALL,
-        // Everything without making units.
-        CellMode::Maintenance => &[Aborting, Aborted, Clearing, Stopping, Stopped, Resetting, Idle],
+        // Maintenance makes units for trial only, with breaks.
+        CellMode::Production | CellMode::Maintenance => CellState::ALL,
         CellMode::Manual => &[Aborting, Aborted, Clearing, Stopping, Stopped],
     }
 }
@@ -88,7 +87,7 @@ mod tests {
         }
         assert_eq!(mask(CellMode::Production), CellState::ALL);
         assert!(!mask(CellMode::Manual).contains(&CellState::Resetting), "nothing homes by itself in Manual");
-        assert!(!mask(CellMode::Maintenance).contains(&CellState::Execute), "no units in Maintenance");
+        assert!(!mask(CellMode::Manual).contains(&CellState::Execute), "no units in Manual");
     }
 
     #[test]

@@ -10,7 +10,7 @@ pub(crate) use ending::cancel;
 use cellwright_model::curve::Curve;
 use cellwright_model::job::{Approach, JobEnd, JobResult, Refusal, RtOp, Tighten, Trip, Until};
 use cellwright_model::outcome::FaultClass;
-use cellwright_model::plan::{Meaning, Primitive, RobotOp, Stop, Target};
+use cellwright_model::plan::{Meaning, Primitive, RobotOp, SERIAL_IN_PROMPT, Stop, Target};
 use cellwright_model::{AxisId, DurationNs, JobId, RequestId, RobotId, TimeNs};
 use std::sync::Arc;
 
@@ -220,6 +220,8 @@ fn begin(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive) -> Beg
         Primitive::Robot { .. }
         | Primitive::Inspect { .. }
         | Primitive::Scan { .. }
+        | Primitive::PrintLabel { .. }
+        | Primitive::ReadLabel { .. }
         | Primitive::Consume { .. } => messages::begin(run, env, primitive),
     }
 }
@@ -366,7 +368,7 @@ fn ask(run: &StepRun, env: &mut Env<'_, '_>, prompt: &str, answers: &[String]) -
         tray: None,
         places: Vec::new(),
         carry: run.route.as_ref().and_then(|r| Some((*r.places.first()?, *r.places.last()?))),
-        prompt: prompt.to_string(),
+        prompt: prompt.replace(SERIAL_IN_PROMPT, &unit.serial),
         answers: answers.to_vec(),
     });
     Op::Ask { id }

@@ -1,5 +1,6 @@
 //! The order under way: which unit is opened next, and when it is over.
 
+use cellwright_model::Date;
 use cellwright_model::order::{NextStart, OrderProgress, short_cause};
 use cellwright_model::outcome::UnitResult;
 
@@ -51,6 +52,14 @@ impl OpenOrder {
                 }
             },
         }
+    }
+
+    /// The training of whoever works the cell is over: no further unit is opened.
+    pub(crate) fn lapsed(&self, today: Option<Date>) -> Option<MachineFault> {
+        let clearance = &self.order.clearance;
+        let who = clearance.operator()?;
+        let cause = clearance.lapsed(who, today)?;
+        Some(AlarmCode::TrainingLapsed.fault(who, &[("cause", &cause)]))
     }
 
     pub(crate) fn opened(&mut self) {

@@ -1,10 +1,10 @@
 //! Orders and units: what is opened when, what is counted at the end.
 
-use cellwright_model::UnitId;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::{CellCommand, CellState};
+use cellwright_model::{Date, UnitId};
 
-use crate::api::Source;
+use crate::api::{MachineFault, Source};
 use crate::branch::Flow;
 use crate::catalogue::AlarmCode;
 use crate::cell_chart::Trigger;
@@ -18,7 +18,7 @@ use crate::unit::Unit;
 impl Core {
     /// Ends units that are closed, opens the next, ends the order. `true` if anything happened.
     pub(crate) fn produce(&mut self, cx: &mut Cx<'_>) -> bool {
-        let mut moved = self.reap(cx);
+        let moved = self.reap(cx);
         if self.state() != CellState::Execute || self.flow() != Flow::Run {
             return moved;
         }
@@ -27,12 +27,15 @@ impl Core {
             Some(open) => open.next(),
         };
         match next {
-            Next::Open(serial) => {
-                if self.may_open(cx) {
-                    moved |= self.open_unit(cx, serial);
+            Next::Open(serial) => match self.training_lapsed() {
+                Some(fault) if self.units.is_empty() => {
+                    self.react(cx, &fault);
+                    true
                 }
-                moved
-            }
+                // What is in work comes to its end first.
+                Some(_) => moved,
+                None => (self.may_open(cx) && self.open_unit(cx, serial)) || moved,
+            },
             Next::Complete if self.units.is_empty() => {
                 let id = self.order.take().map(|o| o.order.id).unwrap_or_default();
                 let cause = format!("order {id} is finished");
@@ -44,6 +47,19 @@ impl Core {
                 true
             }
             Next::Wait | Next::Complete | Next::Short(_) => moved,
+        }
+    }
+
+    /// The training of whoever works the cell is over.
+    pub(crate) fn training_lapsed(&self) -> Option<MachineFault> {
+        self.order.as_ref().and_then(|open| open.lapsed(self.parts.barred.today))
+    }
+
+    /// Another day has begun. A clock that was set right may make a training valid again.
+    pub(crate) fn begin_day(&mut self, cx: &mut Cx<'_>, today: Date) {
+        self.parts.barred.today = Some(today);
+        if self.training_lapsed().is_none() {
+            self.clear_alarms(cx, |a| a.code == AlarmCode::TrainingLapsed);
         }
     }
 
@@ -181,6 +197,7 @@ impl Core {
             return Err("the cell is completing".into());
         }
         crate::validate::plan(&order.plan, cx.cell)?;
+        crate::validate::sets(&order, cx.cell)?;
         let open = OpenOrder::new(order);
         open.check()?;
         self.order = Some(open);

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use cellwright_model::cell::Cell;
 use cellwright_model::curve::Curve;
+use cellwright_model::label::{LabelFate, UnitLabel};
 use cellwright_model::material::LotShare;
 use cellwright_model::outcome::{StepOutcome, UnitResult, Verdict};
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use cellwright_model::plan::Plan;
-use cellwright_model::{InputId, RobotId, StationId, StepIx, TimeNs, TrayId, UnitId};
+use cellwright_model::{InputId, PrinterId, RobotId, StationId, StepIx, TimeNs, TrayId, UnitId};
 
 use crate::api::{Alarm, Source, Ticket, Work};
 
@@ -176,10 +177,22 @@ pub struct StepResult {
     pub operator: Option<String>,
     pub measurements: Vec<Measured>,
     pub curves: Vec<NamedCurve>,
+    /// Of a step that prints one.
+    pub label: Option<Labelled>,
     /// Components of the unit as known now.
     pub components: Vec<ComponentUse>,
     /// Places in `Cell::equipment`.
     pub equipment: Vec<usize>,
+}
+
+/// A label that an attempt has asked a printer for, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labelled {
+    pub printer: PrinterId,
+    pub content: UnitLabel,
+    pub fate: LabelFate,
+    /// Labels that have, or may have, been printed for this unit so far, this one included.
+    pub printed: u32,
 }
 
 /// A judged value. The value is the one that was judged: rounded to its resolution first.

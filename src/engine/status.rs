@@ -136,6 +136,7 @@ impl Engine {
                     format!("the table, to station {name}")
                 }
                 Waits::Table(None) => "the table".into(),
+                Waits::Break(ix) => format!("`next`, at the break before {}", unit.data.plan.step(*ix).id),
                 Waits::Supply(starved) => format!("{}: {}", starved.place(&self.cell), starved.cause()),
             }),
             BranchState::AwaitOperator => Some("a person".into()),
@@ -186,6 +187,7 @@ impl Engine {
             Resource::Robot(id) => cell.robots.get(id.index()).map(|x| x.name.clone()),
             Resource::Camera(id) => cell.cameras.get(id.index()).map(|x| x.name.clone()),
             Resource::Scanner(id) => cell.scanners.get(id.index()).map(|x| x.name.clone()),
+            Resource::Printer(id) => cell.printers.get(id.index()).map(|x| x.name.clone()),
             Resource::Analog(id) => cell.analogs.get(id.index()).map(|x| x.name.clone()),
             Resource::Tray(id) => cell.trays.get(id.index()).map(|x| x.name.clone()),
             Resource::StationSpace(id) => {

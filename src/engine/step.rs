@@ -19,10 +19,11 @@ use crate::api::{Machine, Ticket};
 use crate::catalogue::AlarmCode;
 use crate::conditions::View;
 use crate::judge::{self, Evidence};
+use crate::labels;
 use crate::ledger::Cx;
 use crate::ops::{self, Op, OpEnd, Poll};
 use crate::presence;
-use crate::record::{Measured, NamedCurve, Record, Route, StepResult};
+use crate::record::{Labelled, Measured, NamedCurve, Record, Route, StepResult};
 use crate::route;
 use crate::unit::{Demand, Env, UnitData};
 
@@ -78,6 +79,8 @@ pub(crate) struct StepRun {
     broken: bool,
     pub(crate) consumed: bool,
     pub(crate) operator: Option<String>,
+    /// The label that it has asked a printer for.
+    pub(crate) label: Option<Labelled>,
     measured: Vec<Measured>,
     /// Inputs that were on at any time since the operations began: a part that falls past a sensor
     /// into a bin is seen for moments only. Used by steps that place into a bin.
@@ -131,6 +134,7 @@ impl StepRun {
             broken: false,
             consumed: false,
             operator: None,
+            label: None,
             measured: Vec::new(),
             seen: 0,
             latches: if plan.step(step).ops.iter().any(into_bin) { presence::pulses(env.cx.cell) } else { 0 },
@@ -431,6 +435,7 @@ impl StepRun {
         if outcome != StepOutcome::Passed {
             self.doubt_what_nobody_finds(env);
         }
+        let label = labels::settled(self, env.unit, outcome);
         let unit = &mut *env.unit;
         unit.attempts += 1;
         unit.retested |= self.again;
@@ -453,6 +458,7 @@ impl StepRun {
             operator: self.operator.clone(),
             measurements: core::mem::take(&mut self.measured),
             curves: curves.into_iter().map(|(name, curve)| NamedCurve { name, curve }).collect(),
+            label,
             components: unit.components.clone(),
             equipment: unit.plan.step(self.step).equipment.clone(),
         };

@@ -11,7 +11,7 @@ use cellwright_model::plan::{Place, PlaceWhat, Plan, Primitive, RobotOp, Step};
 use cellwright_model::{DurationNs, JobId, StationId, StepIx, TimeNs};
 
 use crate::api::{Machine, MachineFault};
-use crate::branch::Branch;
+use crate::branch::{Branch, Waits};
 use crate::branch_chart::BranchState;
 use crate::catalogue::AlarmCode;
 use crate::ledger::{Cx, JobEnded};
@@ -287,6 +287,8 @@ fn branch_want(cx: &Cx<'_>, unit: &UnitData, branch: &Branch) -> Want {
         _ => return Want::Nothing,
     };
     match branch.machine.state() {
+        // Whoever looks into the machine at a break finds it as it stood.
+        BranchState::Gate if matches!(branch.waits, Some(Waits::Break(_))) => Want::Here,
         BranchState::Idle | BranchState::Gate => step_want(cx, unit, step),
         _ => working_want(unit, step),
     }

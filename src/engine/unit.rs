@@ -4,15 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cellwright_model::cell::Cell;
+use cellwright_model::gs1::Gs1Error;
+use cellwright_model::label::UnitLabel;
 use cellwright_model::outcome::UnitResult;
 use cellwright_model::packml::CellCommand;
 use cellwright_model::plan::{Place, PlaceWhat, Plan};
 use cellwright_model::{StationId, StepIx, TrayId, UnitId};
 
-use crate::api::{MachineFault, Order, Source, Ticket};
+use crate::api::{MachineFault, Order, Source, Ticket, Work};
 use crate::branch::{Branch, BranchEnd, Flow};
+use crate::breaks::Breaks;
 use crate::catalogue::AlarmCode;
 use crate::conditions::Made;
+use crate::labels::Labels;
 use crate::ledger::Cx;
 use crate::ops::OpEnd;
 use crate::parts::{Leftover, Parts};
@@ -50,6 +54,7 @@ pub(crate) struct Env<'a, 'b> {
     pub(crate) parts: &'a mut Parts,
     pub(crate) resources: &'a mut Resources,
     pub(crate) demands: &'a mut Vec<Demand>,
+    pub(crate) breaks: &'a Breaks,
     pub(crate) spawns: &'a mut Vec<Spawn>,
     /// Ends of the branches that this one has forked; `None` while one is active.
     pub(crate) children: Vec<Option<BranchEnd>>,
@@ -78,6 +83,9 @@ pub(crate) struct UnitData {
     pub(crate) attempts: u32,
     /// Attempts of each step, those that were left out included.
     attempts_of: BTreeMap<StepIx, u16>,
+    /// What its label says.
+    pub(crate) label: Result<UnitLabel, Gs1Error>,
+    pub(crate) labels: Labels,
     pub(crate) made: Made,
     pub(crate) retested: bool,
     /// On its reject path.
@@ -291,6 +299,7 @@ pub(crate) struct Shop<'a, 'b> {
     pub(crate) parts: &'a mut Parts,
     pub(crate) resources: &'a mut Resources,
     pub(crate) demands: &'a mut Vec<Demand>,
+    pub(crate) breaks: &'a Breaks,
 }
 
 const ROOT: u32 = 1;
@@ -304,7 +313,7 @@ impl Unit {
         (serial, counter): (String, u64),
         order: &Order,
     ) -> Unit {
-        let plan = &order.plan;
+        let plan = order.plan_of(&serial);
         let ticket = cx.record(Record::UnitOpened {
             unit: id,
             serial: serial.clone(),
@@ -312,6 +321,11 @@ impl Unit {
             order: order.id.clone(),
             plan: plan.clone(),
         });
+        let terms = match &order.work {
+            Work::Terms { terms, .. } => Some(&**terms),
+            Work::Units(_) => None,
+        };
+        let label = UnitLabel::of_unit(terms, &serial);
         let data = UnitData {
             id,
             serial,
@@ -327,6 +341,8 @@ impl Unit {
             nest_looked_at: false,
             attempts: 0,
             attempts_of: BTreeMap::new(),
+            label,
+            labels: Labels::default(),
             made: Made::default(),
             retested: false,
             rejecting: false,
@@ -405,6 +421,7 @@ impl Unit {
                 parts: shop.parts,
                 resources: shop.resources,
                 demands: shop.demands,
+                breaks: shop.breaks,
                 spawns: &mut spawns,
                 children,
             };

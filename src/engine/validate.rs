@@ -1,10 +1,16 @@
 //! A Plan is compiled for one cell; before it is worked, what the engine relies on is looked at once more.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use cellwright_model::StepIx;
 use cellwright_model::cell::Cell;
 use cellwright_model::expr::{Expr, Term};
 use cellwright_model::limits::ROUNDS_MAX;
+use cellwright_model::order::ParamSet;
 use cellwright_model::plan::{Node, PLAN_FORMAT, Place, Plan, Primitive, Resource, RobotOp, Step, Stop};
+
+use crate::api::{Order, Work};
 
 /// Depth of forks in forks.
 const DEPTH_MAX: u32 = 32;
@@ -27,6 +33,48 @@ pub(crate) fn plan(plan: &Plan, cell: &Cell) -> Result<(), String> {
         expr(&invariant.check, cell)?;
     }
     plan.steps.iter().try_for_each(|s| step(s, cell).map_err(|e| format!("step `{}`: {e}", s.id)))
+}
+
+/// Whether each serial that the terms give a set of values has its Plan, of the order's recipe and with just these
+/// values, on the order's way through the cell. Errors: the reason.
+pub(crate) fn sets(order: &Order, cell: &Cell) -> Result<(), String> {
+    let none = BTreeMap::new();
+    let asked = match &order.work {
+        Work::Terms { terms, .. } => &terms.sets,
+        Work::Units(_) => &none,
+    };
+    let again = "compile the order again";
+    if let Some(serial) = order.sets.keys().find(|serial| !asked.contains_key(*serial)) {
+        return Err(format!("{serial} has a Plan of its own that the order does not ask for: {again}"));
+    }
+    let mut last: Option<&Arc<Plan>> = None;
+    for (serial, values) in asked {
+        let Some(own) = order.sets.get(serial) else {
+            return Err(format!("{serial} has values of its own and no Plan that has them: {again}"));
+        };
+        let set: ParamSet = own.set.iter().cloned().collect();
+        if set != *values || !same_way(&order.plan, own) {
+            return Err(format!(
+                "the Plan of {serial} is not the order's with the values of its set: {again}"
+            ));
+        }
+        // Many serials may share one.
+        if !last.is_some_and(|last| Arc::ptr_eq(last, own)) {
+            plan(own, cell).map_err(|why| format!("{serial}: {why}"))?;
+        }
+        last = Some(own);
+    }
+    Ok(())
+}
+
+/// The same recipe, parts, steps and places: only numbers may differ.
+fn same_way(a: &Plan, b: &Plan) -> bool {
+    let step = |(a, b): (&Step, &Step)| {
+        (&a.id, &a.kind, a.station, &a.resources) == (&b.id, &b.kind, b.station, &b.resources)
+    };
+    (&a.recipe_hash, &a.variant, &a.components) == (&b.recipe_hash, &b.variant, &b.components)
+        && a.steps.len() == b.steps.len()
+        && a.steps.iter().zip(&b.steps).all(step)
 }
 
 /// Every step is there, and in one place only: its attempts are counted there.
@@ -107,6 +155,7 @@ fn resource(r: Resource, cell: &Cell) -> Result<(), String> {
         Resource::Robot(id) => within("robot", id.index(), cell.robots.len()),
         Resource::Camera(id) => within("camera", id.index(), cell.cameras.len()),
         Resource::Scanner(id) => within("scanner", id.index(), cell.scanners.len()),
+        Resource::Printer(id) => within("printer", id.index(), cell.printers.len()),
         Resource::Analog(id) => within("analog", id.index(), cell.analogs.len()),
         Resource::Tray(id) => within("tray", id.index(), cell.trays.len()),
         Resource::StationSpace(id) => within("station", id.index(), cell.stations.len()),
@@ -143,7 +192,10 @@ fn primitive(p: &Primitive, cell: &Cell) -> Result<(), String> {
             }
         }
         Primitive::Inspect { camera, .. } => within("camera", camera.index(), cell.cameras.len()),
-        Primitive::Scan { scanner, .. } => within("scanner", scanner.index(), cell.scanners.len()),
+        Primitive::PrintLabel { printer } => within("printer", printer.index(), cell.printers.len()),
+        Primitive::Scan { scanner, .. } | Primitive::ReadLabel { scanner } => {
+            within("scanner", scanner.index(), cell.scanners.len())
+        }
         Primitive::Consume { source, .. } => source.map_or(Ok(()), tray),
         Primitive::PlacePart { to, verify, .. } => {
             if let Some(id) = verify {

@@ -5,6 +5,7 @@
 //! in the way: place, cause and remedy.
 
 use core::fmt;
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -190,6 +191,10 @@ pub enum Clearance {
         approval: String,
         /// What it rests on, in words.
         basis: String,
+        /// Who works the cell, by their id in `users.yaml`.
+        operator: String,
+        /// Everybody in `users.yaml`, with the last day of their training.
+        trained_until: BTreeMap<String, Date>,
     },
     Refused {
         refusals: Vec<Refusal>,
@@ -202,6 +207,28 @@ impl Clearance {
         match self {
             Clearance::Given { approval, .. } => Some(approval),
             Clearance::NotAsked | Clearance::Refused { .. } => None,
+        }
+    }
+
+    /// Who works the cell; `None` where nobody was asked for.
+    pub fn operator(&self) -> Option<&str> {
+        match self {
+            Clearance::Given { operator, .. } => Some(operator),
+            Clearance::NotAsked | Clearance::Refused { .. } => None,
+        }
+    }
+
+    /// That a person's training is over, in words. `today`: by UTC; a day that is not known is behind every training.
+    /// `None`: it is not over, or the person does not stand in `users.yaml`.
+    pub fn lapsed(&self, who: &str, today: Option<Date>) -> Option<String> {
+        let Clearance::Given { trained_until, .. } = self else { return None };
+        let until = trained_until.get(who)?;
+        match today {
+            Some(today) if today <= *until => None,
+            Some(today) => {
+                Some(format!("the training of {who} was valid until {until}, and today is {today} (UTC)"))
+            }
+            None => Some(format!("the training of {who} is valid until {until}, and the day is not known")),
         }
     }
 
@@ -225,6 +252,24 @@ mod tests {
         assert_eq!(PublicKey::parse(&text.to_uppercase()), None, "one spelling only");
         assert_eq!(PublicKey::parse(&text[1..]), None);
         assert_eq!(PublicKey::parse(&format!("{text}0")), None);
+    }
+
+    #[test]
+    fn training_holds_through_its_last_day() {
+        let day = |text: &str| Date::parse(text).expect("a date");
+        let given = Clearance::Given {
+            approval: "ab".into(),
+            basis: "released".into(),
+            operator: "otto".into(),
+            trained_until: BTreeMap::from([("otto".to_owned(), day("2027-03-01"))]),
+        };
+        assert_eq!(given.operator(), Some("otto"));
+        assert_eq!(given.lapsed("otto", Some(day("2027-03-01"))), None);
+        let lapsed = given.lapsed("otto", Some(day("2027-03-02"))).expect("it is over");
+        assert_eq!(lapsed, "the training of otto was valid until 2027-03-01, and today is 2027-03-02 (UTC)");
+        assert!(given.lapsed("otto", None).is_some_and(|why| why.ends_with("the day is not known")));
+        assert_eq!(given.lapsed("nobody", Some(day("2030-01-01"))), None);
+        assert_eq!(Clearance::NotAsked.lapsed("otto", None), None, "the twin asks nobody");
     }
 
     #[test]

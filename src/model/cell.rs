@@ -11,8 +11,8 @@ use crate::robot::{Joints, RobotState};
 use crate::timing::Timing;
 use crate::wiring::Upstream;
 use crate::{
-    AnalogId, AxisId, CameraId, Dimension, DurationNs, InputId, LeakTesterId, OutputId, RobotId, ScannerId,
-    StationId, TimeNs, TrayId,
+    AnalogId, AxisId, CameraId, Dimension, DurationNs, InputId, LeakTesterId, OutputId, PrinterId, RobotId,
+    ScannerId, StationId, TimeNs, TrayId,
 };
 
 /// The in-position window of an axis as a share of its highest following error ...
@@ -43,6 +43,7 @@ pub struct Cell {
     pub robots: Vec<Robot>,
     pub cameras: Vec<Camera>,
     pub scanners: Vec<Scanner>,
+    pub printers: Vec<Printer>,
     pub trays: Vec<Tray>,
     pub leak_testers: Vec<LeakTester>,
     /// Read-only inputs from the safety controller; all must be on (house rule 9).
@@ -269,6 +270,17 @@ pub struct Scanner {
     pub answer_timeout: DurationNs,
 }
 
+/// A label printer, whose labels stick to the unit at its station.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Printer {
+    pub name: String,
+    /// `host:port`; on the twin its own server is used instead.
+    pub address: String,
+    pub station: StationId,
+    /// From the request until the label is printed.
+    pub answer_timeout: DurationNs,
+}
+
 /// A pressure-decay leak tester: its sensor and the valves and clamp that belong to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LeakTester {
@@ -481,6 +493,7 @@ by_name! {
     robot, robots, RobotId;
     camera, cameras, CameraId;
     scanner, scanners, ScannerId;
+    printer, printers, PrinterId;
     tray, trays, TrayId;
     leak_tester, leak_testers, LeakTesterId;
 }

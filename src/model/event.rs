@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 
 use crate::canonical::{CanonicalError, to_value};
 use crate::curve::Curve;
+use crate::label::LabelFate;
 use crate::outcome::{FaultClass, Origin, Purpose, StepOutcome, UnitResult, Verdict};
 use crate::packml::{CellMode, CellState};
 
@@ -242,6 +243,19 @@ pub struct CurveRef {
     pub samples: u32,
 }
 
+/// A label of the unit that a step has asked a printer for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// GS1 elements, as they are printed below the symbol: `(01)…(10)…(21)…`.
+    pub content: String,
+    /// It is the UDI of the unit.
+    pub udi: bool,
+    pub printer: String,
+    pub fate: LabelFate,
+    /// Labels that have, or may have, been printed for this unit so far, this one included.
+    pub printed: u32,
+}
+
 /// A reading of the surroundings.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EnvironmentReading {
@@ -276,6 +290,9 @@ pub struct StepEnded {
     pub components: Vec<Component>,
     pub measurements: Vec<Measurement>,
     pub curves: Vec<CurveRef>,
+    /// Of a step that prints one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
     pub environment: Vec<EnvironmentReading>,
 }
 

@@ -36,6 +36,8 @@ index! {
     CameraId(u16);
     /// A scanner: place in `Cell::scanners`.
     ScannerId(u16);
+    /// A label printer: place in `Cell::printers`.
+    PrinterId(u16);
     /// A tray or bin: place in `Cell::trays`.
     TrayId(u16);
     /// A leak tester: place in `Cell::leak_testers`.
@@ -46,6 +48,6 @@ index! {
     UnitId(u32);
     /// One motion or output job of the real-time cycle; never 0, unique within a controller's life.
     JobId(u32);
-    /// One request to a message device (cobot, camera, scanner) or to a person.
+    /// One request to a message device (cobot, camera, scanner, printer) or to a person.
     RequestId(u32);
 }

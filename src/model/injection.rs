@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{AnalogId, AxisId, InputId, RobotId, TrayId};
+use crate::label::PrinterTrouble;
+use crate::serial::SerialText;
+use crate::{AnalogId, AxisId, InputId, PrinterId, RobotId, TrayId};
 
 /// What a test, or a person at the twin, does to the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -48,11 +50,13 @@ pub enum Injection {
     },
     /// A person takes what fell into a bin last.
     TakeFromBin(TrayId),
-    /// A person carries what lies in a pocket into a nest.
+    /// A person carries what lies in a pocket into a nest; of finished units the one that bears `serial`.
     PutInNest {
         nest: u16,
         tray: TrayId,
         pocket: u32,
+        #[serde(default)]
+        serial: Option<SerialText>,
     },
     /// A person carries the unit out of a nest into a pocket, or throws it into a bin.
     PutAway {
@@ -87,6 +91,11 @@ pub enum Injection {
     ProtectiveStop {
         robot: RobotId,
         active: bool,
+    },
+    /// A label printer is out of paper or stands for another reason, or is ready again.
+    Printer {
+        printer: PrinterId,
+        trouble: Option<PrinterTrouble>,
     },
     /// The axis does not move whatever its motor's torque: the drive will see its following error.
     AxisJam {

@@ -4,7 +4,8 @@
 //! became ng or was interrupted is made up for by another one. *Starts* are the units that were opened,
 //! whatever became of them: their bound ends an order that would never come to its quantity. The *range*
 //! holds the serials of one order and of no other; each start takes the next one, so that the number of
-//! starts says which serials are taken.
+//! starts says which serials are taken. A *rework* takes units that are there: its range is one of serials that
+//! another order has taken, and whose units have ended.
 
 use std::collections::BTreeMap;
 
@@ -40,6 +41,19 @@ impl SerialRange {
     pub fn after(&self, taken: u64) -> Option<String> {
         let number = self.first.checked_add(taken).filter(|n| *n <= self.last)?;
         Some(self.serial(number))
+    }
+
+    /// Whether all serials of the other range are in this one, however each divides them.
+    pub fn holds(&self, other: &SerialRange) -> bool {
+        let ends = |r: &SerialRange| (r.serial(r.first), r.serial(r.last));
+        let ((first, last), (from, to)) = (ends(self), ends(other));
+        self.overlaps(other) && first <= from && to <= last
+    }
+
+    /// Whether it is one of them, as it is written.
+    pub fn contains(&self, serial: &str) -> bool {
+        let number = serial.strip_prefix(&self.prefix).and_then(|digits| digits.parse::<u64>().ok());
+        number.is_some_and(|n| (self.first..=self.last).contains(&n) && self.serial(n) == serial)
     }
 
     fn serial(&self, number: u64) -> String {
@@ -104,7 +118,13 @@ pub struct OrderTerms {
     /// RFC 3339 full-date; for people, nothing depends on it.
     pub due: Option<String>,
     pub purpose: Purpose,
+    /// Single serials that are made with other values, as they are written.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sets: BTreeMap<String, ParamSet>,
 }
+
+/// Parameters of the recipe by name, with values in the place of those of the order's row.
+pub type ParamSet = BTreeMap<String, String>;
 
 impl OrderTerms {
     /// `(01)DI(10)lot(21)serial`: the UDI (device and production identifier) of one unit; `None` without DI.
@@ -130,7 +150,23 @@ impl OrderTerms {
             ]
         };
         let pairs = rows(self).into_iter().zip(rows(earlier));
-        pairs.filter(|(now, then)| now != then).map(|((field, now), (_, then))| (field, now, then)).collect()
+        let mut changes: Vec<_> = pairs
+            .filter(|(now, then)| now != then)
+            .map(|((field, now), (_, then))| (field, now, then))
+            .collect();
+        changes.extend(self.set_changed(earlier));
+        changes
+    }
+
+    /// The first serial whose values differ from those of `earlier` terms, with both.
+    fn set_changed(&self, earlier: &OrderTerms) -> Option<(&'static str, String, String)> {
+        let mut serials = self.sets.keys().chain(earlier.sets.keys());
+        let first = serials.find(|serial| self.sets.get(*serial) != earlier.sets.get(*serial))?;
+        let words = |terms: &OrderTerms| match terms.sets.get(first) {
+            Some(set) => format!("{first} with {}", in_words(set)),
+            None => format!("{first} as the recipe has it"),
+        };
+        Some(("sets", words(self), words(earlier)))
     }
 
     /// What is to be done next with this progress.
@@ -149,6 +185,11 @@ impl OrderTerms {
             None => NextStart::Short,
         }
     }
+}
+
+/// `seat_depth = 12.38 mm, seat_force = 80 .. 140 N`.
+pub fn in_words(set: &ParamSet) -> String {
+    set.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", ")
 }
 
 /// What follows from terms and progress.
@@ -220,12 +261,20 @@ impl KnownOrder {
         let range = &self.terms.serials;
         match self.terms.next(&self.progress) {
             NextStart::Open(_) | NextStart::Wait => Some(range.clone()),
-            NextStart::Complete | NextStart::Short => {
-                let taken = u64::from(self.progress.started).checked_sub(1)?;
-                let last = range.first.saturating_add(taken).min(range.last);
-                Some(SerialRange { last, ..range.clone() })
-            }
+            NextStart::Complete | NextStart::Short => self.taken(),
         }
+    }
+
+    /// The serials of the units that were opened. `None`: none was.
+    fn taken(&self) -> Option<SerialRange> {
+        let range = &self.terms.serials;
+        let taken = u64::from(self.progress.started).checked_sub(1)?;
+        let last = range.first.saturating_add(taken).min(range.last);
+        Some(SerialRange { last, ..range.clone() })
+    }
+
+    fn is_rework(&self) -> bool {
+        self.terms.purpose == Purpose::Rework
     }
 }
 
@@ -237,10 +286,11 @@ pub type OrderBook = BTreeMap<String, KnownOrder>;
 ///
 /// # Errors
 /// In words: the order is complete, or no start is left; its file was changed in what matters; its serials
-/// belong to others; there is no room for another order.
+/// belong to others, or, of a rework, are not those of units that have ended; there is no room for another order.
 pub fn admit(terms: &OrderTerms, book: &OrderBook, cell_prefix: &str) -> Result<OrderProgress, String> {
     let id = &terms.id;
-    if stem(&terms.serials.prefix) == stem(cell_prefix) {
+    let rework = terms.purpose == Purpose::Rework;
+    if !rework && stem(&terms.serials.prefix) == stem(cell_prefix) {
         return Err(format!(
             "order {id}: serials that begin with `{}` are those of units without an order (serial_prefix of the \
              cell): give the order a prefix of its own",
@@ -253,7 +303,8 @@ pub fn admit(terms: &OrderTerms, book: &OrderBook, cell_prefix: &str) -> Result<
                 "order {id}: the state directory knows {ORDERS_MAX} orders already: begin a new one with --state DIR"
             ));
         }
-        return apart(terms, book).map(|()| OrderProgress::default());
+        let serials = if rework { came_back(terms, book) } else { apart(terms, book) };
+        return serials.map(|()| OrderProgress::default());
     };
     let changes = terms.changes(&known.terms);
     if !changes.is_empty() {
@@ -288,8 +339,46 @@ pub fn short_cause(terms: &OrderTerms, done: &OrderProgress) -> String {
     }
 }
 
+/// Units come back under serials that they have: of one order, whose lot and product they keep, and ended. The serials
+/// of a rework belong to the order that made them, but no two reworks take the same at once.
+fn came_back(terms: &OrderTerms, book: &OrderBook) -> Result<(), String> {
+    let (id, serials) = (&terms.id, &terms.serials);
+    let made = |o: &&KnownOrder| !o.is_rework() && o.taken().is_some_and(|taken| taken.holds(serials));
+    let Some(maker) = book.values().find(made) else {
+        return Err(format!(
+            "order {id}: not all of its serials {serials} are those of units that one order has begun here: a rework \
+             takes units back that this state directory knows, those of each order by an order of their own"
+        ));
+    };
+    let from = &maker.terms;
+    if maker.progress.open() > 0 {
+        return Err(format!(
+            "order {id}: order {} has units in work: let them come to their end first",
+            from.id
+        ));
+    }
+    if (&terms.lot, &terms.product) != (&from.lot, &from.product) {
+        return Err(format!(
+            "order {id}: its units are {} of lot {}, made by order {}: they keep part, UDI and lot, write the same",
+            from.product.part, from.lot, from.id
+        ));
+    }
+    let busy = |o: &&KnownOrder| {
+        let goes_on = matches!(o.terms.next(&o.progress), NextStart::Open(_) | NextStart::Wait);
+        o.is_rework() && goes_on && o.terms.serials.overlaps(serials)
+    };
+    match book.values().find(busy) {
+        None => Ok(()),
+        Some(other) => Err(format!(
+            "order {id}: order {} takes back serials of {} and is not complete: finish it first",
+            other.terms.id, other.terms.serials
+        )),
+    }
+}
+
 fn apart(terms: &OrderTerms, book: &OrderBook) -> Result<(), String> {
-    let other = book.values().find_map(|o| o.held().filter(|r| r.overlaps(&terms.serials)).map(|r| (o, r)));
+    let mut makers = book.values().filter(|o| !o.is_rework());
+    let other = makers.find_map(|o| o.held().filter(|r| r.overlaps(&terms.serials)).map(|r| (o, r)));
     match other {
         None => Ok(()),
         Some((other, range)) => Err(format!(

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::expr::Expr;
 use crate::outcome::FaultClass;
 use crate::{
-    AnalogId, AxisId, CameraId, DurationNs, InputId, OutputId, RobotId, ScannerId, StationId, StepIx, TrayId,
+    AnalogId, AxisId, CameraId, DurationNs, InputId, OutputId, PrinterId, RobotId, ScannerId, StationId,
+    StepIx, TrayId,
 };
 
 /// Counts up when the meaning of a Plan changes; part of its hash.
@@ -27,7 +28,7 @@ pub struct Plan {
     pub taught_hash: String,
     /// Resolved parameters, for the record: name and value as text.
     pub params: Vec<(String, String)>,
-    /// Those that were given other values than in the row, for a trial on the twin.
+    /// Those that were given other values than in the row: for single serials of an order, or a trial on the twin.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set: Vec<(String, String)>,
     pub components: Vec<Component>,
@@ -63,6 +64,16 @@ pub enum Identify {
     PerUnit,
     /// By the lot that is loaded at its source.
     PerLot,
+    /// It is the finished unit itself, come back under its own serial, which is that of the unit in work.
+    OwnSerial,
+}
+
+/// What is begun with a finished unit is a rework: see [`Identify::OwnSerial`].
+impl Plan {
+    /// The component that is the finished unit itself; `None`: the recipe makes units of parts.
+    pub fn reworks(&self) -> Option<&Component> {
+        self.components.iter().find(|c| c.identify == Identify::OwnSerial)
+    }
 }
 
 /// A condition watched all the time while the unit is in work.
@@ -145,7 +156,8 @@ impl Step {
     /// It may find that the part is bad: `on_fail` has a meaning.
     pub fn judges(&self) -> bool {
         let fails = |p: &Primitive| {
-            matches!(p, Primitive::Scan { .. }) || p.meanings().iter().any(|m| matches!(m, Meaning::Fail(_)))
+            matches!(p, Primitive::Scan { .. } | Primitive::ReadLabel { .. })
+                || p.meanings().iter().any(|m| matches!(m, Meaning::Fail(_)))
         };
         !self.measurements.is_empty() || !self.windows.is_empty() || self.ops.iter().any(fails)
     }
@@ -169,6 +181,7 @@ pub enum Resource {
     Robot(RobotId),
     Camera(CameraId),
     Scanner(ScannerId),
+    Printer(PrinterId),
     Analog(AnalogId),
     Tray(TrayId),
     /// The space above a station that cobots, spindle and press share.
@@ -359,6 +372,9 @@ pub enum Meaning {
 /// What a person answers who has carried what a step asks to be carried.
 pub const CARRIED: &str = "done";
 
+/// In the text of a question it stands for the serial of the unit.
+pub const SERIAL_IN_PROMPT: &str = "{serial}";
+
 /// The closed set of operations. Executed in order; the first that does not mean Ok ends the list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -466,6 +482,14 @@ pub enum Primitive {
     Scan {
         scanner: ScannerId,
         component: String,
+    },
+    /// Prints the unit's label, unless this step has put one on the unit already.
+    PrintLabel {
+        printer: PrinterId,
+    },
+    /// Reads the label on the unit, and holds it against what was printed: anything else is a bad part.
+    ReadLabel {
+        scanner: ScannerId,
     },
     /// Asks a person. `pass`: the answers that go on; every other means `otherwise`.
     Ask {

@@ -24,6 +24,7 @@ pub struct PlantDescription {
     pub thread: Option<ThreadPhysics>,
     pub leak: LeakPhysics,
     pub tip: TipPhysics,
+    pub labels: LabelPhysics,
     pub ambient_degc: f64,
     /// Kinds of bad parts with their shares of all parts of the kind's component.
     pub defects: Vec<DefectShare>,
@@ -183,13 +184,24 @@ pub struct TipPhysics {
     pub scanner_time: DurationNs,
 }
 
-/// Components of the unit.
+/// Labels that the cell prints.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct LabelPhysics {
+    /// From the request until a label is printed and on the unit.
+    pub print_time: DurationNs,
+    /// Share of labels that no scanner can read.
+    pub unreadable: f64,
+}
+
+/// Components of the unit, and the finished unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartKind {
     Hub,
     Cannula,
     Cap,
+    /// A finished unit that is brought back as one.
+    Unit,
 }
 
 /// A bad part, by what is bad.
@@ -210,6 +222,12 @@ pub enum Defect {
     CapStripped,
     /// The cap's seal leaks.
     LeakySeal,
+    /// The finished unit leaks.
+    UnitLeaky,
+    /// The finished unit has a burr at its tip.
+    UnitBurr,
+    /// Another unit than the one that was asked for: it bears a serial of its own.
+    UnitOther,
 }
 
 /// Share of the parts of the defect's component that have it; a part has at most one.
@@ -234,7 +252,8 @@ pub struct Material {
     pub code: Option<PartCode>,
 }
 
-/// The code on each part of a source: `(01)gtin(17)expiry(10)lot(21)prefix + number`.
+/// The code on each part of a source: `(01)gtin(17)expiry(10)lot(21)prefix + number`. A finished unit bears the
+/// serial that whoever fetched it was told, and one of this kind only where it is another unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartCode {
     pub gtin: String,
@@ -278,7 +297,7 @@ pub struct CameraSight {
 
 impl Defect {
     /// All of them, in the order in which shares are laid out.
-    pub const ALL: [Defect; 7] = [
+    pub const ALL: [Defect; 10] = [
         Defect::HubOversize,
         Defect::HubUndersize,
         Defect::CannulaOversize,
@@ -286,6 +305,9 @@ impl Defect {
         Defect::CapCrossThread,
         Defect::CapStripped,
         Defect::LeakySeal,
+        Defect::UnitLeaky,
+        Defect::UnitBurr,
+        Defect::UnitOther,
     ];
 
     /// The component that has it.
@@ -294,6 +316,7 @@ impl Defect {
             Defect::HubOversize | Defect::HubUndersize => PartKind::Hub,
             Defect::CannulaOversize | Defect::Burr => PartKind::Cannula,
             Defect::CapCrossThread | Defect::CapStripped | Defect::LeakySeal => PartKind::Cap,
+            Defect::UnitLeaky | Defect::UnitBurr | Defect::UnitOther => PartKind::Unit,
         }
     }
 
@@ -307,12 +330,15 @@ impl Defect {
             Defect::CapCrossThread => "cap_cross_thread",
             Defect::CapStripped => "cap_stripped",
             Defect::LeakySeal => "leaky_seal",
+            Defect::UnitLeaky => "unit_leaky",
+            Defect::UnitBurr => "unit_burr",
+            Defect::UnitOther => "unit_other",
         }
     }
 }
 
 impl PartKind {
-    pub const ALL: [PartKind; 3] = [PartKind::Hub, PartKind::Cannula, PartKind::Cap];
+    pub const ALL: [PartKind; 4] = [PartKind::Hub, PartKind::Cannula, PartKind::Cap, PartKind::Unit];
 
     /// The word in plant.yaml and in locations.
     pub fn as_str(self) -> &'static str {
@@ -320,6 +346,7 @@ impl PartKind {
             PartKind::Hub => "hub",
             PartKind::Cannula => "cannula",
             PartKind::Cap => "cap",
+            PartKind::Unit => "unit",
         }
     }
 }

@@ -48,6 +48,70 @@ pub enum RobotRefusal {
     EmergencyStop,
     NotConnected,
     TimedOut,
+    /// A guard or a person in its field holds the robot.
+    SafeguardStop,
+    /// Its controller does not carry out what the cell sends.
+    ProgramNotRunning,
+    /// Its pendant has the command.
+    LocalControl,
+    /// It left its path while it moved.
+    PathTolerance,
+    /// It came to rest elsewhere than at the target.
+    GoalTolerance,
+    /// Its controller refused or ended the motion by itself.
+    Aborted,
+    /// The motion was cancelled, and not by a `Stop` of the cell.
+    Cancelled,
+    /// Its joints are not those that the cell names.
+    JointNames,
+}
+
+impl RobotRefusal {
+    /// The word written into records and causes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RobotRefusal::Busy => "busy",
+            RobotRefusal::JointLimit => "joint-limit",
+            RobotRefusal::BadSpeed => "bad-speed",
+            RobotRefusal::ProtectiveStop => "protective-stop",
+            RobotRefusal::EmergencyStop => "emergency-stop",
+            RobotRefusal::NotConnected => "not-connected",
+            RobotRefusal::TimedOut => "timed-out",
+            RobotRefusal::SafeguardStop => "safeguard-stop",
+            RobotRefusal::ProgramNotRunning => "program-not-running",
+            RobotRefusal::LocalControl => "local-control",
+            RobotRefusal::PathTolerance => "path-tolerance",
+            RobotRefusal::GoalTolerance => "goal-tolerance",
+            RobotRefusal::Aborted => "aborted",
+            RobotRefusal::Cancelled => "cancelled",
+            RobotRefusal::JointNames => "joint-names",
+        }
+    }
+
+    /// What a person does first, on one line.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            RobotRefusal::Busy => "wait until the robot is at rest; a robot that was not heard may be moving",
+            RobotRefusal::JointLimit => "teach a pose within the joint limits of the cell file",
+            RobotRefusal::BadSpeed => "state a speed above 0 and at most 1",
+            RobotRefusal::ProtectiveStop => {
+                "see what the robot ran into, and release the protective stop on its pendant"
+            }
+            RobotRefusal::EmergencyStop => "release the emergency stop, and switch the robot on again",
+            RobotRefusal::NotConnected => "see that the robot and its ROS nodes run, and its network cable",
+            RobotRefusal::TimedOut => "look whether the robot moves before anything is asked of it again",
+            RobotRefusal::SafeguardStop => "close the guard or leave the field, and reset the safeguard",
+            RobotRefusal::ProgramNotRunning => {
+                "switch the robot on, release its brakes, and start the program for external control"
+            }
+            RobotRefusal::LocalControl => "switch the robot to remote control on its pendant",
+            RobotRefusal::PathTolerance => "see what holds the robot on its way, its payload, and the speed",
+            RobotRefusal::GoalTolerance => "see what keeps the robot from its target, and its payload",
+            RobotRefusal::Aborted => "read in the log of the robot's controller why it ended the motion",
+            RobotRefusal::Cancelled => "see who else sends goals to this robot; only the cell may",
+            RobotRefusal::JointNames => "name the joints in the cell as the robot's joint states do",
+        }
+    }
 }
 
 /// Last known state, stamped.

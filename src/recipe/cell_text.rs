@@ -115,6 +115,7 @@ fn empty_cell() -> Cell {
         robots: Vec::new(),
         cameras: Vec::new(),
         scanners: Vec::new(),
+        printers: Vec::new(),
         trays: Vec::new(),
         leak_testers: Vec::new(),
         safety: Vec::new(),
@@ -164,6 +165,7 @@ fn cell(d: &mut Decoder<'_>, root: &Node) -> Option<Cell> {
     robots::robots(d, &mut f, &mut cell);
     devices::cameras(d, &mut f, &mut cell);
     devices::scanners(d, &mut f, &mut cell);
+    devices::printers(d, &mut f, &mut cell);
     places::leak_testers(d, &mut f, &mut cell);
     places::trays(d, &mut f, &mut cell);
     places::materials(d, &mut f, &mut cell);

@@ -90,6 +90,7 @@ codes! {
     UnknownEquipment = "R0318", "unknown equipment";
     UnknownFeature = "R0319", "a feature that this step does not measure";
     Shadowed = "R0320", "one name for two things";
+    UnknownPrinter = "R0321", "an unknown printer";
 
     ConditionSyntax = "R0401", "not a condition";
     ConditionKind = "R0402", "a digital signal compared, or an analog one taken as on or off";
@@ -176,6 +177,8 @@ codes! {
     SerialRange = "R1001", "serials that cannot be given";
     OrderQuantity = "R1002", "a quantity that its serials or starts do not reach";
     PurposeRefused = "R1003", "a purpose that is not permitted here";
+    SetSerial = "R1004", "a set of values for a serial that cannot have it";
+    SetFixed = "R1005", "a parameter that is the same for all serials";
 
     TestStep = "R1101", "a step that the recipe does not have";
     TestMeasurement = "R1102", "a measurement that the recipe does not make";

@@ -19,6 +19,8 @@ use cellwright_model::plan::{PLAN_FORMAT, Plan};
 use crate::code::Code;
 use crate::decode::Decoder;
 use crate::diagnostic::{Diagnostic, Sink};
+use crate::order_sets::SetText;
+use crate::order_text::OrderText;
 use crate::params;
 use crate::scope::Scope;
 use crate::source::{FileId, FileSource, Sources, Span};
@@ -80,7 +82,7 @@ pub fn compile_row(
     sources: &mut Sources,
 ) -> Result<(Plan, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut sink = Sink::new();
-    let rows = compile_into(files, path, cell, row, kinds, sources, &mut sink);
+    let rows = compile_into(files, path, cell, (row, &[]), kinds, sources, &mut sink);
     let is = |plan: &Plan| plan.variant.as_deref() == row.variant && plan.set.as_slice() == row.set;
     ended(rows.and_then(|rows| rows.plans.into_iter().find(is)), sink)
 }
@@ -90,6 +92,8 @@ pub fn compile_row(
 pub struct Rows {
     /// The Plan of the defaults, then of each variant in the order of the file.
     pub plans: Vec<Plan>,
+    /// Of the sets of an order.
+    sets: Vec<Plan>,
     /// Path from the recipe's directory and SHA-256 of each file, in the order of `recipe_hash`.
     pub files: Vec<(String, String)>,
 }
@@ -103,8 +107,38 @@ pub fn compile_rows(
     sources: &mut Sources,
 ) -> Result<(Rows, Vec<Diagnostic>), Vec<Diagnostic>> {
     let mut sink = Sink::new();
-    let rows = compile_into(files, path, cell, Row::default(), kinds, sources, &mut sink);
+    let rows = compile_into(files, path, cell, (Row::default(), &[]), kinds, sources, &mut sink);
     ended(rows, sink)
+}
+
+/// The recipe of an order.
+#[derive(Debug, Clone)]
+pub struct OrderPlans {
+    /// Of the order's row.
+    pub plan: Plan,
+    /// Of each set of the order, in its order: they differ from `plan` in values of parameters only.
+    pub sets: Vec<Plan>,
+}
+
+/// Compiles the recipe of an order and each of its sets. What a set makes wrong is told at the set's values in the
+/// order file; results otherwise as of [`compile`].
+pub fn compile_order(
+    files: &dyn FileSource,
+    order: &OrderText,
+    cell: &Cell,
+    kinds: &[&dyn StepKind],
+    sources: &mut Sources,
+) -> Result<(OrderPlans, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let mut sink = Sink::new();
+    let variant = order.variant.as_deref();
+    let wanted = (Row { variant, set: &[] }, order.sets.as_slice());
+    let rows = compile_into(files, &order.recipe, cell, wanted, kinds, sources, &mut sink);
+    let found = rows.and_then(|rows| {
+        let plan = rows.plans.into_iter().find(|plan| plan.variant.as_deref() == variant)?;
+        order.fits(&plan, &mut sink);
+        Some(OrderPlans { plan, sets: rows.sets })
+    });
+    ended(found, sink).map_err(|list| order.at_its_words(list, sources))
 }
 
 fn ended<T>(found: Option<T>, sink: Sink) -> Result<(T, Vec<Diagnostic>), Vec<Diagnostic>> {
@@ -119,7 +153,7 @@ fn compile_into(
     files: &dyn FileSource,
     path: &str,
     cell: &Cell,
-    row: Row<'_>,
+    wanted: (Row<'_>, &[SetText]),
     kinds: &[&dyn StepKind],
     sources: &mut Sources,
     sink: &mut Sink,
@@ -136,12 +170,13 @@ fn compile_into(
         order: vec![(path[directory.len()..].to_string(), file)],
         directory,
     };
-    compiler.rows(&root, row, sink)
+    compiler.rows(&root, wanted, sink)
 }
 
 impl Compiler<'_> {
-    /// Compiles the defaults and every variant, whichever is asked for, and then a row with other values.
-    fn rows(&mut self, root: &Node, wanted: Row<'_>, sink: &mut Sink) -> Option<Rows> {
+    /// Compiles the defaults and every variant, whichever is asked for, and then a row with other values: those of
+    /// a trial, or each set of an order.
+    fn rows(&mut self, root: &Node, (wanted, sets): (Row<'_>, &[SetText]), sink: &mut Sink) -> Option<Rows> {
         let (decls, variants) = self.declared_rows(root, sink)?;
         let base = variants.iter().find(|v| Some(v.name.as_str()) == wanted.variant);
         if let Some(name) = wanted.variant.filter(|_| base.is_none()) {
@@ -164,9 +199,36 @@ impl Compiler<'_> {
             let plan = self.recipe(root, &scope, wanted.variant.map(str::to_owned), sink);
             plans.extend(plan.map(|plan| Plan { set: wanted.set.to_vec(), ..plan }));
         }
+        // What is wrong without a set would be told again at each.
+        let sets = if sink.errors() == 0 { sets } else { &[] };
+        let mut sets: Vec<Plan> =
+            sets.iter().filter_map(|set| self.of_set(root, &decls, base, set, sink)).collect();
         let hash = self.recipe_hash();
-        plans.iter_mut().for_each(|plan| plan.recipe_hash.clone_from(&hash));
-        Some(Rows { plans, files: self.file_hashes() })
+        plans.iter_mut().chain(&mut sets).for_each(|plan| plan.recipe_hash.clone_from(&hash));
+        Some(Rows { plans, sets, files: self.file_hashes() })
+    }
+
+    /// The row with the values of a set. What these make wrong in the recipe is told at the set.
+    fn of_set(
+        &mut self,
+        root: &Node,
+        decls: &[params::ParamDecl],
+        base: Option<&params::Variant>,
+        set: &SetText,
+        sink: &mut Sink,
+    ) -> Option<Plan> {
+        let mut own = Sink::new();
+        let row = params::for_serials(&mut own, decls, base, set.params());
+        let plan = if own.errors() == 0 {
+            let variant = base.map(|v| v.name.clone());
+            self.recipe(root, &params::scope(decls, Some(&row)), variant, &mut own)
+        } else {
+            None
+        };
+        sink.begin_row();
+        let said = own.finish().into_iter().filter(|d| !sink.has(d.code, d.span)).collect::<Vec<_>>();
+        said.into_iter().for_each(|d| sink.push(set.at_its_values(d)));
+        plan.map(|plan| Plan { set: set.values(), ..plan })
     }
 
     /// The parameters and their rows; they are read in no scope.

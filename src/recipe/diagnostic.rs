@@ -98,6 +98,10 @@ impl Sink {
         let (message, help) = (message.into(), help.into());
         self.push(Diagnostic { code, severity: Severity::Warning, span, message, help, labels: Vec::new() });
     }
+    /// Whether this was said at this place.
+    pub fn has(&self, code: Code, span: Span) -> bool {
+        self.list.iter().any(|d| d.code == code && d.span == span)
+    }
     /// Errors so far; a caller compares two counts to learn whether a part was right.
     pub fn errors(&self) -> usize {
         self.errors

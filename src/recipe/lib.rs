@@ -20,6 +20,7 @@ pub mod diagnostic;
 pub mod faults_text;
 pub mod made;
 pub mod names;
+pub mod order_sets;
 pub mod order_text;
 pub mod pages;
 mod params;
@@ -37,7 +38,7 @@ pub mod users_text;
 
 pub use cell_text::load_cell;
 pub use code::Code;
-pub use compile::{Row, Rows, compile, compile_row, compile_rows};
+pub use compile::{OrderPlans, Row, Rows, compile, compile_order, compile_row, compile_rows};
 pub use decode::{Decoder, Fields, Text};
 pub use diagnostic::{Diagnostic, Severity, Sink, json_rows};
 pub use faults_text::load_faults;

@@ -71,6 +71,7 @@ references! {
     robot, robots, RobotId, UnknownRobot, "robot";
     camera, cameras, CameraId, UnknownCamera, "camera";
     scanner, scanners, ScannerId, UnknownScanner, "scanner";
+    printer, printers, PrinterId, UnknownPrinter, "printer";
     tray, trays, TrayId, UnknownTray, "tray";
     leak_tester, leak_testers, LeakTesterId, UnknownLeakTester, "leak tester";
 }

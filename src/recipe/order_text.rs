@@ -13,6 +13,7 @@ use crate::cell_text::{self, date, serial_prefix};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields};
 use crate::diagnostic::{Diagnostic, Sink};
+use crate::order_sets::{SetText, sets};
 use crate::plant_text::{gs1_text, gtin};
 use crate::scope::Scope;
 use crate::source::{FileSource, Sources, Span};
@@ -40,6 +41,9 @@ pub struct OrderText {
     serials: SerialRange,
     due: Option<String>,
     pub purpose: Purpose,
+    purpose_span: Option<Span>,
+    /// Of single serials.
+    pub sets: Vec<SetText>,
 }
 
 /// Why there can be no production record here: (cause, remedy). `None`: there can.
@@ -87,7 +91,9 @@ fn read(
     let serials = f.req("serials", &mut d, |d, n| Some((serials(d, n, cell)?, n.span)));
     let starts_max = starts_max(&mut d, &mut f, quantity, serials.as_ref());
     let due = f.opt("due", &mut d, date);
-    let purpose = f.opt("purpose", &mut d, |d, n| purpose(d, n, no_production)).unwrap_or(Purpose::Trial);
+    let purpose = f.opt("purpose", &mut d, |d, n| Some((purpose(d, n, no_production)?, n.span)));
+    let range = serials.as_ref().map(|(range, _)| range);
+    let sets = f.opt("sets", &mut d, |d, n| sets(d, n, range)).unwrap_or_default();
     f.finish(&mut d);
     let (recipe, recipe_span) = recipe?;
     let directory = path.rfind('/').map_or("", |at| &path[..=at]);
@@ -104,7 +110,9 @@ fn read(
         starts_max: starts_max?,
         serials: serials?.0,
         due,
-        purpose,
+        purpose: purpose.map_or(Purpose::Trial, |(purpose, _)| purpose),
+        purpose_span: purpose.map(|(_, span)| span),
+        sets,
     })
 }
 
@@ -209,8 +217,12 @@ fn starts_max(
 }
 
 fn purpose(d: &mut Decoder<'_>, node: &Node, no_production: NoProduction<'_>) -> Option<Purpose> {
-    let words =
-        [("trial", Purpose::Trial), ("validation", Purpose::Validation), ("production", Purpose::Production)];
+    let words = [
+        ("trial", Purpose::Trial),
+        ("validation", Purpose::Validation),
+        ("production", Purpose::Production),
+        ("rework", Purpose::Rework),
+    ];
     let purpose = d.word(node, &words)?;
     if let (Purpose::Production, Some((cause, remedy))) = (purpose, no_production) {
         d.sink.error(Code::PurposeRefused, node.span, cause, remedy);
@@ -237,7 +249,30 @@ impl OrderText {
             serials: self.serials.clone(),
             due: self.due.clone(),
             purpose: self.purpose,
+            sets: self.sets.iter().flat_map(SetText::by_serial).collect(),
         }
+    }
+
+    /// Its purpose and the recipe belong together: a rework takes the product itself back, and nothing else does. What
+    /// does not is told at the word of the order file that is wrong.
+    pub(crate) fn fits(&self, plan: &Plan, sink: &mut Sink) {
+        let (rework, part) = (self.purpose == Purpose::Rework, &self.product.part);
+        let (message, help) = match plan.reworks() {
+            None if rework => (
+                "the recipe takes no finished unit".to_owned(),
+                "name a recipe with a component that is the unit itself, `identify: own-serial`".to_owned(),
+            ),
+            Some(unit) if !rework => (
+                format!("the recipe takes finished units back, by its component `{}`", unit.name),
+                "write `purpose: rework`: they keep the serials that they have".to_owned(),
+            ),
+            Some(unit) if unit.part != *part => (
+                format!("the recipe takes {} back, and the order is of {part}", unit.part),
+                format!("write `part: {}`, or name the recipe for {part}", unit.part),
+            ),
+            _ => return,
+        };
+        sink.error(Code::PurposeRefused, self.purpose_span.unwrap_or(self.recipe_span), message, help);
     }
 
     /// What the compiler of the recipe says of words that stand in the order file is shown there: a recipe

@@ -282,25 +282,84 @@ pub(crate) fn with_set(
     base: Option<&Variant>,
     set: &[(String, String)],
 ) -> Variant {
-    let scope = Scope::empty();
-    let mut d = Decoder { sink, scope: &scope };
     let entries: Vec<Entry> = set.iter().map(|(name, value)| setting(sources, name, value)).collect();
-    unknown(&mut d, &entries, decls, Code::UnknownParam, "parameter");
     for (n, entry) in entries.iter().enumerate() {
         if entries[..n].iter().any(|e| e.key == entry.key) {
             let message = format!("`{}` is set twice", entry.key);
-            d.sink.error(Code::DuplicateKey, entry.key_span, message, "leave one of them");
+            sink.error(Code::DuplicateKey, entry.key_span, message, "leave one of them");
         }
     }
-    let given = row_values(&mut d, &entries, decls);
-    let own = |n: usize, decl: &ParamDecl| match base {
-        Some(row) => row.values.get(n).cloned().flatten(),
-        None => decl.default.clone(),
-    };
+    row_with(sink, decls, base, &entries)
+}
+
+/// The value of a row, or the default.
+fn own<'v>(n: usize, decl: &'v ParamDecl, base: Option<&'v Variant>) -> Option<&'v Text> {
+    match base {
+        Some(row) => row.values.get(n).and_then(Option::as_ref),
+        None => decl.default.as_ref(),
+    }
+}
+
+fn row_with(sink: &mut Sink, decls: &[ParamDecl], base: Option<&Variant>, entries: &[Entry]) -> Variant {
+    let scope = Scope::empty();
+    let mut d = Decoder { sink, scope: &scope };
+    unknown(&mut d, entries, decls, Code::UnknownParam, "parameter");
+    let given = row_values(&mut d, entries, decls);
+    let own = |n: usize, decl: &ParamDecl| own(n, decl, base).cloned();
     let is_set = |decl: &ParamDecl| entries.iter().any(|e| e.key == decl.name);
     let row = decls.iter().zip(given).enumerate();
     let values = row.map(|(n, (decl, value))| if is_set(decl) { value } else { own(n, decl) }).collect();
     Variant { name: base.map(|v| v.name.clone()).unwrap_or_default(), values }
+}
+
+/// A row, or the defaults, with the values of an order for single serials: within the envelope that the recipe
+/// states, and of no parameter that could lead to another part, place, job or way.
+pub(crate) fn for_serials(
+    sink: &mut Sink,
+    decls: &[ParamDecl],
+    base: Option<&Variant>,
+    entries: &[Entry],
+) -> Variant {
+    let row = row_with(sink, decls, base, entries);
+    for (n, decl) in decls.iter().enumerate() {
+        let Some(entry) = entries.iter().find(|e| e.key == decl.name) else { continue };
+        let (value, own) = (row.values.get(n).and_then(Option::as_ref), own(n, decl, base));
+        envelope(sink, decl, (entry, value), own);
+    }
+    row
+}
+
+/// Says so if a parameter may not differ between serials, or a range goes beyond that of the row.
+fn envelope(sink: &mut Sink, decl: &ParamDecl, (entry, value): (&Entry, Option<&Text>), own: Option<&Text>) {
+    let name = &decl.name;
+    let declared = || vec![(decl.name_span, "declared here".to_string())];
+    let stated = decl.min.is_some() && decl.max.is_some();
+    match decl.kind {
+        Some(Kind::Integer | Kind::Boolean | Kind::Word) => {
+            let message =
+                format!("`{name}` is neither a quantity nor a range: it is the same for every serial");
+            let help = "it may choose a part, a job, a pose or a way: give such units an order with a variant of their own";
+            sink.error_with(Code::SetFixed, entry.key_span, message, help, declared());
+        }
+        Some(Kind::Quantity(_)) if !stated => {
+            let message = format!("the recipe does not state within what `{name}` may differ");
+            let help = format!(
+                "give `{name}` both `min` and `max` in the recipe, as validated, or take it out here"
+            );
+            sink.error_with(Code::SetFixed, entry.key_span, message, help, declared());
+        }
+        Some(Kind::Range(_)) if !stated => {
+            let (Some(value), Some(own)) = (value, own) else { return };
+            let (Some((lo, hi)), Some((least, most))) = (classify(value).1, classify(own).1) else { return };
+            if lo < least || hi > most {
+                let message = format!("`{}` goes beyond `{}` of `{name}`", value.text, own.text);
+                let help =
+                    format!("stay within {}, or give `{name}` a `min` and `max` in the recipe", own.text);
+                sink.error_with(Code::ParamRange, value.span, message, help, declared());
+            }
+        }
+        _ => {}
+    }
 }
 
 /// `name=value` as text of its own.

@@ -61,6 +61,7 @@ fn plant(d: &mut Decoder<'_>, root: &Node, cell: &Cell) -> Option<PlantDescripti
     let thread = part(d, &mut f, "thread", measures(Dimension::Torque), |d, n| processes::thread(d, n, cell));
     let leak = part(d, &mut f, "leak", !cell.leak_testers.is_empty(), processes::leak);
     let tip = part(d, &mut f, "tip", looks, processes::tip);
+    let labels = part(d, &mut f, "labels", !cell.printers.is_empty(), processes::labels);
     let defects = f.req("defects", d, defects);
     let material = f.req("material", d, |d, n| material(d, n, cell));
     let inputs = f.req("inputs", d, |d, n| inputs(d, n, cell));
@@ -74,6 +75,7 @@ fn plant(d: &mut Decoder<'_>, root: &Node, cell: &Cell) -> Option<PlantDescripti
         thread: thread?,
         leak: leak?.unwrap_or_default(),
         tip: tip?.unwrap_or_default(),
+        labels: labels?.unwrap_or_default(),
         ambient_degc: ambient?,
         defects: defects?,
         material: material?,

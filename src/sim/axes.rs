@@ -53,6 +53,7 @@ pub fn cell(model: &Cell, count: u16, period: DurationNs, realtime: Timing) -> O
         robots: Vec::new(),
         cameras: Vec::new(),
         scanners: Vec::new(),
+        printers: Vec::new(),
         trays: Vec::new(),
         leak_testers: Vec::new(),
         safety: Vec::new(),

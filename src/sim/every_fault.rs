@@ -160,7 +160,8 @@ fn prepared(setup: &Setup, lead: &Lead) -> Prepared {
     let mut plant = (*plant).clone();
     plant.given = lead.parts();
     plant.grippers.miss = 0.0;
-    Prepared { cell, plan, recipe: None, plant: Some(plant), terms: None }
+    plant.labels.unreadable = lead.unreadable();
+    Prepared { cell, plan, recipe: None, plant: Some(plant), terms: None, sets: Default::default() }
 }
 
 /// Does all of something on as many threads as this machine has cores; `done` hears each, in whatever order they end.

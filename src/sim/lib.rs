@@ -14,7 +14,7 @@
 //! | `twin` | the world, and the devices that look at it |
 //! | `hands` | what the twin's operator brings and exchanges |
 //! | `wire` | the world as the segment at the far end of a wire |
-//! | `wires` | cameras and scanners at wires that are always connected |
+//! | `wires` | cameras, scanners and printers at wires that are always connected |
 //! | `journal` | a disk in virtual time: instant, or an outbox with its latency |
 //! | `virtual_cell` | all of it, cycle by cycle; killed and restarted |
 //! | `figures` | what a record says: yield, takt, bottleneck, distributions, Cpk |

@@ -1,5 +1,6 @@
 //! Cell, plant and Plan read and checked, from disk or from what is compiled in.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,10 +9,12 @@ use cellwright_model::faults::FaultPlan;
 use cellwright_model::order::OrderTerms;
 use cellwright_model::plan::Plan;
 use cellwright_model::plant::PlantDescription;
+use cellwright_recipe::order_sets::SetText;
 use cellwright_recipe::order_text::NoProduction;
 use cellwright_recipe::scenario_text::Setup;
 use cellwright_recipe::{
-    Diagnostic, Row, Sources, compile, compile_row, load_cell, load_faults, load_order, load_plant,
+    Diagnostic, OrderPlans, OrderText, Row, Sources, compile, compile_order, compile_row, load_cell,
+    load_faults, load_order, load_plant,
 };
 
 use crate::files::{EMBEDDED_CELL, EMBEDDED_RECIPE, Files};
@@ -43,6 +46,8 @@ pub struct Prepared {
     pub plant: Option<PlantDescription>,
     /// Of the order file, if one was named.
     pub terms: Option<Arc<OrderTerms>>,
+    /// By serial: of units that the order makes with other values of some parameters.
+    pub sets: BTreeMap<String, Arc<Plan>>,
 }
 
 /// A cell and its twin's plant, without anything that it makes.
@@ -149,17 +154,32 @@ fn read_into(
             (named.unwrap_or_else(|| EMBEDDED_RECIPE.to_owned()), what.variant.as_deref())
         }
     };
-    let row = Row { variant, set: &what.set };
-    let (result, plan) = split(compile_row(&Files, &recipe, &cell, row, cellwright_steps::TABLE, sources));
-    let result = match &order {
-        Some(order) => result.map_err(|list| order.at_its_words(list, sources)),
-        None => result,
+    let table = cellwright_steps::TABLE;
+    let compiled = match &order {
+        Some(order) => compile_order(&Files, order, &cell, table, sources),
+        None => {
+            let row = Row { variant, set: &what.set };
+            let alone = |(plan, said)| (OrderPlans { plan, sets: Vec::new() }, said);
+            compile_row(&Files, &recipe, &cell, row, table, sources).map(alone)
+        }
     };
+    let (result, plans) = split(compiled);
     keep(result, diagnostics)?;
-    let plan = Arc::new(plan?);
+    let OrderPlans { plan, sets } = plans?;
+    let plan = Arc::new(plan);
     let path = (recipe != EMBEDDED_RECIPE).then(|| PathBuf::from(&recipe));
+    let sets = order.as_ref().map(|o| by_serial(o, sets)).unwrap_or_default();
     let terms = order.map(|o| Arc::new(o.terms(&plan)));
-    Some(Prepared { cell: Arc::new(cell), plan, recipe: path, plant, terms })
+    Some(Prepared { cell: Arc::new(cell), plan, recipe: path, plant, terms, sets })
+}
+
+/// The Plan of each set under each of its serials.
+fn by_serial(order: &OrderText, plans: Vec<Plan>) -> BTreeMap<String, Arc<Plan>> {
+    let shared = plans.into_iter().map(Arc::new);
+    let one = |(set, plan): (&SetText, Arc<Plan>)| {
+        set.serials().iter().map(|s| (s.clone(), plan.clone())).collect::<Vec<_>>()
+    };
+    order.sets.iter().zip(shared).flat_map(one).collect()
 }
 
 /// What a scenario is about: a cell in a folder with its plant, and a recipe. Errors: everything that is wrong.

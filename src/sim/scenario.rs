@@ -116,5 +116,5 @@ fn prepared(scenario: &Scenario) -> Prepared {
     if let Some(parts) = &scenario.given.parts {
         plant.given = parts.clone();
     }
-    Prepared { cell, plan, recipe: None, plant: Some(plant), terms: None }
+    Prepared { cell, plan, recipe: None, plant: Some(plant), terms: None, sets: Default::default() }
 }

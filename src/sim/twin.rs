@@ -8,11 +8,14 @@ use cellwright_camera::driver::LineCamera;
 use cellwright_camera::twin::CameraScene;
 pub use cellwright_camera::twin::CameraTwin as Camera;
 use cellwright_controller::{Devices, TrayUse};
-use cellwright_driver_api::message::{CameraDriver, RobotDriver, ScannerDriver};
+use cellwright_driver_api::message::{CameraDriver, PrinterDriver, RobotDriver, ScannerDriver};
 use cellwright_model::cell::Cell;
 use cellwright_model::plan::Plan;
 use cellwright_model::plant::{Material, PlantDescription};
-use cellwright_model::{CameraId, DurationNs, ScannerId, TimeNs};
+use cellwright_model::{CameraId, DurationNs, PrinterId, ScannerId, TimeNs};
+use cellwright_printer::driver::ZplPrinter;
+use cellwright_printer::twin::PrinterScene;
+pub use cellwright_printer::twin::PrinterTwin as Printer;
 use cellwright_scanner::driver::LineScanner;
 use cellwright_scanner::twin::ScannerScene;
 pub use cellwright_scanner::twin::ScannerTwin as Scanner;
@@ -63,13 +66,14 @@ impl InProcessSegment for TwinSegment {
 pub struct TwinDevices {
     pub cameras: Vec<Camera>,
     pub scanners: Vec<Scanner>,
+    pub printers: Vec<Printer>,
     pub scene: Scene,
     pub materials: Vec<Material>,
     /// Reaches into the machine while it runs, as a person does who takes parts out.
     pub hand: Hand,
 }
 
-/// What cameras and scanners see, shared between their connections.
+/// What cameras, scanners and printers see, shared between their connections.
 #[derive(Clone)]
 pub struct Scene(Arc<Mutex<PlantScene>>);
 
@@ -82,6 +86,10 @@ impl Scene {
     }
 
     pub fn camera(&self, see: &mut dyn FnMut(&(dyn CameraScene + 'static))) {
+        self.look(|scene| see(scene));
+    }
+
+    pub fn printer(&self, see: &mut dyn FnMut(&(dyn PrinterScene + 'static))) {
         self.look(|scene| see(scene));
     }
 
@@ -110,15 +118,18 @@ impl TwinSide {
     ) -> Result<TwinSide, WorldError> {
         let materials = plant.material.clone();
         let (camera_time, scanner_time) = (plant.tip.camera_time, plant.tip.scanner_time);
+        let print_time = plant.labels.print_time;
         // The plant counts in 32 bits: a part that often is not made on a twin.
         let used = |t: &TrayUse| Used { next: t.next, moved: u32::try_from(t.picks).unwrap_or(u32::MAX) };
         let (world, ports) = World::new(cell, plant, seed, &Cursors(trays.iter().map(used).collect()))?;
         let robots = ports.robots.into_iter().map(|r| Box::new(r) as Box<dyn RobotDriver + Send>).collect();
         let cameras = cell.cameras.iter().enumerate();
         let scanners = 0..cell.scanners.len();
+        let printers = 0..cell.printers.len();
         let devices = TwinDevices {
             cameras: cameras.map(|(i, c)| Camera::new(CameraId(i as u16), c, camera_time)).collect(),
             scanners: scanners.map(|i| Scanner::new(ScannerId(i as u16), scanner_time)).collect(),
+            printers: printers.map(|i| Printer::new(PrinterId(i as u16), print_time)).collect(),
             scene: Scene(Arc::new(Mutex::new(ports.scene))),
             materials,
             hand: ports.hand,
@@ -140,7 +151,8 @@ pub fn drivers(cell: &Cell, robots: Vec<Box<dyn RobotDriver + Send>>) -> Devices
     let cameras = cell.cameras.iter().map(|c| Box::new(LineCamera::new(c)) as Box<CameraDriver>);
     let scanners =
         cell.scanners.iter().map(|s| Box::new(LineScanner::new(s, CENTURY_OF)) as Box<ScannerDriver>);
-    Devices::new(robots, cameras.collect(), scanners.collect())
+    let printers = cell.printers.iter().map(|p| Box::new(ZplPrinter::new(p)) as Box<PrinterDriver>);
+    Devices::new(robots, cameras.collect(), scanners.collect(), printers.collect())
 }
 
 /// Two-digit years of expiry dates are read around this one (GS1 General Specifications, 7.12); it needs

@@ -138,7 +138,7 @@ impl VirtualCell {
             clock: VirtualClock::default(),
             world: Rc::new(RefCell::new(world)),
             truth,
-            wires: Wires::new(devices.cameras, devices.scanners, devices.scene),
+            wires: Wires::new(devices.cameras, devices.scanners, devices.printers, devices.scene),
             life: None,
             first: Durable::default(),
         };
@@ -255,7 +255,7 @@ impl VirtualCell {
         self.world.borrow_mut().mend();
     }
 
-    /// Pulls the plug of a camera or scanner, or puts it back.
+    /// Pulls the plug of a camera, scanner or printer, or puts it back.
     pub fn plug(&mut self, device: DeviceId, connected: bool) {
         self.wires.plug(device, connected);
     }

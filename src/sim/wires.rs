@@ -1,9 +1,10 @@
-//! Cameras and scanners of the twin at the end of wires that are connected until somebody pulls them.
+//! Cameras, scanners and printers of the twin at the end of wires that are connected until somebody pulls them.
 
 use cellwright_camera::twin::CameraTwin;
 use cellwright_controller::{DeviceId, Inputs, StreamEvent};
 use cellwright_driver_api::message::MessageTwin;
-use cellwright_model::{CameraId, ScannerId, TimeNs};
+use cellwright_model::{CameraId, PrinterId, ScannerId, TimeNs};
+use cellwright_printer::twin::PrinterTwin;
 use cellwright_scanner::twin::ScannerTwin;
 
 use crate::twin::Scene;
@@ -12,6 +13,7 @@ use crate::twin::Scene;
 pub(crate) struct Wires {
     cameras: Vec<CameraTwin>,
     scanners: Vec<ScannerTwin>,
+    printers: Vec<PrinterTwin>,
     scene: Scene,
     connected: bool,
     pulled: Vec<DeviceId>,
@@ -21,10 +23,16 @@ pub(crate) struct Wires {
 }
 
 impl Wires {
-    pub(crate) fn new(cameras: Vec<CameraTwin>, scanners: Vec<ScannerTwin>, scene: Scene) -> Wires {
+    pub(crate) fn new(
+        cameras: Vec<CameraTwin>,
+        scanners: Vec<ScannerTwin>,
+        printers: Vec<PrinterTwin>,
+        scene: Scene,
+    ) -> Wires {
         Wires {
             cameras,
             scanners,
+            printers,
             scene,
             connected: false,
             pulled: Vec::new(),
@@ -54,6 +62,11 @@ impl Wires {
                         twin.on_connect();
                     }
                 }
+                DeviceId::Printer(PrinterId(i)) => {
+                    if let Some(twin) = self.printers.get_mut(usize::from(i)) {
+                        twin.on_connect();
+                    }
+                }
             }
             self.plugs.push((device, StreamEvent::Connected));
         } else if !connected && !known {
@@ -78,6 +91,11 @@ impl Wires {
                     self.scene.scanner(&mut |scene| twin.receive(now, bytes, scene));
                 }
             }
+            DeviceId::Printer(PrinterId(i)) => {
+                if let Some(twin) = self.printers.get_mut(usize::from(i)) {
+                    self.scene.printer(&mut |scene| twin.receive(now, bytes, scene));
+                }
+            }
         }
     }
 
@@ -89,6 +107,9 @@ impl Wires {
         }
         for (i, twin) in self.scanners.iter_mut().enumerate() {
             deliver(twin, DeviceId::Scanner(ScannerId(i as u16)), first, now, &mut self.bytes, inputs);
+        }
+        for (i, twin) in self.printers.iter_mut().enumerate() {
+            deliver(twin, DeviceId::Printer(PrinterId(i as u16)), first, now, &mut self.bytes, inputs);
         }
         // What a pulled device says goes nowhere.
         inputs.streams.retain(|(id, _)| !self.pulled.contains(id));

@@ -11,7 +11,8 @@ use cellwright_model::TrayId;
 use cellwright_model::cell::{Cell, SubDevice};
 use cellwright_model::material::Label;
 use cellwright_model::plan::CARRIED;
-use cellwright_model::plant::Material;
+use cellwright_model::plant::{Material, PartKind};
+use cellwright_model::serial::SerialText;
 use cellwright_trace::Recovery;
 use cellwright_twin::plant::Injection;
 
@@ -67,10 +68,11 @@ pub fn tray_use(cell: &Cell, recovery: Option<&Recovery>) -> Vec<TrayUse> {
     cell.trays.iter().map(|t| used(&t.name)).collect()
 }
 
-/// What the automatic operator loads: the material that the plant has.
+/// What the automatic operator loads: the material that the plant has. Finished units are none: each is known by its
+/// serial.
 pub fn loads(cell: &Cell, materials: &[Material]) -> Vec<Load> {
     let load = |m: &Material| Load { tray: m.source, label: label(cell, m) };
-    materials.iter().map(load).collect()
+    materials.iter().filter(|m| m.kind != PartKind::Unit).map(load).collect()
 }
 
 /// The label on the box: scanned where the cell knows the part's GTIN, typed otherwise.
@@ -98,7 +100,8 @@ pub fn program() -> String {
 fn carried(question: &Question) -> Option<Injection> {
     match question.carry? {
         (Location::Tray { tray, pocket }, Location::Nest(nest)) => {
-            Some(Injection::PutInNest { nest, tray, pocket })
+            let serial = question.serial.as_deref().and_then(SerialText::new);
+            Some(Injection::PutInNest { nest, tray, pocket, serial })
         }
         (Location::Nest(nest), Location::Tray { tray, pocket }) => {
             Some(Injection::PutAway { nest, tray, pocket })

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cellwright_controller::{Input, ManualRequest, Source};
+use cellwright_controller::{BreakRequest, Input, ManualRequest, Source};
 use cellwright_model::RequestId;
 use cellwright_model::cell::Cell;
 use cellwright_model::material::Label;
@@ -24,7 +24,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 
 use crate::Asked;
-use crate::protocol::{Ask, ByHand, Material, REQUEST_BYTES_MAX, Reply, Request, Said, Which};
+use crate::protocol::{Ask, Break, ByHand, Material, REQUEST_BYTES_MAX, Reply, Request, Said, Which};
 use crate::users;
 
 /// Name of the socket in a state directory.
@@ -422,9 +422,19 @@ pub fn input(ask: Ask, cell: &Cell, by: Source) -> Input {
             Ok(request) => Input::Manual { request, by },
             Err(why) => Input::Refused { what: hand_words(&act), why, by },
         },
+        Ask::Break(at) => Input::Break { request: breaks(at), by },
+        Ask::Next => Input::Break { request: BreakRequest::Next, by },
         Ask::Status => {
             Input::Refused { what: "status".to_owned(), why: "it is no request to the cell".to_owned(), by }
         }
+    }
+}
+
+fn breaks(at: Break) -> BreakRequest {
+    match at {
+        Break::Before(steps) => BreakRequest::Before(steps),
+        Break::EveryStep => BreakRequest::EveryStep,
+        Break::Clear => BreakRequest::Clear,
     }
 }
 
@@ -489,6 +499,10 @@ fn words(ask: &Ask) -> String {
         Ask::Answer { question, answer, .. } => format!("answer `{answer}` to question {question}"),
         Ask::Load { tray, .. } => format!("material of {tray}"),
         Ask::Manual(act) => hand_words(act),
+        Ask::Break(Break::Before(steps)) => format!("break {}", steps.join(" ")),
+        Ask::Break(Break::EveryStep) => "break --step".to_owned(),
+        Ask::Break(Break::Clear) => "break --clear".to_owned(),
+        Ask::Next => "next".to_owned(),
         Ask::Status => "status".to_owned(),
     }
 }

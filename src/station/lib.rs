@@ -70,7 +70,7 @@ pub struct Station<'a> {
     pub operator: Option<AutoOperator>,
     pub writer: OutboxWriter,
     pub acks: Receiver<Ack>,
-    /// Cameras and scanners, `host:port`.
+    /// Cameras, scanners and printers, `host:port`.
     pub addresses: Vec<(DeviceId, String)>,
     /// Commands of people at this terminal, and signals.
     pub commands: mpsc::Receiver<Asked>,

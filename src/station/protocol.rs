@@ -67,8 +67,23 @@ pub enum Ask {
     },
     /// Something by hand; taken in mode Manual, in Stopped only.
     Manual(ByHand),
+    /// Where branches wait for a person; taken in mode Maintenance only.
+    Break(Break),
+    /// What stands at a break goes on, to the next one.
+    Next,
     /// What the cell is doing.
     Status,
+}
+
+/// Steps before which a branch waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Break {
+    /// Before these, by their ids; at least one, besides those that there are.
+    Before(Vec<String>),
+    EveryStep,
+    /// Nowhere any more; what stands at a break goes on.
+    Clear,
 }
 
 /// What is done by hand. A connection that ends ends what it moved.
@@ -196,6 +211,11 @@ impl Request {
             Ask::Manual(ByHand::Set { output, .. }) => vec![("output", output)],
             Ask::Manual(ByHand::Grip { robot, .. } | ByHand::Home { robot }) => vec![("robot", robot)],
             Ask::Manual(ByHand::Renew | ByHand::Release) => Vec::new(),
+            Ask::Break(Break::Before(steps)) if steps.is_empty() => {
+                return Err("`before` names no step".to_owned());
+            }
+            Ask::Break(Break::Before(steps)) => steps.iter().map(|s| ("before", s)).collect(),
+            Ask::Break(Break::EveryStep | Break::Clear) | Ask::Next => Vec::new(),
             Ask::Command(_) | Ask::Mode(_) | Ask::Acknowledge(_) | Ask::Status => Vec::new(),
         };
         for (name, text) in named.chain(texts) {
@@ -342,6 +362,8 @@ mod tests {
         let grip = ByHand::Grip { robot: "robot_l".into(), close: false };
         let home = ByHand::Home { robot: "robot_r".into() };
         asks.extend([jog, ByHand::Renew, ByHand::Release, set, grip, home].map(Ask::Manual));
+        asks.extend([Break::Before(vec!["leak".into()]), Break::EveryStep, Break::Clear].map(Ask::Break));
+        asks.push(Ask::Next);
         asks.extend([load(typed), load(label), load(Material::Empty)]);
         asks.extend([Ask::Acknowledge(Which::One(3)), Ask::Acknowledge(Which::All)]);
         asks.extend(CellCommand::ALL.iter().map(|c| Ask::Command(*c)));
@@ -381,6 +403,8 @@ mod tests {
             (r#"{"version":1,"ask":"dance"}"#, "unknown variant `dance`"),
             (r#"{"version":1,"ask":"status","more":1}"#, "unknown field `more`"),
             (r#"{"version":1,"ask":{"answer":{"question":1,"answer":" "}}}"#, "`answer` is empty"),
+            (r#"{"version":1,"ask":{"break":{"before":[]}}}"#, "`before` names no step"),
+            (r#"{"version":1,"ask":{"break":{"before":[" "]}}}"#, "`before` is empty"),
             (r#"{"version":1,"as":"a\u0007","ask":"status"}"#, "no control ones"),
         ];
         for (line, expected) in cases {

@@ -58,6 +58,7 @@ fn interrupt(open: &OpenUnit, doubts: &[Route], now: Stamp) -> Transaction {
                 components: Vec::new(),
                 measurements: Vec::new(),
                 curves: Vec::new(),
+                label: None,
                 environment: Vec::new(),
             }))
         })
@@ -171,6 +172,7 @@ mod tests {
             serials: SerialRange { prefix: "L-".into(), digits: 1, first: 1, last: 9 },
             due: None,
             purpose: Purpose::Trial,
+            sets: Default::default(),
         };
         let progress = OrderProgress { started: 4, good: 1, ng: 1, interrupted: 0 };
         let orders = OrderBook::from([("O".to_owned(), KnownOrder { terms, progress })]);

@@ -1,4 +1,4 @@
-//! Connections to cameras and scanners: one task each, which connects, moves bytes both ways, and connects
+//! Connections to cameras, scanners and printers: one task each, which connects, moves bytes both ways, and connects
 //! again after a pause. What the bytes mean is the driver's business.
 
 use std::time::Duration;

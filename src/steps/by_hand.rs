@@ -6,11 +6,14 @@
 //! - by-hand: { id: throw-away, from: unit.location, to: reject_bin, check: not nest_hub_present }
 //! ```
 //! The word of a person verifies nothing: `check:` must come true after it. `cannot` is a fault of the step: what becomes
-//! of the unit is decided. `prompt:` says what is to be done, where that is more than the step itself says.
+//! of the unit is decided. `prompt:` says what is to be done, where that is more than the step itself says; `{serial}` in
+//! it is the serial of the unit, which the question for a finished unit (`identify: own-serial`) says by itself.
 
 use cellwright_model::StationId;
 use cellwright_model::expr::Expr;
-use cellwright_model::plan::{CARRIED, Meaning, OnHold, Place, PlaceWhat, Primitive, Resource};
+use cellwright_model::plan::{
+    CARRIED, Identify, Meaning, OnHold, Place, PlaceWhat, Primitive, Resource, SERIAL_IN_PROMPT,
+};
 use cellwright_recipe::shape::{Names, What};
 use cellwright_recipe::{Code, Context, Draft, Fields, Node, Shape, StepKind, Value, shape};
 
@@ -93,10 +96,17 @@ fn load(
 ) -> Option<Draft> {
     let tray = next_of(cx, from)?;
     source(cx, tray, from.span)?;
-    let component = cx.component_from(f, tray, from.span)?.component.name.clone();
+    let component = cx.component_from(f, tray, from.span)?.component.clone();
     let (station, check) = (station?, check?);
     let name = &cx.cell.trays[tray.index()].name;
-    let mut ops = ask(prompt.unwrap_or_else(|| format!("Put the next {component} of {name} into the nest")));
+    let asked = match component.identify {
+        Identify::OwnSerial => format!("Put unit {SERIAL_IN_PROMPT} of {name} into the nest"),
+        Identify::PerUnit | Identify::PerLot => {
+            format!("Put the next {} of {name} into the nest", component.name)
+        }
+    };
+    let component = component.name;
+    let mut ops = ask(prompt.unwrap_or(asked));
     // A part counts as taken once it is seen where it was put.
     seen(&mut ops, Some(&check));
     ops.push(Primitive::Consume { component: component.clone(), source: Some(tray) });

@@ -11,6 +11,7 @@ mod check;
 mod confirm;
 mod feed;
 mod inspect;
+mod label;
 mod leak_test;
 mod measure;
 mod measure_analog;
@@ -21,6 +22,7 @@ mod robot;
 mod scan;
 mod screw;
 mod set;
+mod there;
 mod unload;
 mod wait;
 
@@ -33,6 +35,7 @@ pub static TABLE: &[&dyn StepKind] = &[
     &confirm::Confirm,
     &feed::Feed,
     &inspect::Inspect,
+    &label::Label,
     &leak_test::LeakTest,
     &measure_analog::Measure,
     &move_to::Move,

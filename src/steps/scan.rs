@@ -9,7 +9,9 @@
 use cellwright_model::plan::{Primitive, Resource};
 use cellwright_model::{DurationNs, ScannerId};
 use cellwright_recipe::shape::Names;
-use cellwright_recipe::{Code, Context, Draft, Fields, Shape, Span, StepKind, names, shape};
+use cellwright_recipe::{Context, Draft, Fields, Shape, StepKind, shape};
+
+use crate::there;
 
 pub(crate) struct Scan;
 
@@ -33,14 +35,9 @@ impl StepKind for Scan {
 
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
         let cell = cx.cell;
-        let head = f.head();
         let given = cx.station_opt(f);
-        let named = f.opt("scanner", cx.d, |d, n| names::scanner(d, n, cell).map(|id| (id, n.span)));
-        let scanner = match (named, f.entry("scanner")) {
-            (Some((id, span)), _) => at_its_station(cx, id, given, span),
-            (None, Some(_)) => None,
-            (None, None) => only_one(cx, given.or(cx.here), head),
-        };
+        let here = given.or(cx.here);
+        let scanner = there::scanners(cell).one(f, cx, given, here).map(ScannerId);
         let component = f.req("component", cx.d, |_, n| Some(n));
         let component = component.and_then(|n| Some((cx.component(n)?.component.name.clone(), n.span)));
         f.req("at", cx.d, |d, n| d.word(n, &[("nest", ())]));
@@ -55,51 +52,4 @@ impl StepKind for Scan {
             ..Draft::default()
         })
     }
-}
-
-fn at_its_station(
-    cx: &mut Context<'_, '_>,
-    id: ScannerId,
-    station: Option<cellwright_model::StationId>,
-    span: Span,
-) -> Option<ScannerId> {
-    let scanner = &cx.cell.scanners[id.index()];
-    if station.is_some_and(|s| s != scanner.station) {
-        let at = &cx.cell.stations[scanner.station.index()].name;
-        let message = format!("`{}` is at station `{at}`", scanner.name);
-        cx.d.sink.error(
-            Code::NotAtStation,
-            span,
-            message,
-            format!("write `station: {at}`, or name another scanner"),
-        );
-        return None;
-    }
-    Some(id)
-}
-
-fn only_one(
-    cx: &mut Context<'_, '_>,
-    station: Option<cellwright_model::StationId>,
-    span: Span,
-) -> Option<ScannerId> {
-    let there: Vec<_> = cx
-        .cell
-        .scanners
-        .iter()
-        .enumerate()
-        .filter(|(_, s)| station.is_none_or(|at| s.station == at))
-        .map(|(i, _)| ScannerId(i as u16))
-        .collect();
-    if let [one] = there.as_slice() {
-        return Some(*one);
-    }
-    let place = station
-        .map_or("this cell".to_string(), |s| format!("station `{}`", cx.cell.stations[s.index()].name));
-    let message = match there.len() {
-        0 => format!("{place} has no scanner"),
-        n => format!("{place} has {n} scanners"),
-    };
-    cx.d.sink.error(Code::NotAtStation, span, message, "add `scanner: …` and `station: …`");
-    None
 }

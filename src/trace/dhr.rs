@@ -1,6 +1,7 @@
 //! The device history record of a serial, read from a store.
-
-use std::collections::BTreeMap;
+//!
+//! A unit that comes back for a rework is opened again under its serial: each *opening* has an end of its own, and the
+//! record of the serial is all of them, in their order.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -9,15 +10,18 @@ use crate::chain::SealedLine;
 use crate::error::TraceError;
 use crate::store::{Records, Row};
 
+mod lives;
 mod lot;
 
 pub use lot::{LotComponent, LotReport, LotUnit, lot};
 
-/// One unit in the list of records.
+const STEP: &str = "cellwright.step.outcome";
+
+/// One opening of a unit in the list of records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Summary {
     pub serial: String,
-    /// `good`, `ng`, `interrupted`; None while the unit is in work.
+    /// `good`, `ng`, `interrupted`, of this opening; None while the unit is in work.
     pub result: Option<String>,
     pub cause: Option<String>,
     pub retested: bool,
@@ -34,18 +38,19 @@ pub struct Summary {
     pub stream: String,
 }
 
-/// All units of a store in the order of their opening within their stream.
+/// All openings of units of a store in their order within their stream.
 ///
 /// # Errors
 /// The store cannot be read, or an event of it cannot: then `verify` says which.
 pub fn list(records: &dyn Records) -> Result<Vec<Summary>, TraceError> {
     let results = events(records.of_type("cellwright.unit.result")?)?;
-    let results: BTreeMap<(&str, &str), &SealedLine> =
-        results.iter().filter_map(|e| Some(((e.stream.as_str(), e.serial()?), e))).collect();
     let opened = events(records.of_type("cellwright.unit.opened")?)?;
+    let ends = lives::ends(&opened, &results);
     Ok(opened
         .iter()
-        .filter_map(|e| Some(summary(e, results.get(&(e.stream.as_str(), e.serial()?)).copied())))
+        .zip(ends)
+        .filter(|(e, _)| e.serial().is_some())
+        .map(|(e, end)| summary(e, end))
         .collect())
 }
 
@@ -93,12 +98,14 @@ pub fn show(records: &dyn Records, serial: &str, stream: Option<&str>) -> Result
 
 fn record(serial: &str, events: &[SealedLine]) -> Value {
     let of_type = |name: &'static str| events.iter().filter(move |e| e.type_name == name);
-    let result = of_type("cellwright.unit.result").next_back();
-    // Events of a unit carry all context; the opening, or what there is first, says what holds for it.
-    let base = of_type("cellwright.unit.opened").next().or(events.first());
+    let openings = lives::split(events);
+    let last = openings.last().copied().unwrap_or_default();
+    let result = last.iter().rfind(|e| e.type_name == lives::RESULT);
+    // Events of a unit carry all context; the last opening, or what there is first, says what holds for it now.
+    let base = last.iter().find(|e| e.type_name == lives::OPENED).or(events.first());
     let field = |name: &str| base.and_then(|e| e.data.get(name)).cloned().unwrap_or(Value::Null);
     let end = |name: &str| result.and_then(|e| e.data.get(name)).cloned().unwrap_or(Value::Null);
-    let steps: Vec<&SealedLine> = of_type("cellwright.step.outcome").collect();
+    let steps: Vec<&SealedLine> = of_type(STEP).collect();
     json!({
         "serial": serial,
         "result": end("result"),
@@ -115,12 +122,13 @@ fn record(serial: &str, events: &[SealedLine]) -> Value {
         "cell": field("cell"),
         "program": field("program"),
         "operator": field("operator"),
-        "opened": of_type("cellwright.unit.opened").next().map(|e| e.time.as_str()),
+        "opened": of_type(lives::OPENED).next().map(|e| e.time.as_str()),
         "ended": result.map(|e| e.time.as_str()),
         "components": components(&steps),
         "equipment": gather(&steps, "equipment"),
         "environment": gather(&steps, "environment"),
-        "steps": steps.iter().map(|e| step(e)).collect::<Vec<_>>(),
+        "openings": openings.iter().map(|life| opening(life)).collect::<Vec<_>>(),
+        "steps": lives::numbered(&openings).filter(|(_, e)| e.type_name == STEP).map(step).collect::<Vec<_>>(),
         "decisions": of_type("cellwright.operator.answer").map(decision).collect::<Vec<_>>(),
         "chain": chain(events),
     })
@@ -162,7 +170,26 @@ fn components(steps: &[&SealedLine]) -> Vec<Value> {
     all
 }
 
-fn step(event: &SealedLine) -> Value {
+/// What one opening came to.
+fn opening(life: &[SealedLine]) -> Value {
+    let find = |name: &str| life.iter().find(|e| e.type_name == name);
+    let (base, end) = (find(lives::OPENED).or(life.first()), find(lives::RESULT));
+    let field = |e: Option<&SealedLine>, name: &str| e.and_then(|e| e.data.get(name)).cloned();
+    json!({
+        "result": field(end, "result"),
+        "cause": field(end, "cause"),
+        "retested": field(end, "retested"),
+        "purpose": field(base, "purpose"),
+        "order": field(base, "order"),
+        "lot": field(base, "lot"),
+        "recipe": field(base, "recipe"),
+        "opened": find(lives::OPENED).map(|e| e.time.as_str()),
+        "ended": end.map(|e| e.time.as_str()),
+    })
+}
+
+/// `at`: the place of its opening among those of the serial, from 1.
+fn step((at, event): (usize, &SealedLine)) -> Value {
     let names = [
         ("id", "step"),
         ("n", "n"),
@@ -184,6 +211,13 @@ fn step(event: &SealedLine) -> Value {
         (name.to_owned(), event.data.get(field).cloned().unwrap_or(Value::Null))
     };
     let mut step: Map<String, Value> = names.into_iter().map(take).collect();
+    step.insert("opening".into(), json!(at));
+    for field in ["order", "purpose"] {
+        step.insert(field.into(), event.data.get(field).cloned().unwrap_or(Value::Null));
+    }
+    if let Some(label) = event.data.get("label") {
+        step.insert("label".into(), label.clone());
+    }
     step.insert("event".into(), json!({"seq": event.seq, "hash": event.hash}));
     Value::Object(step)
 }

@@ -92,6 +92,7 @@ pub(crate) fn step(serial: &str, n: u32, with_curve: bool) -> StepEnded {
             spec: Some("DS-0142/4.2".into()),
         }],
         curves: curves.into_iter().collect(),
+        label: None,
         environment: vec![],
     }
 }

@@ -6,6 +6,7 @@
 //! cobots, [`faults`] what goes wrong with it, and [`ports`] what the controller's side has of it.
 
 pub mod faults;
+mod labels;
 pub mod plant;
 pub mod ports;
 pub mod segment;

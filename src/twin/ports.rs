@@ -1,17 +1,21 @@
-//! What leaves the world: the cobots' drivers, a picture of where every part is, which camera and
-//! scanner twins look at, and the hand of a person at the machine.
+//! What leaves the world: the cobots' drivers, a picture of where every part is, which camera, scanner and
+//! printer twins look at, and the hand of a person at the machine.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use cellwright_camera::twin::CameraScene;
 use cellwright_cobot_ros2::link::CobotLink;
 use cellwright_model::cell::Cell;
-use cellwright_model::plant::PartKind;
-use cellwright_model::{CameraId, ScannerId, StationId};
+use cellwright_model::label::PrinterTrouble;
+use cellwright_model::plant::{Defect, PartKind};
+use cellwright_model::{CameraId, PrinterId, ScannerId, StationId};
+use cellwright_printer::twin::PrinterScene;
 use cellwright_scanner::twin::ScannerScene;
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use crate::plant::{Assembly, Injection, Places, Truth};
+use crate::labels::Labels;
+use crate::plant::{Assembly, Injection, Part, Places, Truth};
 
 /// The other side of a [`crate::world::World`]: for the thread of the controller.
 pub struct TwinPorts {
@@ -43,12 +47,14 @@ impl Hand {
 }
 
 /// The plant as it was at the last change of any place: a latest-value buffer, with the truth about the
-/// parts in it. Sees for all cameras and scanners of the cell.
+/// parts in it, and with the labels that were printed on them. Sees for all cameras, scanners and printers of the cell.
 pub struct PlantScene {
     view: triple_buffer::Output<Places>,
     truth: Arc<Truth>,
     camera_station: Vec<Option<StationId>>,
     scanner_station: Vec<StationId>,
+    printer_station: Vec<StationId>,
+    labels: RefCell<Labels>,
 }
 
 impl PlantScene {
@@ -59,6 +65,8 @@ impl PlantScene {
             view,
             camera_station: (0..cell.cameras.len()).map(station).collect(),
             scanner_station: cell.scanners.iter().map(|s| s.station).collect(),
+            printer_station: cell.printers.iter().map(|p| p.station).collect(),
+            labels: RefCell::default(),
             truth,
         }
     }
@@ -78,6 +86,11 @@ impl PlantScene {
         &self.truth
     }
 
+    /// How many labels were put on the unit at a station.
+    pub fn labels_at(&self, station: StationId) -> u64 {
+        self.places().at_station(station).map_or(0, |unit| self.labels.borrow().count(unit))
+    }
+
     fn in_view(&self, camera: CameraId) -> Option<&Assembly> {
         let station = (*self.camera_station.get(camera.index())?)?;
         self.places().at_station(station)
@@ -86,12 +99,16 @@ impl PlantScene {
 
 impl CameraScene for PlantScene {
     fn subject(&self, camera: CameraId) -> Option<u64> {
-        self.in_view(camera)?.cannula.map(u64::from)
+        let unit = self.in_view(camera)?;
+        let whole = unit.whole.map(|n| 1 << 32 | u64::from(n));
+        whole.or(unit.cannula.map(u64::from))
     }
 
     fn measure(&self, camera: CameraId, name: &str, exposure: u64) -> Option<f64> {
-        let cannula = self.in_view(camera)?.cannula?;
-        (name == "burr").then(|| self.truth.burr_measured_mm(cannula, exposure))
+        let unit = self.in_view(camera)?;
+        let kind = if unit.whole.is_some() { PartKind::Unit } else { PartKind::Cannula };
+        let tip = Part { kind, n: unit.part(kind)? };
+        (name == "burr").then(|| self.truth.burr_measured_mm(tip, exposure))
     }
 }
 
@@ -99,8 +116,31 @@ impl ScannerScene for PlantScene {
     fn code(&self, scanner: ScannerId) -> Option<String> {
         let station = *self.scanner_station.get(scanner.index())?;
         let places = self.places();
-        let hub = places.at_station(station)?.hub?;
-        let source = places.kinds.iter().position(|k| *k == Some(PartKind::Hub))?;
-        self.truth.code_of(places.trays.get(source)?.material(hub)?, hub)
+        let unit = places.at_station(station)?;
+        // A label that was printed on the unit covers the code of its hub.
+        if let Some(label) = self.labels.borrow().on(unit) {
+            return label.map(String::from);
+        }
+        let kind = if unit.whole.is_some() { PartKind::Unit } else { PartKind::Hub };
+        let n = unit.part(kind)?;
+        let source = places.kinds.iter().position(|k| *k == Some(kind))?;
+        let material = places.trays.get(source)?.material(n)?;
+        match unit.bears.filter(|_| self.truth.defect(kind, n) != Some(Defect::UnitOther)) {
+            Some(serial) => self.truth.code_with(material, serial.as_str()),
+            None => self.truth.code_of(material, n),
+        }
+    }
+}
+
+impl PrinterScene for PlantScene {
+    fn trouble(&self, printer: PrinterId) -> Option<PrinterTrouble> {
+        self.places().printers.get(printer.index()).copied().flatten()
+    }
+
+    fn printed(&self, printer: PrinterId, element_string: Option<&str>) {
+        let unit = self.printer_station.get(printer.index()).and_then(|s| self.places().at_station(*s));
+        if let Some(unit) = unit {
+            self.labels.borrow_mut().stick(&self.truth, unit, element_string);
+        }
     }
 }

@@ -59,7 +59,7 @@ fn ask(scene: &View) -> Result<Option<String>, DeviceError> {
 fn nothing_in_view_and_an_unreadable_code_are_told_apart() {
     assert_eq!(ask(&View(Some(CODE))), Ok(Some("HB000017".into())));
     assert!(matches!(ask(&View(None)), Err(DeviceError::Refused { code, .. }) if code == "no-read"));
-    assert!(matches!(ask(&View(Some("0104012345678902"))), Err(DeviceError::Garbage(_))));
+    assert!(matches!(ask(&View(Some("0104012345678902"))), Err(DeviceError::BadCode(_))));
 }
 
 #[test]

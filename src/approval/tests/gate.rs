@@ -7,13 +7,17 @@ fn what_is_released_may_be_made_and_says_by_which_approval() {
     let scene = Scene::released();
     let cleared = scene.clear().expect("nothing stands in the way");
     assert_eq!(cleared.purpose, Purpose::Production);
+    assert_eq!(cleared.operator, "otto");
+    let until = |who: &str| cleared.trained_until.get(who).map(Date::to_string);
+    assert_eq!(until("otto").as_deref(), Some("2030-12-31"));
+    assert_eq!(until("lars").as_deref(), Some("2027-02-28"), "of those whose training is over, too");
+    assert_eq!(cleared.trained_until.len(), people().len());
     let last = scene.recipes.0.last().expect("records");
     assert_eq!(cleared.approval, cellwright_model::curve::sha256_hex(&last.1));
     assert_eq!(
         cleared.basis,
         "recipe cannula-hub 3.2.0 released by paul on 2027-03-01; cell cannula-cell released by paul on 2027-03-01"
     );
-    assert_eq!(cleared.training.to_string(), "2030-12-31");
     let without_order = Scene { purpose: None, ..scene };
     assert_eq!(without_order.clear().map(|c| c.purpose), Ok(Purpose::Trial));
 }

@@ -65,7 +65,16 @@ impl Contents {
     pub(crate) fn are_of(&self, prepared: &Prepared) -> bool {
         let taught = self.taught.as_ref().map(|(content, _)| content.hash.as_str());
         let none = sha256_hex(b"");
+        let row = |plan: &Plan| {
+            let hash = plan.hash().ok();
+            self.recipe.plans.iter().any(|p| p.variant == plan.variant && Some(&p.hash) == hash.as_ref())
+        };
+        // The Plan of a set is compiled from the same text within what that permits, and needs no approval of its own.
+        let of_row =
+            |set: &Plan| set.recipe_hash == prepared.plan.recipe_hash && set.variant == prepared.plan.variant;
         self.recipe.hash == prepared.plan.recipe_hash
+            && row(&prepared.plan)
+            && prepared.sets.values().all(|set| of_row(set))
             && self.cell.hash == prepared.cell.hash
             && taught.unwrap_or(&none) == prepared.cell.taught_hash
     }
@@ -97,4 +106,54 @@ fn deviations(cell: &Cell, touched: &Cell) -> Vec<Deviation> {
         corners.into_iter().for_each(|(from, to)| look(robot, &tray.name, from, to));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use cellwright_sim::{What, read};
+
+    use super::*;
+
+    /// An order with a set for one serial, of the shipped recipe.
+    fn ordered(folder: &Path, recipe: &Path, cell: &Path) -> Prepared {
+        let text = format!(
+            "order: 1\nid: PO-1\nlot: L-1\nproduct: {{ part: IS-23 }}\nrecipe: {}\nvariant: 25g\nquantity: 2\n\
+             serials: {{ prefix: S-, first: 1, last: 9 }}\n\
+             sets: [{{ serials: [S-2], params: {{ seat_depth: 12.38 mm }} }}]\n",
+            recipe.display()
+        );
+        let order = folder.join("work.order.yaml");
+        std::fs::write(&order, text).expect("written");
+        let what = What { order: Some(order), cell: Some(cell.to_owned()), ..What::default() };
+        read(&what, false).prepared.expect("the order holds")
+    }
+
+    /// What is signed covers an order with sets: its row by the hash of its Plan, its sets by the text that they are
+    /// compiled from.
+    #[test]
+    fn sets_of_an_order_are_of_what_was_signed() {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+        let (recipe, cell) =
+            (root.join("recipes/cannula-hub/cannula-hub.recipe.yaml"), root.join("cells/cannula-cell"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let contents = Contents::read(&recipe, &cell).expect("they hold");
+        let ordered = || ordered(folder.path(), &recipe, &cell);
+        let prepared = ordered();
+        assert_eq!(prepared.sets.keys().collect::<Vec<_>>(), ["S-2"]);
+        assert!(contents.are_of(&prepared));
+        let own = prepared.sets["S-2"].hash().expect("a hash");
+        assert!(
+            contents.recipe.plans.iter().all(|p| p.hash != own),
+            "it is no row, and is not signed as one"
+        );
+        let mut other = ordered();
+        Arc::make_mut(&mut other.plan).params.clear();
+        assert!(!contents.are_of(&other), "a row that nobody has signed");
+        let mut other = ordered();
+        other.sets.values_mut().for_each(|set| Arc::make_mut(set).recipe_hash.clear());
+        assert!(!contents.are_of(&other), "a set of another text");
+    }
 }

@@ -74,7 +74,9 @@ impl Gate {
 /// The word of the gate for the engine, and the purpose of what is made.
 pub(crate) fn word(cleared: Result<Cleared, Vec<Refusal>>, asked: Option<Purpose>) -> (Clearance, Purpose) {
     match cleared {
-        Ok(Cleared { purpose, approval, basis, .. }) => (Clearance::Given { approval, basis }, purpose),
+        Ok(Cleared { purpose, approval, basis, operator, trained_until }) => {
+            (Clearance::Given { approval, basis, operator, trained_until }, purpose)
+        }
         Err(refusals) => (Clearance::Refused { refusals }, asked.unwrap_or(Purpose::Trial)),
     }
 }

@@ -188,6 +188,7 @@ fn components(page: &mut Page, plans: &[Plan]) {
             let identified = match c.identify {
                 Identify::PerUnit => "per unit",
                 Identify::PerLot => "per lot",
+                Identify::OwnSerial => "the unit itself",
             };
             vec![name.clone(), c.name.clone(), c.part.clone(), identified.to_owned()]
         };

@@ -89,7 +89,7 @@ pub(crate) struct TwinArgs {
     /// Seed of every draw of the plant.
     #[arg(long, default_value_t = DEFAULT_SEED)]
     pub(crate) seed: u64,
-    /// Where a controller reaches its cobots, cameras and scanners; a free port of loopback if left out.
+    /// Where a controller reaches its cobots, cameras, scanners and printers; a free port of loopback if left out.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:0")]
     pub(crate) listen: std::net::SocketAddr,
     /// Fault plan: what goes wrong below the wire.

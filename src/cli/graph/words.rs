@@ -91,6 +91,11 @@ fn does(cell: &Cell, step: &Step, op: &Primitive) -> Option<String> {
         Primitive::PlacePart { what: PlaceWhat::Unit, to: Place::TrayNext(to) | Place::Bin(to), .. } => {
             Some(format!("the unit to {}", tray(to)))
         }
+        Primitive::PrintLabel { printer } => {
+            let name = cell.printers.get(printer.index()).map_or("?", |p| p.name.as_str());
+            Some(format!("label by {name}"))
+        }
+        Primitive::ReadLabel { .. } => Some("reads the label back".to_owned()),
         Primitive::Scan { component, .. } => Some(format!("identifies {component}")),
         Primitive::Inspect { job, version, .. } => Some(format!("job {job}@{version}")),
         Primitive::SetOutput { output, value } if step.kind == "set" => {

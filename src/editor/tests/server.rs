@@ -210,6 +210,9 @@ fn completion_knows_what_may_stand_there() {
     const ORDER: &str = "recipes/cannula-hub/demo.order.yaml";
     assert_eq!(labels(ORDER, "quantity: 4 ", "variant: ‸\nquantity: 4 "), ["25g"]);
     assert_eq!(labels(ORDER, "recipe: cannula-hub.recipe.yaml", "recipe: ‸"), ["cannula-hub.recipe.yaml"]);
+    let set = "due: 2027-01-29";
+    let params = labels(ORDER, set, &format!("sets: [{{ serials: [IS0417-0002], params: {{ ‸ }} }}]\n{set}"));
+    assert_eq!(params, ["seat_depth", "seat_force", "seat_warn", "cannula"]);
     // A text that is broken further down is completed all the same.
     let broken = labels(RECIPE, "axis: driver_1", "axis: ‸\n      x: [");
     assert!(broken.contains(&"driver_1".into()), "{broken:?}");
@@ -243,6 +246,40 @@ fn tests_and_scenarios_are_checked_with_their_machine() {
         told.iter().any(|(file, code, ..)| file == "cannula-hub.recipe.yaml" && code == "R0702"),
         "{told:?}"
     );
+}
+
+/// From a test file into the recipe that it names, and through that into its sub-recipes.
+#[test]
+fn definitions_lead_from_a_test_into_its_recipe() {
+    let leads = |test: &str, from: &str, to: &str| {
+        let place = asked("textDocument/definition", test, from, to);
+        let at = |what: &str| place["range"]["start"][what].as_u64().unwrap_or(u64::MAX) as usize;
+        let uri = place["uri"].as_str().unwrap_or_default();
+        let path = [RECIPE, FEED, CELL].into_iter().find(|p| uri.ends_with(p)).unwrap_or_default();
+        let line = if path.is_empty() { String::new() } else { shipped(path) };
+        let line = line.lines().nth(at("line")).unwrap_or_default().chars().skip(at("character"));
+        format!("{} {}", path.rsplit('/').next().unwrap_or_default(), line.take(24).collect::<String>())
+    };
+    let recipe = "cannula-hub.recipe.yaml";
+    let step = leads(TEST, "at: { step: place-cap }", "at: { step: place‸-cap }");
+    assert_eq!(step, format!("{recipe} place-cap, station: clos"));
+    let path = "path: [feed/push, place-hub, id-hub, { step: press-cannula, outcome: failed }, to-bin]";
+    let marked = path.replacen("feed/push", "feed/pu‸sh", 1);
+    assert_eq!(leads(TEST, path, &marked), "feed-cannula.recipe.yaml push, station: load, fro");
+    let marked = path.replacen("step: press-cannula", "step: press-‸cannula", 1);
+    assert_eq!(leads(TEST, path, &marked), format!("{recipe} press-cannula"));
+    let marked = path.replacen("to-bin", "to-‸bin", 1);
+    assert_eq!(leads(TEST, path, &marked), format!("{recipe} to-bin, robot: robot_r, "));
+    let answers = leads(TEST, "answers: { look: ng }", "answers: { lo‸ok: ng }");
+    assert_eq!(answers, format!("{recipe} look, station: test, pro"));
+    let measured = leads(TEST, "measurements: { tip.burr: {", "measurements: { tip.b‸urr: {");
+    assert_eq!(measured, format!("{recipe} burr: {{ limits: 0 .. 25 "));
+    let component = leads(TEST, "parts: { cannula: burr }", "parts: { can‸nula: burr }");
+    assert_eq!(component, format!("{recipe} cannula: {{ part: $cannul"));
+    let file = leads(TEST, "recipe: cannula-hub.recipe.yaml", "recipe: cannula-‸hub.recipe.yaml");
+    assert_eq!(file, format!("{recipe} # Infusion set, cannula "));
+    assert_eq!(leads(SCENARIO, "code: grip-failed", "code: grip-‸failed"), " ");
+    assert_eq!(leads(TEST, "at: { step: place-cap }", "at: { step: no-‸such }"), " ");
 }
 
 #[test]

@@ -80,10 +80,16 @@ impl Branch {
         if !gates {
             return None;
         }
+        if env.breaks.is_before(&env.unit.plan.step(ix).id) && !self.let_go {
+            env.resources.leave_queue(self.key);
+            self.waits = Some(Waits::Break(ix));
+            return None;
+        }
         match wanted(env, ix) {
             Ok(true) => {}
             Ok(false) => {
                 leave_out(env, ix);
+                self.let_go = false;
                 return Some(E::Omit);
             }
             Err(waits) => {
@@ -93,7 +99,11 @@ impl Branch {
             }
         }
         self.waits = self.gate(env, ix).err();
-        self.waits.is_none().then_some(E::Open)
+        if self.waits.is_some() {
+            return None;
+        }
+        self.let_go = false;
+        Some(E::Open)
     }
 
     /// What the step needs before it begins: its nest at its station, parts and room for them, resources.
@@ -147,6 +157,7 @@ fn leave_out(env: &mut Env<'_, '_>, ix: StepIx) {
         operator: None,
         measurements: Vec::new(),
         curves: Vec::new(),
+        label: None,
         components: unit.components.clone(),
         equipment: Vec::new(),
     };

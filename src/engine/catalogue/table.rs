@@ -273,12 +273,12 @@ catalogue! {
             controller.",
     }
     Device "device": Hold, Device, Answer {
-        title: "A camera or scanner could not",
+        title: "A camera, scanner or printer could not",
         cause: "the device could not do what the step asks: {cause}",
         place: "the step",
         first: "check supply, cable and network of the device",
-        page: "The camera or scanner is not connected, did not answer in time, or answered something \
-            that is no answer. A part without a readable code is not this: that is the part.",
+        page: "The camera, scanner or printer is not connected, did not answer in time, or answered \
+            something that is no answer; or the printer says what it lacks: paper, ribbon, a closed head. A part without a readable code is not this: that is the part.",
     }
     Invariant "invariant": Hold, Process, Commands {
         title: "An invariant of the recipe does not hold",
@@ -504,6 +504,16 @@ catalogue! {
         page: "The serials of the order are used up, or as many units have been started as it permits, \
             and too few of them are good. What was in work came to its end before; the order is over, \
             and the cell takes another one.",
+    }
+    TrainingLapsed "training-lapsed": Hold, Sequence, Restart {
+        title: "The training of whoever works the cell is over",
+        cause: "{cause}",
+        place: "the person",
+        first: "name another operator whose training is valid (`run --operator`), or have it renewed in users.yaml under \
+            an administrator's signature",
+        page: "The run began with a training that was valid, and its last day has passed, by UTC. What was in work \
+            came to its end; no further unit is opened, and the cell holds. Answers to the questions of steps are \
+            taken from others, but not from this person. The order goes on where it was with the next run.",
     }
     AlarmFlood "alarm-flood": Warning, Sequence, Alone {
         title: "More alarms follow",

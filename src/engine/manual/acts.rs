@@ -9,7 +9,7 @@ use super::{again, answered};
 use crate::api::Source;
 use crate::core::Core;
 use crate::ledger::{Cx, JobEnded, Reply};
-use crate::messages::{refusal_word, robot_word};
+use crate::messages::refusal_word;
 use crate::record::Record;
 
 /// An output is written within its next valid cycle.
@@ -122,7 +122,7 @@ impl Act {
             Doing::Grip(id) => match cx.ledger.take_reply(*id) {
                 Some(Reply::Robot(RobotReply::Done { .. })) => Some(Ok(())),
                 Some(Reply::Robot(RobotReply::Rejected(why) | RobotReply::Faulted(why))) => {
-                    Some(Err(robot_word(why).into()))
+                    Some(Err(why.as_str().into()))
                 }
                 Some(_) => Some(Err("stopped".into())),
                 None if late => {

@@ -15,7 +15,7 @@ use crate::acting::not_at_rest;
 use crate::api::{MachineFault, Source};
 use crate::core::Core;
 use crate::ledger::{Cx, Reply};
-use crate::messages::{ANSWER_GRACE, robot_word};
+use crate::messages::ANSWER_GRACE;
 
 /// Share of its answer's time that one leg takes at its speed; the rest is for ramps and the answer.
 const LEG_SHARE: f64 = 0.5;
@@ -96,10 +96,10 @@ impl Homing {
                     None => self.next(cx),
                 }
             }
-            Some(Reply::Robot(RobotReply::Rejected(why))) => Some(Err(robot_word(why).into())),
+            Some(Reply::Robot(RobotReply::Rejected(why))) => Some(Err(why.as_str().into())),
             Some(Reply::Robot(RobotReply::Faulted(why))) => {
                 cx.stop_robot(self.robot);
-                Some(Err(robot_word(why).into()))
+                Some(Err(why.as_str().into()))
             }
             Some(_) => Some(self.ending.take().map_or_else(|| Err("stopped".into()), |e| e.why)),
         }

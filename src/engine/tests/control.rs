@@ -408,8 +408,8 @@ fn modes_are_masks_and_change_at_rest_only() {
     b.until(CellState::Stopped);
     b.command(CellCommand::Reset);
     b.until(CellState::Idle);
-    b.command(CellCommand::Start);
-    assert!(rejected(&b).contains("mode Maintenance"));
+    b.put(Input::Mode { mode: CellMode::Manual, by: who() });
+    assert!(rejected(&b).contains("does not change to Manual in Idle"));
     b.put(Input::Mode { mode: CellMode::Production, by: who() });
     b.order(Arc::new(plan()), 1);
     b.command(CellCommand::Start);

@@ -2,14 +2,17 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cellwright_engine::api::*;
 use cellwright_engine::record::Record;
+use cellwright_model::Date;
 use cellwright_model::approval::{Clearance, Refusal, RefusalKind};
 use cellwright_model::order::{OrderProgress, OrderTerms, Product, RecipePin, SerialRange};
 use cellwright_model::outcome::{Purpose, UnitResult};
 use cellwright_model::packml::{CellCommand, CellState};
+use cellwright_model::plan::Plan;
 
 use common::{Bench, plan};
 
@@ -29,6 +32,7 @@ fn terms(quantity: u32, starts_max: u32, last: u64) -> Arc<OrderTerms> {
         serials: SerialRange { prefix: "L1-".into(), digits: 2, first: 5, last },
         due: None,
         purpose: Purpose::Trial,
+        sets: Default::default(),
     })
 }
 
@@ -51,12 +55,23 @@ fn serials(b: &Bench) -> Vec<String> {
     results(b).into_iter().map(|(serial, _)| serial).collect()
 }
 
+/// The word of the gate; `anna` works the cell.
+fn given(trained_until: &[(&str, &str)]) -> Clearance {
+    let day = |(who, until): &(&str, &str)| ((*who).to_string(), Date::parse(until).expect("a date"));
+    Clearance::Given {
+        approval: "ab".into(),
+        basis: "released".into(),
+        operator: "anna".into(),
+        trained_until: trained_until.iter().map(day).collect(),
+    }
+}
+
 /// The gate of house rule 10 stands before Start in Production, and before nothing else.
 #[test]
 fn what_is_not_approved_is_not_started_in_production() {
     let refusal = Refusal::new(RefusalKind::Unsigned, "recipe r 1.0.0", "it is draft", "have it signed");
     let refused = Clearance::Refused { refusals: vec![refusal] };
-    let given = Clearance::Given { approval: "ab".into(), basis: "released".into() };
+    let given = given(&[]);
     for (clearance, is_refused) in [(refused, true), (given, false)] {
         let mut b = Bench::new();
         b.until_idle();
@@ -71,6 +86,70 @@ fn what_is_not_approved_is_not_started_in_production() {
         });
         assert_eq!(told, is_refused);
     }
+}
+
+/// The terms with values for some serials, and the Plan of each; all else is the order's.
+fn with_sets(serials: &[&str]) -> (Arc<OrderTerms>, BTreeMap<String, Arc<Plan>>) {
+    let set = [("depth".to_string(), "12.38 mm".to_string())];
+    let own = Arc::new(Plan { set: set.to_vec(), ..plan() });
+    let sets = serials.iter().map(|s| ((*s).to_string(), BTreeMap::from(set.clone()))).collect();
+    let terms = OrderTerms { sets, ..(*terms(3, 9, 13)).clone() };
+    (Arc::new(terms), serials.iter().map(|s| ((*s).to_string(), own.clone())).collect())
+}
+
+fn answer_to(terms: &Arc<OrderTerms>, plans: BTreeMap<String, Arc<Plan>>) -> Result<(), String> {
+    let mut b = Bench::new();
+    b.until_idle();
+    let order = Order::by_terms(terms.clone(), Arc::new(plan()), OrderProgress::default()).with_sets(plans);
+    b.put(Input::Order { order, by: common::machine::who() });
+    b.tick();
+    b.answered.last().expect("an answer").1.clone()
+}
+
+#[test]
+fn each_unit_is_opened_with_the_plan_of_its_serial_after_a_restart_too() {
+    let (terms, plans) = with_sets(&["L1-06", "L1-07", "L1-99"]);
+    let opened = |done| {
+        let mut b = Bench::new();
+        b.until_idle();
+        let order = Order::by_terms(terms.clone(), Arc::new(plan()), done).with_sets(plans.clone());
+        b.put(Input::Order { order, by: common::machine::who() });
+        b.command(CellCommand::Start);
+        b.until(CellState::Completed);
+        assert_eq!(b.engine.program_errors(), 0);
+        let of = |r: &Record| match r {
+            Record::UnitOpened { serial, plan, .. } => Some((serial.clone(), plan.set.len())),
+            _ => None,
+        };
+        b.records.iter().filter_map(of).collect::<Vec<_>>()
+    };
+    let all = [("L1-05".to_string(), 0), ("L1-06".to_string(), 1), ("L1-07".to_string(), 1)];
+    assert_eq!(opened(OrderProgress::default()), all);
+    let done = OrderProgress { started: 2, good: 1, ng: 0, interrupted: 1 };
+    assert_eq!(opened(done), [("L1-07".to_string(), 1), ("L1-08".to_string(), 0)]);
+}
+
+#[test]
+fn plans_that_are_not_those_of_the_terms_are_refused() {
+    let (terms, plans) = with_sets(&["L1-06"]);
+    assert_eq!(answer_to(&terms, plans.clone()), Ok(()));
+    let refused = |plans| answer_to(&terms, plans).expect_err("refused");
+    assert!(refused(BTreeMap::new()).contains("L1-06 has values of its own and no Plan"));
+    let other = |own: Plan| BTreeMap::from([("L1-06".to_string(), Arc::new(own))]);
+    let own = || Plan::clone(&plans["L1-06"]);
+    let wrong = [
+        Plan { set: Vec::new(), ..own() },
+        Plan { recipe_hash: "another".into(), ..own() },
+        Plan { variant: Some("25g".into()), ..own() },
+        Plan { components: Vec::new(), ..own() },
+        Plan { steps: own().steps.into_iter().skip(1).collect(), ..own() },
+    ];
+    for own in wrong {
+        assert!(refused(other(own)).contains("is not the order's with the values of its set"));
+    }
+    assert!(refused(other(Plan { cell_hash: "another".into(), ..own() })).starts_with("L1-06: "));
+    let more = plans.clone().into_iter().chain([("L1-07".to_string(), Arc::new(own()))]).collect();
+    assert!(refused(more).contains("L1-07 has a Plan of its own that the order does not ask for"));
 }
 
 #[test]

@@ -52,6 +52,7 @@ fn step() -> StepEnded {
             spec: None,
         }],
         curves: vec![],
+        label: None,
         environment: vec![],
     }
 }

@@ -16,7 +16,13 @@ fn terms() -> OrderTerms {
         serials: range("L1-", 3, 1, 10),
         due: None,
         purpose: Purpose::Trial,
+        sets: BTreeMap::new(),
     }
+}
+
+fn set(serial: &str, params: &[(&str, &str)]) -> BTreeMap<String, ParamSet> {
+    let params = params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    BTreeMap::from([(serial.to_owned(), params.collect())])
 }
 
 fn progress(started: u32, good: u32, ng: u32, interrupted: u32) -> OrderProgress {
@@ -38,6 +44,33 @@ fn serials_have_leading_zeros_and_an_end() {
     assert_eq!(all, [Some("L1-099".into()), Some("L1-100".into()), Some("L1-101".into()), None]);
     assert_eq!(range("", 20, u64::MAX, u64::MAX).after(1), None, "no number beyond the last");
     assert_eq!(r.to_string(), "L1-099 .. L1-101");
+    assert!(["L1-099", "L1-100", "L1-101"].iter().all(|s| r.contains(s)));
+    for other in ["L1-098", "L1-102", "L1-99", "L1-0099", "L2-100", "L1-+99", "100", "L1-"] {
+        assert!(!r.contains(other), "{other}");
+    }
+}
+
+#[test]
+fn another_set_is_another_order_and_the_same_one_is_not() {
+    let with = |params: &[(&str, &str)]| OrderTerms { sets: set("L1-002", params), ..terms() };
+    let now = with(&[("depth", "12.38 mm")]);
+    assert_eq!(now.changes(&now.clone()), []);
+    let changed = now.changes(&terms());
+    assert_eq!(
+        changed,
+        [("sets", "L1-002 with depth = 12.38 mm".into(), "L1-002 as the recipe has it".into())]
+    );
+    let changed = terms().changes(&with(&[("depth", "12.39 mm"), ("force", "80 .. 140 N")]));
+    assert_eq!(changed[0].2, "L1-002 with depth = 12.39 mm, force = 80 .. 140 N");
+    let refused = admit(&now, &book(&[(terms(), progress(1, 1, 0, 0))]), "CW-").expect_err("other terms");
+    assert!(
+        refused.contains("sets is L1-002 with depth = 12.38 mm and was L1-002 as the recipe"),
+        "{refused}"
+    );
+    // Terms that were journalled before there were sets are read, and those without are written as before.
+    let text = serde_json::to_string(&terms()).expect("JSON");
+    assert!(!text.contains("sets"), "{text}");
+    assert_eq!(serde_json::from_str::<OrderTerms>(&text).expect("terms"), terms());
 }
 
 #[test]
@@ -128,6 +161,56 @@ fn no_serial_belongs_to_two() {
     assert!(admit(&terms(), &OrderBook::new(), "L1-").is_err_and(|e| e.contains("serial_prefix")));
     let numbered = OrderTerms { serials: range("CW-1", 5, 1, 10), ..terms() };
     assert!(admit(&numbered, &OrderBook::new(), "CW-").is_err(), "CW-1 00001 is CW- 100001");
+}
+
+/// Of units of `PO-1`.
+fn rework(id: &str, first: u64, last: u64) -> OrderTerms {
+    let (serials, quantity) = (range("L1-", 3, first, last), 1);
+    let starts_max = serials.count() as u32;
+    OrderTerms { id: id.into(), serials, quantity, starts_max, purpose: Purpose::Rework, ..terms() }
+}
+
+#[test]
+fn a_rework_takes_units_that_have_ended_and_no_others() {
+    let asked = |terms: &OrderTerms, book: &OrderBook| admit(terms, book, "CW-");
+    let ended = (terms(), progress(4, 2, 1, 1));
+    let known = book(std::slice::from_ref(&ended));
+    assert_eq!(asked(&rework("RW-1", 1, 4), &known), Ok(OrderProgress::default()));
+    assert_eq!(asked(&rework("RW-1", 3, 3), &known), Ok(OrderProgress::default()));
+    let same = OrderTerms { serials: range("L1-0", 2, 2, 4), ..rework("RW-1", 2, 4) };
+    assert!(asked(&same, &known).is_ok(), "the same texts, divided otherwise");
+    let refused = |terms: &OrderTerms, book: &OrderBook, words: &str| {
+        let why = asked(terms, book).expect_err(words);
+        assert!(why.contains(words) && why.contains(&terms.id), "{words}: {why}");
+    };
+    refused(&rework("RW-1", 4, 5), &known, "not all of its serials");
+    refused(&rework("RW-1", 1, 2), &OrderBook::new(), "not all of its serials");
+    refused(&rework("RW-1", 1, 2), &book(&[(terms(), progress(3, 1, 1, 0))]), "units in work");
+    refused(&OrderTerms { lot: "L-2".into(), ..rework("RW-1", 1, 2) }, &known, "lot L-1");
+    let product = Product { part: "IS-24".into(), di: None };
+    refused(&OrderTerms { product, ..rework("RW-1", 1, 2) }, &known, "IS-23 of lot L-1");
+    // A unit without an order belongs to no lot.
+    refused(&OrderTerms { serials: range("CW-", 6, 1, 2), ..rework("RW-1", 1, 2) }, &known, "not all");
+}
+
+#[test]
+fn a_rework_keeps_no_serial_from_later_orders_and_two_do_not_share_one_at_once() {
+    let asked = |terms: &OrderTerms, book: &OrderBook| admit(terms, book, "CW-");
+    let ended = (terms(), progress(5, 3, 1, 1));
+    let under_way = book(&[ended.clone(), (rework("RW-1", 2, 3), progress(1, 0, 0, 1))]);
+    assert_eq!(asked(&rework("RW-1", 2, 3), &under_way), Ok(progress(1, 0, 0, 1)), "it goes on");
+    assert!(asked(&rework("RW-2", 3, 4), &under_way).is_err_and(|e| e.contains("order RW-1")));
+    assert!(asked(&rework("RW-2", 4, 5), &under_way).is_ok());
+    let complete = book(&[ended, (rework("RW-1", 2, 3), progress(2, 1, 1, 0))]);
+    assert!(asked(&rework("RW-2", 3, 4), &complete).is_ok(), "a unit may come back again");
+    // Serials that no unit has are free, those of the first order are not, whoever reworked them.
+    let other =
+        |first, last| OrderTerms { id: "PO-2".into(), serials: range("L1-", 3, first, last), ..terms() };
+    assert!(asked(&other(6, 9), &complete).is_ok());
+    assert!(asked(&other(5, 9), &complete).is_err_and(|e| e.contains("order PO-1")));
+    // And what a rework makes is no unit that could be reworked without the order that made it.
+    let lone = book(&[(rework("RW-1", 2, 3), progress(2, 1, 1, 0))]);
+    assert!(asked(&rework("RW-2", 2, 2), &lone).is_err());
 }
 
 #[test]

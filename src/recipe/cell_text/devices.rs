@@ -1,10 +1,10 @@
-//! What is on the wire: SubDevices, digital and analog channels, equipment; cameras and scanners.
+//! What is on the wire: SubDevices, digital and analog channels, equipment; cameras, scanners, printers.
 
 use std::collections::BTreeMap;
 
 use cellwright_model::cell::{
     Analog, Camera, CameraJob, CameraMeasure, Cell, DeviceKind, DigitalInput, DigitalOutput, Equipment,
-    Scanner, SubDevice,
+    Printer, Scanner, SubDevice,
 };
 use cellwright_model::{Dimension, DurationNs, Quantity, StationId, limits};
 
@@ -453,6 +453,25 @@ pub(super) fn scanners(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell)
             f.finish(d);
         }
         cell.scanners.push(scanner);
+    }
+}
+
+pub(super) fn printers(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
+    let Some(node) = f.opt("printers", d, |_, n| Some(n)) else { return };
+    for entry in entries(d, node, ENTRIES_MAX) {
+        let mut printer = Printer {
+            name: entry.key.clone(),
+            address: String::new(),
+            station: StationId(0),
+            answer_timeout: DurationNs(0),
+        };
+        if let Some(mut f) = d.fields(&entry.node) {
+            printer.address = f.req("address", d, address).unwrap_or_default();
+            printer.station = f.req("station", d, |d, n| station(d, n, cell)).unwrap_or(StationId(0));
+            printer.answer_timeout = f.req("answer_timeout", d, answer_timeout).unwrap_or_default();
+            f.finish(d);
+        }
+        cell.printers.push(printer);
     }
 }
 

@@ -51,8 +51,9 @@ pub(super) fn recipe(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> He
         d.capacity(n, COMPONENTS_MAX);
         d.named(n)
     });
-    let components =
+    let components: Vec<_> =
         entries.unwrap_or_default().iter().take(COMPONENTS_MAX).map(|e| component(d, e, cell)).collect();
+    itself_once(d, &components);
     let invariants = f.opt("invariants", d, |d, n| {
         d.capacity(n, INVARIANTS_MAX);
         d.list(n)
@@ -114,7 +115,11 @@ fn component(d: &mut Decoder<'_>, entry: &Entry, cell: &Cell) -> ComponentDecl {
         Component { name: entry.key.clone(), part: String::new(), identify: Identify::PerLot, source: None };
     if let Some(mut f) = d.fields(&entry.node) {
         component.part = f.req("part", d, |d, n| d.identifier(n)).map(|t| t.text).unwrap_or_default();
-        let words = [("per-unit", Identify::PerUnit), ("per-lot", Identify::PerLot)];
+        let words = [
+            ("per-unit", Identify::PerUnit),
+            ("per-lot", Identify::PerLot),
+            ("own-serial", Identify::OwnSerial),
+        ];
         component.identify = f.req("identify", d, |d, n| d.word(n, &words)).unwrap_or(Identify::PerLot);
         component.source = f.opt("source", d, |d, n| {
             let id = names::tray(d, n, cell)?;
@@ -129,6 +134,18 @@ fn component(d: &mut Decoder<'_>, entry: &Entry, cell: &Cell) -> ComponentDecl {
         f.finish(d);
     }
     ComponentDecl { component, span: entry.key_span }
+}
+
+/// A unit comes back once.
+fn itself_once(d: &mut Decoder<'_>, components: &[ComponentDecl]) {
+    let mut itself = components.iter().filter(|c| c.component.identify == Identify::OwnSerial);
+    let Some(first) = itself.next() else { return };
+    for second in itself {
+        let message = format!("`{}` is the unit itself, too", second.component.name);
+        let labels = vec![(first.span, "the unit itself".to_string())];
+        let help = "one component is the finished unit; identify parts `per-unit` or `per-lot`";
+        d.sink.error_with(Code::UsedTwice, second.span, message, help, labels);
+    }
 }
 
 fn invariants_of(d: &mut Decoder<'_>, list: &[Node], cell: &Cell) -> Vec<Invariant> {

@@ -133,4 +133,10 @@ pages! {
         wrong: "    load.air_ok: { device: di_2, bit: 13 }",
         right: "    load.cover_shut: { device: di_2, bit: 13 }",
     }
+    UnknownPrinter in Recipe, before "  - confirm: {" {
+        what: "The cell has no label printer of this name.",
+        why: "Printers are named in cell.yaml under `printers:`. Where a station has one only, `printer:` is left out.",
+        wrong: "  - label: { id: mark, station: test, printer: label_9, at: nest }",
+        right: "  - label: { id: mark, station: test, printer: label_1, at: nest }",
+    }
 }

@@ -91,7 +91,7 @@ on_reject:",
     ScanOrder in Recipe {
         what: "A component is scanned before it is put in.",
         why: "The code that is read would be that of whatever lies there now.",
-        wrong: "          - scan: { id: id-hub, component: hub, at: nest, timeout: 5 s, on_fail: reject }
+        wrong: "          - scan: { id: id-hub, station: load, component: hub, at: nest, timeout: 5 s, on_fail: reject }
           - pick-place: { id: place-hub, station: load, robot: robot_l, from: hub_tray.next, to: nest, check: nest_hub_present, timeout: 8 s }",
         right: "          - pick-place: { id: place-hub, station: load, robot: robot_l, from: hub_tray.next, to: nest, check: nest_hub_present, timeout: 8 s }
           - scan: { id: id-hub, component: hub, at: nest, timeout: 5 s, on_fail: reject }",

@@ -84,7 +84,7 @@ pages! {
     }
     BadAddress in Cell {
         what: "This is not an address of the form `host:port`.",
-        why: "Cameras and scanners are reached over TCP.",
+        why: "Cameras, scanners and printers are reached over TCP.",
         wrong: "scan_1: { address: scanner-1, station: load,",
         right: "scan_1: { address: 127.0.0.1:0, station: load,",
     }

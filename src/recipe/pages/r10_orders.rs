@@ -17,9 +17,24 @@ pages! {
         right: "starts_max: 8",
     }
     PurposeRefused in Order {
-        what: "The purpose is not permitted here: production on a twin, or with a recipe that is not approved.",
-        why: "What is not a production record can never look like one.",
+        what: "The purpose is not permitted here: production on a twin, or with a recipe that is not approved; a rework by a \
+            recipe that takes no finished unit of this product, or another purpose for one that does.",
+        why: "What is not a production record can never look like one, and a finished unit keeps the serial that it has.",
         wrong: "purpose: production",
         right: "purpose: trial",
+    }
+    SetSerial in Order, before "due: 2027-01-29" {
+        what: "A set of values names a serial that is not one of the order's, or one that has a set already.",
+        why: "Each unit is made by one Plan. A serial is written with all of its digits, as on the label.",
+        wrong: "sets: [{ serials: [IS0417-2], params: { seat_depth: 12.38 mm } }]",
+        right: "sets: [{ serials: [IS0417-0002], params: { seat_depth: 12.38 mm } }]",
+    }
+    SetFixed in Order, before "due: 2027-01-29" {
+        what: "A set gives a value to a parameter that is the same for all serials: a word, a number, `true` or `false`, or a \
+            quantity for which the recipe does not state both `min` and `max`.",
+        why: "What was validated and signed is the recipe with its envelope. A part number, a job, a pose or the number of a \
+            lane is another way of making it, which needs a variant of its own.",
+        wrong: "sets: [{ serials: [IS0417-0002], params: { cannula: CAN-25 } }]",
+        right: "sets: [{ serials: [IS0417-0002], params: { seat_depth: 12.38 mm } }]",
     }
 }

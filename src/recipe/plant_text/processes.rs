@@ -1,10 +1,10 @@
-//! The processes at the stations: press fit, thread, leak test, tip.
+//! The processes at the stations: press fit, thread, leak test, tip, labels.
 
 use cellwright_model::cell::{AxisKind, Cell};
-use cellwright_model::plant::{LeakPhysics, PressPhysics, ThreadPhysics, TipPhysics};
+use cellwright_model::plant::{LabelPhysics, LeakPhysics, PressPhysics, ThreadPhysics, TipPhysics};
 use cellwright_model::{AnalogId, AxisId, Dimension};
 
-use super::{find, not_negative, req_spread, station};
+use super::{find, not_negative, req_spread, share, station};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields};
 use crate::tree::Node;
@@ -161,4 +161,12 @@ pub(super) fn tip(d: &mut Decoder<'_>, node: &Node) -> Option<TipPhysics> {
         camera_time: camera_time?,
         scanner_time: scanner_time?,
     })
+}
+
+pub(super) fn labels(d: &mut Decoder<'_>, node: &Node) -> Option<LabelPhysics> {
+    let mut f = d.fields(node)?;
+    let print_time = f.req("print_time", d, |d, n| d.duration(n));
+    let unreadable = f.req("unreadable", d, share);
+    f.finish(d);
+    Some(LabelPhysics { print_time: print_time?, unreadable: unreadable? })
 }

@@ -2,6 +2,7 @@
 
 use cellwright_model::cell::Cell;
 use cellwright_model::injection::Injection;
+use cellwright_model::label::PrinterTrouble;
 use cellwright_model::packml::{CellCommand, CellState};
 
 use super::given::{UNITS_MAX, loaded, one};
@@ -77,6 +78,7 @@ fn act(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Act> {
         f.opt("fault", d, |d, n| fault_now(d, n, cell)).map(Act::Fault),
         at_the_machine(d, &mut f, cell).map(Act::Machine),
         at_a_cobot(d, &mut f, cell).map(Act::Machine),
+        at_a_printer(d, &mut f, cell).map(Act::Machine),
         at_the_segment(d, &mut f, cell).map(Act::Machine),
     ];
     if d.sink.errors() > before {
@@ -130,6 +132,16 @@ fn at_a_cobot(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Option<In
         }),
     ];
     found.into_iter().flatten().next()
+}
+
+fn at_a_printer(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Option<Injection> {
+    let stands = PrinterTrouble::ALL.map(|t| (t.as_str(), Some(t)));
+    let words: Vec<_> = stands.into_iter().chain([("ready", None)]).collect();
+    f.opt("printer", d, |d, n| {
+        let (printer, trouble) =
+            pair(d, n, ("name", |d, n| names::printer(d, n, cell)), "state", |d, n| d.word(n, &words))?;
+        Some(Injection::Printer { printer, trouble })
+    })
 }
 
 fn at_the_segment(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Option<Injection> {

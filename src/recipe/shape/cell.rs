@@ -5,7 +5,7 @@ use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use cellwright_model::reference::HomingMethod;
 
 use super::Form as F;
-use super::cell_devices::{CAMERA, DEVICE, EQUIPMENT, SCANNER, SIGNALS};
+use super::cell_devices::{CAMERA, DEVICE, EQUIPMENT, PRINTER, SCANNER, SIGNALS};
 use super::cell_places::{LEAK_TESTER, MATERIAL, STATION, TABLE, TRAY};
 use super::{ACCELERATION, ANY, JERK, Keys, Names, POSITION, SPEED, What};
 use crate::shape;
@@ -35,6 +35,7 @@ shape! { pub(super) CELL = "cell", "The machine: what is on its segment, where t
     opt "robots": Map(Keys::Given, &What::Fields(&ROBOT)), "Cobots by name.";
     opt "cameras": Map(Keys::Given, &What::Fields(&CAMERA)), "Cameras by name.";
     opt "scanners": Map(Keys::Given, &What::Fields(&SCANNER)), "Code scanners by name.";
+    opt "printers": Map(Keys::Given, &What::Fields(&PRINTER)), "Label printers by name.";
     opt "leak_testers": Map(Keys::Given, &What::Fields(&LEAK_TESTER)), "Pressure channels with their valves, by name.";
     req "trays": Map(Keys::Given, &What::Fields(&TRAY)), "Trays, lanes and bins by name.";
     req "sequences": Fields(&SEQUENCES), "What Resetting and Starting do.";

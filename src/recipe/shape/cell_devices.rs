@@ -1,4 +1,4 @@
-//! cell.yaml: SubDevices, signals, equipment, cameras, scanners.
+//! cell.yaml: SubDevices, signals, equipment, cameras, scanners, printers.
 
 use super::Form as F;
 use super::{ANY, Keys, Names, What};
@@ -86,4 +86,10 @@ shape! { pub(super) SCANNER = "scanner", "A code scanner." {
     req "address": Form(F::Address), "`host:port`.";
     req "station": Name(Names::Station), "Where it looks.";
     req "answer_timeout": Quantity(&[Time]), "An answer takes no longer.";
+}}
+
+shape! { pub(super) PRINTER = "printer", "A label printer." {
+    req "address": Form(F::Address), "`host:port`.";
+    req "station": Name(Names::Station), "Where its labels stick to the unit.";
+    req "answer_timeout": Quantity(&[Time]), "A label is printed within this.";
 }}

@@ -118,6 +118,7 @@ pub enum Names {
     Robot,
     Camera,
     Scanner,
+    Printer,
     LeakTester,
     SubDevice,
     Equipment,
@@ -144,6 +145,8 @@ pub enum Names {
     /// `name@major` of a file beside the recipe.
     Operation,
     Variant,
+    /// A parameter of the recipe that a file names.
+    Parameter,
     /// A file, by its path from this one.
     Path,
     /// A parameter of a sub-recipe.

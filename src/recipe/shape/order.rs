@@ -1,7 +1,7 @@
 //! Order files.
 
 use super::Form as F;
-use super::Names;
+use super::{Keys, Names, What};
 use crate::shape;
 
 shape! { pub(super) ORDER = "order", "What is to be made: lot, product, quantity, serials." {
@@ -15,7 +15,8 @@ shape! { pub(super) ORDER = "order", "What is to be made: lot, product, quantity
     opt "starts_max": Integer(1, u32::MAX as u64), "Units that are opened at the most; all of the serials if left out.";
     req "serials": Fields(&SERIALS), "Serials of its units, in their order.";
     opt "due": Form(F::Date), "A date, for people.";
-    opt "purpose" = "trial": Word(&["trial", "validation", "production"]), "Production wants a real bus and approvals.";
+    opt "purpose" = "trial": Word(&["trial", "validation", "production", "rework"]), "Production wants a real bus and approvals; rework takes units that are there.";
+    opt "sets": List(&What::Fields(&SET)), "Single serials with other values of some parameters.";
 }}
 
 shape! { PRODUCT = "product", "What the units of an order are." {
@@ -25,6 +26,11 @@ shape! { PRODUCT = "product", "What the units of an order are." {
 
 shape! { UDI = "udi", "Unique device identification of each unit." {
     req "di": Form(F::Gtin), "Device identifier: a GTIN of 14 digits.";
+}}
+
+shape! { SET = "set", "Serials that are made with other values." {
+    req "serials": List(&What::Form(F::Gs1)), "Serials of the order, each in one set only.";
+    req "params": Map(Keys::Name(Names::Parameter), &What::Value), "Quantities within `min` and `max` of the recipe, and ranges.";
 }}
 
 /// Greatest number of a serial: exact in JSON.

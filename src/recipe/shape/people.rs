@@ -15,7 +15,7 @@ shape! { PERSON = "person", "Somebody who may sign." {
     req "name": Text, "Printed name.";
     req "key": Form(F::PublicKey), "Public key, in quotes, as `cellwright users key` prints it.";
     req "roles": List(&What::Words(roles)), "What they may sign.";
-    req "trained_until": Form(F::Date), "Day on which the training ends.";
+    req "trained_until": Form(F::Date), "Last day of the training, by UTC.";
 }}
 
 fn roles() -> Vec<String> {

@@ -17,6 +17,7 @@ shape! { pub(super) PLANT = "plant", "Physics of the twin; in no hash." {
     dep "thread": Fields(&THREAD), "Cap and thread; needed where a channel measures torque.";
     dep "leak": Fields(&LEAK), "The tested volume; needed where the cell has a leak tester.";
     dep "tip": Fields(&TIP), "What the camera sees; needed where the cell has cameras or scanners.";
+    dep "labels": Fields(&LABELS), "Labels that are printed; needed where the cell has printers.";
     req "defects": Map(Keys::Words(defects), &What::Quantity(&[cellwright_model::Dimension::Ratio])), "Share of all parts of the component; a part has at most one.";
     req "material": Map(Keys::Name(Names::Source), &LOADED), "What lies in each source; of a list the first, the others people can bring.";
     req "inputs": Map(Keys::Name(Names::Input), &What::Text), "What each sensor sees; any other input is on.";
@@ -118,6 +119,11 @@ shape! { TIP = "tip physics", "What the camera sees." {
     req "camera_noise": Quantity(&[Length]), "Standard deviation.";
     req "camera_time": Quantity(&[Time]), "An inspection takes so long.";
     req "scanner_time": Quantity(&[Time]), "A scan takes so long.";
+}}
+
+shape! { LABELS = "label physics", "Labels that the cell prints." {
+    req "print_time": Quantity(&[Time]), "A label takes so long.";
+    req "unreadable": Quantity(&[Ratio]), "Share of labels that no scanner reads.";
 }}
 
 const LOADED: What = What::Either(&[What::Fields(&MATERIAL), What::List(&What::Fields(&MATERIAL))]);

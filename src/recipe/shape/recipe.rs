@@ -47,7 +47,7 @@ shape! { OPERATION_PARAM = "argument", "An argument of a sub-recipe." {
 
 shape! { COMPONENT = "component", "A part that goes into each unit." {
     req "part": Identifier, "Part number.";
-    req "identify": Word(&["per-unit", "per-lot"]), "By a code of its own that is scanned, or by the lot of its source.";
+    req "identify": Word(&["per-unit", "per-lot", "own-serial"]), "By a code of its own that is scanned, by the lot of its source, or as the unit itself.";
     opt "source": Name(Names::Source), "Where it comes from; needed where its part number does not say that.";
 }}
 

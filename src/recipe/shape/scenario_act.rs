@@ -1,5 +1,6 @@
 //! Test files and scenario files: when something happens, and what is done then.
 
+use cellwright_model::label::PrinterTrouble;
 use cellwright_model::packml::{CellCommand, CellState};
 
 use super::scenario::{LOADED, UNITS_MAX};
@@ -28,6 +29,11 @@ pub(super) fn states() -> Vec<String> {
     CellState::ALL.iter().map(|s| s.name().to_owned()).collect()
 }
 
+fn printer_states() -> Vec<String> {
+    let stands = PrinterTrouble::ALL.iter().map(|t| t.as_str());
+    stands.chain(["ready"]).map(str::to_owned).collect()
+}
+
 fn commands() -> Vec<String> {
     CellCommand::ALL.iter().map(|c| c.name().to_lowercase()).collect()
 }
@@ -53,6 +59,7 @@ shape! { ACT = "act", "What is done; one of these, several are several entries."
     dep "grip_missed": Fields(&GRIPS), "A cobot misses its next grips.";
     dep "part_lost": Name(Names::Robot), "A cobot loses what it holds.";
     dep "protective_stop": Fields(&PROTECTIVE), "A cobot stops to protect somebody.";
+    dep "printer": Fields(&PRINTER), "A label printer stands, or is ready again.";
     dep "supply": Fields(&SUPPLY), "A SubDevice loses its supply, or has it again.";
     dep "replace": Fields(&REPLACED), "A SubDevice is exchanged for another one of its type.";
     dep "link": Fields(&CABLE), "A cable is broken, or mended.";
@@ -81,6 +88,11 @@ shape! { GRIPS = "missed grips", "Grips that miss." {
 shape! { PROTECTIVE = "protective stop", "A cobot." {
     req "robot": Name(Names::Robot), "The cobot.";
     req "active": Boolean, "Whether it stands.";
+}}
+
+shape! { PRINTER = "printer that stands", "A label printer." {
+    req "name": Name(Names::Printer), "The printer.";
+    req "state": Words(printer_states), "Why it stands, or that it is ready.";
 }}
 
 shape! { SUPPLY = "supply", "The supply of a SubDevice." {

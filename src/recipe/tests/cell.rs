@@ -277,7 +277,7 @@ fn wrong_cells() {
         ("load:       [35, -62, 98, -126, -90, 35]", "load: [35, -62, «x, -126, -90, 1]", "R0104"),
         ("cannula-tip@4: {", "«cannula-tip: {", "R0111"),
         ("unit: um,", "unit: «ux,", "R0202"),
-        ("address: 127.0.0.1:0, station", "address: «nowhere, station", "R0914"),
+        ("scan_1: { address: 127.0.0.1:0", "scan_1: { address: «nowhere", "R0914"),
         ("within: -1 .. 5 mm }", "within: «1 .. 5 mm }", "R0908"),
         ("fed: 110 mm", "fed: «130 mm", "R0908"),
         ("pressure: leak_1,", "pressure: «load_cell,", "R0203"),

@@ -4,7 +4,7 @@
 mod common;
 
 use cellwright_model::outcome::Purpose;
-use cellwright_recipe::{Diagnostic, OrderText, Sources, compile, load_order};
+use cellwright_recipe::{Diagnostic, OrderText, Sources, compile, compile_order, load_order};
 use common::{Files, cell, marked, once, places, repository, rows};
 
 const ORDER: &str = "recipes/cannula-hub/demo.order.yaml";
@@ -39,12 +39,43 @@ fn the_order_of_the_repository_with_its_recipe() {
     assert_eq!((terms.recipe.id.as_str(), &terms.recipe.hash), ("cannula-hub", &plan.recipe_hash));
     assert_eq!(terms.purpose, Purpose::Trial);
     let udi = terms.udi("IS0417-0001");
-    assert_eq!(udi.as_deref(), Some("(01)04012345678918(10)IS23-0417(21)IS0417-0001"));
+    assert_eq!(udi.as_deref(), Some("(01)04012345678949(10)IS23-0417(21)IS0417-0001"));
+}
+
+/// A rework takes the product itself back, by a recipe for that, and no other order does.
+#[test]
+fn purpose_and_recipe_belong_together() {
+    const REWORK: &str = "recipes/cannula-rework/rework.order.yaml";
+    let at = |path: &str, text: &str| {
+        let mut sources = Sources::default();
+        let files = Files::with(path, text);
+        let order = load_order(&files, path, &cell(), TWIN, &mut sources).expect("right by itself").0;
+        let compiled = compile_order(&files, &order, &cell(), cellwright_steps::TABLE, &mut sources);
+        compiled.map(|(_, said)| rows(&said, &sources)).map_err(|list| rows(&list, &sources))
+    };
+    assert_eq!(at(ORDER, &repository(ORDER)), Ok(Vec::new()));
+    assert_eq!(at(REWORK, &repository(REWORK)), Ok(Vec::new()));
+    let wrong = [
+        (ORDER, "purpose: trial", "purpose: «rework", "takes no finished unit"),
+        (REWORK, "purpose: rework", "purpose: «trial", "takes finished units back"),
+        (REWORK, "purpose: rework", "purpose: «validation", "takes finished units back"),
+    ];
+    for (path, from, to, words) in wrong {
+        let (text, place) = marked(&once(&repository(path), from, to));
+        let found = at(path, &text).expect_err(words);
+        assert!(
+            found[0].starts_with(&format!("R1003 {} ", place[0])) && found[0].contains(words),
+            "{found:?}"
+        );
+    }
+    let other = once(&repository(REWORK), "part: IS-23", "part: IS-25");
+    let found = at(REWORK, &other).expect_err("another product");
+    assert!(found[0].starts_with("R1003 ") && found[0].contains("the order is of IS-25"), "{found:?}");
 }
 
 #[test]
 fn what_may_be_left_out() {
-    let text = repository(ORDER).replace(", udi: { di: 04012345678918 }", "");
+    let text = repository(ORDER).replace(", udi: { di: 04012345678949 }", "");
     let lines = |word: &str| !["starts_max", "due", "purpose"].iter().any(|f| word.starts_with(f));
     let text: String = text.lines().filter(|l| lines(l)).map(|l| format!("{l}\n")).collect();
     let order = load(&text).unwrap_or_else(|(list, s)| panic!("{:?}", rows(&list, &s)));
@@ -70,8 +101,8 @@ fn wrong_orders() {
         ("lot: IS23-0417\n", "lot: «\"IS23(0417)\"\n", "R0113"),
         ("lot: IS23-0417\n", "lot: «A12345678901234567890\n", "R0113"),
         ("part: IS-23", "part: «\"IS 23\"", "R0106"),
-        ("di: 04012345678918", "di: «04012345678919", "R0113"),
-        ("di: 04012345678918", "di: «4012345678918", "R0113"),
+        ("di: 04012345678949", "di: «04012345678940", "R0113"),
+        ("di: 04012345678949", "di: «4012345678949", "R0113"),
         ("udi: { di: ", "udi: { «id: ", "R0101"),
         ("quantity: 4 ", "quantity: «0 ", "R0112"),
         ("quantity: 4 ", "quantity: «4 units ", "R0104"),
@@ -99,7 +130,7 @@ fn wrong_orders() {
         ("last: 0012", "last: «0x12", "R0104"),
         ("due: 2027-01-29", "due: «2027-02-29", "R0910"),
         ("purpose: trial", "purpose: «production", "R1003"),
-        ("purpose: trial", "purpose: «rework", "R0105"),
+        ("purpose: trial", "purpose: «repair", "R0105"),
         ("purpose: trial", "«priority: high", "R0101"),
         ("purpose: trial", "purpose: trial\n«lot: other", "R0010"),
     ];

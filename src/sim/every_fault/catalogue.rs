@@ -136,6 +136,7 @@ fn touched(cell: &Cell, step: &Step) -> Touched {
             Resource::Robot(robot) => t.robots.extend([*robot]),
             Resource::Camera(camera) => t.devices.push(DeviceId::Camera(*camera)),
             Resource::Scanner(scanner) => t.devices.push(DeviceId::Scanner(*scanner)),
+            Resource::Printer(printer) => t.devices.push(DeviceId::Printer(*printer)),
             _ => {}
         }
     }
@@ -177,6 +178,7 @@ fn device_name(cell: &Cell, device: DeviceId) -> String {
     match device {
         DeviceId::Camera(id) => cell.cameras.get(id.index()).map(|c| c.name.clone()),
         DeviceId::Scanner(id) => cell.scanners.get(id.index()).map(|s| s.name.clone()),
+        DeviceId::Printer(id) => cell.printers.get(id.index()).map(|p| p.name.clone()),
     }
     .unwrap_or_default()
 }
@@ -195,6 +197,7 @@ pub(super) fn mends(injection: Injection) -> Option<Injection> {
         WireBreak { analog, .. } => WireBreak { analog, broken: false },
         ProtectiveStop { robot, .. } => ProtectiveStop { robot, active: false },
         GripMisses { robot, .. } => GripMisses { robot, grips: 0 },
+        Printer { printer, .. } => Printer { printer, trouble: None },
         Power { position, .. } => Power { position, on: true },
         Link { position, port, .. } => Link { position, port, up: true },
         _ => return None,

@@ -21,6 +21,8 @@ pub(super) const OPERATOR: &str = "auto:every-fault";
 pub enum Lead {
     GoodParts,
     BadPart(Defect),
+    /// No scanner reads a label that is printed.
+    UnreadableLabels,
     /// To what this step asks, this is answered.
     Answer {
         step: String,
@@ -35,6 +37,11 @@ impl Lead {
             _ => Vec::new(),
         };
         PartKind::ALL.map(|kind| GivenParts { kind, defects: bad(kind) }).into()
+    }
+
+    /// Share of the labels that no scanner reads.
+    pub(super) fn unreadable(&self) -> f64 {
+        if *self == Lead::UnreadableLabels { 1.0 } else { 0.0 }
     }
 
     /// What is answered to a question of the recipe in the place of the first answer.
@@ -57,6 +64,9 @@ fn leads(plan: &Plan) -> Vec<Lead> {
                 );
             }
         }
+    }
+    if plan.steps.iter().flat_map(|s| &s.ops).any(|op| matches!(op, Primitive::ReadLabel { .. })) {
+        leads.push(Lead::UnreadableLabels);
     }
     leads.extend(Defect::ALL.map(Lead::BadPart));
     leads

@@ -62,8 +62,8 @@ pub(super) fn strike(setup: &Setup, case: &Case, say: &mut dyn FnMut(&str)) -> R
     run.auditors.end(&run.cell);
     findings.extend(run.auditors.findings().iter().map(ToString::to_string));
     let missing = run.cell.places().balance().missing();
-    if missing != [0; 3] {
-        findings.push(format!("parts are not in balance (hubs, cannulas, caps): {missing:?}"));
+    if missing.iter().any(|n| *n != 0) {
+        findings.push(format!("parts are not in balance (hubs, cannulas, caps, units): {missing:?}"));
     }
     Ok(Ended { case: case.clone(), end, findings })
 }

@@ -12,6 +12,7 @@ pub enum LaneKind {
     Robot,
     Camera,
     Scanner,
+    Printer,
     Analog,
     Tray,
 }
@@ -25,6 +26,7 @@ impl LaneKind {
             LaneKind::Robot => "robot",
             LaneKind::Camera => "camera",
             LaneKind::Scanner => "scanner",
+            LaneKind::Printer => "printer",
             LaneKind::Analog => "analog",
             LaneKind::Tray => "tray",
         }
@@ -132,6 +134,7 @@ fn named(cell: &Cell, resource: Resource) -> Option<(LaneKind, &str)> {
         Resource::Robot(id) => cell.robots.get(id.index()).map(|x| (LaneKind::Robot, x.name.as_str())),
         Resource::Camera(id) => cell.cameras.get(id.index()).map(|x| (LaneKind::Camera, x.name.as_str())),
         Resource::Scanner(id) => cell.scanners.get(id.index()).map(|x| (LaneKind::Scanner, x.name.as_str())),
+        Resource::Printer(id) => cell.printers.get(id.index()).map(|x| (LaneKind::Printer, x.name.as_str())),
         Resource::Analog(id) => cell.analogs.get(id.index()).map(|x| (LaneKind::Analog, x.name.as_str())),
         Resource::Tray(id) => cell.trays.get(id.index()).map(|x| (LaneKind::Tray, x.name.as_str())),
         Resource::StationSpace(_) => None,

@@ -76,6 +76,7 @@ fn attempt(
         components: vec![],
         measurements: measurement.into_iter().collect(),
         curves: vec![],
+        label: None,
         environment: vec![],
     };
     event(to, "A", EventData::StepOutcome(data))

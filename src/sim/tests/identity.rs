@@ -151,10 +151,12 @@ fn another_serial_number_blocks_production_until_a_person_confirms_it() {
     site.mode(CellMode::Maintenance);
     site.command(CellCommand::Reset);
     site.until_state(CellState::Idle);
-    site.mode(CellMode::Production);
-    site.command(CellCommand::Start);
-    assert_eq!(site.cell.state(), CellState::Idle);
-    assert!(site.refused.pop().expect("refused").contains("2099"));
+    for mode in [CellMode::Maintenance, CellMode::Production] {
+        site.mode(mode);
+        site.command(CellCommand::Start);
+        assert_eq!(site.cell.state(), CellState::Idle);
+        assert!(site.refused.pop().expect("refused").contains("2099"));
+    }
 
     site.confirm(id);
     let said = ["operator.answer", "anna", "2099", "2002", "drive exchanged"];

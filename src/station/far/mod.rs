@@ -34,9 +34,10 @@ pub struct Hello {
     pub cell_hash: String,
     /// Set in the segment's registers too, by which the wire to it is recognised.
     pub mark: u64,
-    /// Ports of its cameras and scanners, on the host of this connection, in the order of the cell.
+    /// Ports of its cameras, scanners and printers, on the host of this connection, in the order of the cell.
     pub camera_ports: Vec<u16>,
     pub scanner_ports: Vec<u16>,
+    pub printer_ports: Vec<u16>,
     /// What there is for its trays and lanes.
     pub materials: Vec<Material>,
 }

@@ -62,6 +62,7 @@ async fn twin(cell: &Cell) -> Twin {
         mark: 5,
         camera_ports: vec![1],
         scanner_ports: vec![],
+        printer_ports: vec![],
         materials: vec![],
     };
     let server = FarServer::new(hello, drivers, Box::new(act), now);
@@ -161,6 +162,7 @@ async fn a_twin_that_goes_away_answers_not_connected() {
         mark: 0,
         camera_ports: vec![],
         scanner_ports: vec![],
+        printer_ports: vec![],
         materials: vec![],
     });
     let twin = tokio::spawn(async move {

@@ -8,7 +8,9 @@ use cellwright_recipe::pages::{File, GROUPS, Page, markdown, page};
 use std::sync::Arc;
 
 use cellwright_recipe::scenario_text::{Machine, Setup};
-use cellwright_recipe::{Code, Diagnostic, Sources, compile, load_cell, load_order, load_plant, load_tests};
+use cellwright_recipe::{
+    Code, Diagnostic, Sources, compile, compile_order, load_cell, load_order, load_plant, load_tests,
+};
 use cellwright_steps::TABLE;
 use common::{CELL, Files, cell, repository, rows};
 
@@ -32,8 +34,7 @@ fn diagnose(file: File, bytes: &[u8]) -> (Vec<Diagnostic>, Sources) {
         File::Plant => all(load_plant(&files, file.path(), &cell(), &mut sources).map(|(_, w)| w)),
         File::Order => match load_order(&files, file.path(), &cell(), TWIN, &mut sources) {
             Ok((order, _)) => {
-                let variant = order.variant.as_deref();
-                all(compile(&files, &order.recipe, &cell(), variant, TABLE, &mut sources).map(|(_, w)| w))
+                all(compile_order(&files, &order, &cell(), TABLE, &mut sources).map(|(_, w)| w))
             }
             Err(list) => list,
         },

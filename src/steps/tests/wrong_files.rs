@@ -2,21 +2,21 @@
 //! and nothing else is. `expected` has a line `file:line:column CODE severity` for each.
 //!
 //! What is read follows from the names: `main.recipe.yaml` is compiled, against the shipped cell;
-//! `cell.yaml`, with `taught.yaml` if that is there, `plant.yaml` and `users.yaml` are loaded; so are `main.order.yaml` and
-//! `main.faults.yaml`.
+//! `cell.yaml`, with `taught.yaml` if that is there, `plant.yaml` and `users.yaml` are loaded; so are `main.order.yaml`, whose
+//! recipe is compiled with its sets if it holds, and `main.faults.yaml`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cellwright_model::cell::Cell;
 use cellwright_recipe::{
-    Diagnostic, FileSource, Sources, compile_rows, load_cell, load_faults, load_order, load_plant,
-    load_users, render,
+    Diagnostic, FileSource, Sources, compile_order, compile_rows, load_cell, load_faults, load_order,
+    load_plant, load_users, render,
 };
 use cellwright_steps::TABLE;
 
 /// Folders that the test must find.
-const CASES: usize = 52;
+const CASES: usize = 55;
 const TWIN: Option<(&str, &str)> = Some(("no record of the twin is a production record", "write `trial`"));
 
 /// The files below one folder.
@@ -45,7 +45,10 @@ fn diagnose(folder: &Folder, cell: &Cell, sources: &mut Sources) -> Vec<Diagnost
     } else if there("users.yaml") {
         load_users(folder, "users.yaml", sources).map_or_else(|list| list, |_| Vec::new())
     } else if there("main.order.yaml") {
-        said(load_order(folder, "main.order.yaml", cell, TWIN, sources))
+        match load_order(folder, "main.order.yaml", cell, TWIN, sources) {
+            Ok((order, _)) => said(compile_order(folder, &order, cell, TABLE, sources)),
+            Err(list) => list,
+        }
     } else {
         load_faults(folder, "main.faults.yaml", cell, sources).map_or_else(|list| list, |_| Vec::new())
     }

@@ -1,14 +1,17 @@
 //! What became of a lot: counts, causes, components, and the serials, over every order and cell of a store.
 //!
-//! The lot of a unit is that of its opening. *First-pass yield*: units that were good without a step tried a
-//! second time, of all that were judged (good or ng); interrupted ones were not.
+//! The lot of a unit is that of its opening. A unit that came back for a rework was opened more than once, and each
+//! opening counts by itself. *First-pass yield*: units that were good without a step tried a second time, of all that
+//! were judged (good or ng); interrupted ones were not, and what came of reworks changes nothing about it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use cellwright_model::outcome::Purpose;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{components, events};
+use super::lives::{OPENED, RESULT, split};
+use super::{STEP, components, events};
 use crate::chain::SealedLine;
 use crate::error::TraceError;
 use crate::store::Records;
@@ -24,13 +27,15 @@ pub struct LotReport {
     pub orders: Vec<String>,
     /// `id version`, each once.
     pub recipes: Vec<String>,
-    /// Units that were opened; the sum of the four after it.
+    /// Openings of units; the sum of the four after it.
     pub started: u64,
     pub good: u64,
     pub ng: u64,
     pub interrupted: u64,
     /// Without a result in this store: in work, or its end is not delivered yet.
     pub open: u64,
+    /// Of the openings, those for a rework.
+    pub reworks: u64,
     /// 0 to 1; null before the first unit was judged.
     pub first_pass_yield: Option<f64>,
     /// Cause of ng, `step/measurement` or a fault, and in how many units.
@@ -54,7 +59,7 @@ pub struct LotComponent {
     pub units: u64,
 }
 
-/// One unit of the lot.
+/// One opening of a unit of the lot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LotUnit {
     pub serial: String,
@@ -84,9 +89,12 @@ pub fn lot(records: &dyn Records, lot: &str) -> Result<LotReport, TraceError> {
     for unit in &opened {
         let serial = unit.serial().unwrap_or_default();
         let mut rows = records.of_serial(serial)?;
-        let wanted = ["cellwright.unit.result", "cellwright.step.outcome"];
+        let wanted = [OPENED, RESULT, STEP];
         rows.retain(|row| row.stream == unit.stream && wanted.contains(&row.type_name.as_str()));
-        gathered.unit(unit, &events(rows)?);
+        let of_serial = events(rows)?;
+        let lives = split(&of_serial);
+        let life = lives.into_iter().find(|life| life.first().is_some_and(|e| e.seq == unit.seq));
+        gathered.unit(unit, life.unwrap_or_default());
     }
     Ok(gathered.report(lot))
 }
@@ -107,6 +115,8 @@ fn unknown(records: &dyn Records, lot: &str) -> Result<TraceError, TraceError> {
 struct Gathered {
     report: LotReport,
     first_pass: u64,
+    /// At the first pass.
+    judged: u64,
     orders: BTreeSet<String>,
     recipes: BTreeSet<String>,
     origins: BTreeSet<String>,
@@ -123,7 +133,7 @@ impl Gathered {
         let recipe = word("/recipe/id").zip(word("/recipe/version"));
         self.recipes.extend(recipe.map(|(id, version)| format!("{id} {version}")));
 
-        let result = of_unit.iter().rfind(|e| e.type_name == "cellwright.unit.result");
+        let result = of_unit.iter().rfind(|e| e.type_name == RESULT);
         let of_result = |name: &str| result.and_then(|e| e.data.get(name)?.as_str()).map(str::to_owned);
         let unit = LotUnit {
             serial: opened.serial().unwrap_or_default().to_owned(),
@@ -135,14 +145,15 @@ impl Gathered {
             start: opened.time.clone(),
             end: result.map(|e| e.time.clone()),
         };
-        self.count(&unit);
+        self.count(&unit, word("/purpose").as_deref() == Some(Purpose::Rework.as_str()));
         self.report.serials.push(unit);
 
-        let steps: Vec<&SealedLine> =
-            of_unit.iter().filter(|e| e.type_name == "cellwright.step.outcome").collect();
+        let steps: Vec<&SealedLine> = of_unit.iter().filter(|e| e.type_name == STEP).collect();
         let text = |c: &Value, name: &str| c.get(name).and_then(Value::as_str).map(str::to_owned);
         let used: BTreeSet<_> = components(&steps)
             .iter()
+            // A unit that came back is no component of itself.
+            .filter(|c| text(c, "serial").as_deref() != opened.serial())
             .map(|c| (text(c, "part").unwrap_or_default(), text(c, "lot")))
             .collect();
         for component in used {
@@ -150,13 +161,16 @@ impl Gathered {
         }
     }
 
-    fn count(&mut self, unit: &LotUnit) {
+    fn count(&mut self, unit: &LotUnit, rework: bool) {
         let report = &mut self.report;
         report.started += 1;
+        report.reworks += u64::from(rework);
+        let judged = matches!(unit.result.as_deref(), Some("good" | "ng")) && !rework;
+        self.judged += u64::from(judged);
         match unit.result.as_deref() {
             Some("good") => {
                 report.good += 1;
-                self.first_pass += u64::from(!unit.retested);
+                self.first_pass += u64::from(!unit.retested && !rework);
             }
             Some("ng") => {
                 report.ng += 1;
@@ -169,7 +183,7 @@ impl Gathered {
     }
 
     fn report(self, lot: &str) -> LotReport {
-        let judged = self.report.good + self.report.ng;
+        let judged = self.judged;
         let mut origins = self.origins.into_iter();
         let origin = match (origins.next(), origins.next()) {
             (Some(_), Some(_)) => "mixed".to_owned(),

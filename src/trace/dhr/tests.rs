@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::chain::Sealer;
 use crate::ingest::{Verdict, take_batch, take_curve};

@@ -94,6 +94,7 @@ fn order_terms(quantity: u32) -> OrderTerms {
         serials: SerialRange { prefix: "L1-".into(), digits: 3, first: 1, last: 9 },
         due: None,
         purpose: Purpose::Trial,
+        sets: Default::default(),
     }
 }
 

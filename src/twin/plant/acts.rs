@@ -1,7 +1,9 @@
 //! Hands in the machine: what people take out, bring, and open.
 
 use cellwright_model::cell::TrayKind;
-use cellwright_model::{RobotId, TrayId};
+use cellwright_model::label::PrinterTrouble;
+use cellwright_model::serial::SerialText;
+use cellwright_model::{PrinterId, RobotId, TrayId};
 
 use super::machine::TrayLoad;
 use super::places::{Assembly, BIN_UNITS_MAX, Held, Layout, Loaded, Places, Pocket, Released, TrayState};
@@ -59,12 +61,21 @@ impl Places {
         self.taken(Held::Unit(unit));
     }
 
-    /// A person carries what lies in a pocket into a nest; what finds no room there is kept in the hand.
-    pub(crate) fn put_in_nest_by_hand(&mut self, nest: u16, tray: TrayId, pocket: u32) {
+    /// A person carries what lies in a pocket into a nest; what finds no room there is kept in the hand. A finished
+    /// unit that nobody has fetched before is the one that bears `serial`.
+    pub(crate) fn put_in_nest_by_hand(
+        &mut self,
+        nest: u16,
+        (tray, pocket): (TrayId, u32),
+        serial: Option<SerialText>,
+    ) {
         let Some(held) = self.take_from_pocket(tray, pocket, |_| false) else { return };
         self.changes += 1;
-        if !self.put_in_nest(usize::from(nest), held) {
+        let nest = usize::from(nest);
+        if !self.put_in_nest(nest, held) {
             self.taken(held);
+        } else if let Some(unit) = self.nests.get_mut(nest).filter(|unit| unit.whole.is_some()) {
+            unit.bears = unit.bears.or(serial);
         }
     }
 
@@ -154,6 +165,14 @@ impl Places {
     pub(crate) fn open_bin(&mut self, bin: TrayId, open: bool) {
         if let Some(state) = self.trays.get_mut(bin.index()) {
             state.open = open;
+            self.changes += 1;
+        }
+    }
+
+    /// A printer runs out of something, is opened or paused; or a person has seen to it.
+    pub(crate) fn set_printer(&mut self, printer: PrinterId, trouble: Option<PrinterTrouble>) {
+        if let Some(state) = self.printers.get_mut(printer.index()) {
+            *state = trouble;
             self.changes += 1;
         }
     }

@@ -5,9 +5,9 @@ use cellwright_model::plant::PartKind;
 
 use super::places::{Assembly, Held, Places, Pocket};
 
-/// Parts by kind: hubs, cannulas, caps.
+/// Parts by kind: hubs, cannulas, caps, and units that came back finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Count(pub [u32; 3]);
+pub struct Count(pub [u32; PartKind::ALL.len()]);
 
 /// Where the parts are that people brought since the plant came to be. What good trays held before is not
 /// among them: its parts are not known.
@@ -65,7 +65,7 @@ impl Count {
 impl Balance {
     /// Parts that are nowhere (positive) or come from nowhere (negative), by kind; all zero: the plant's
     /// bookkeeping agrees with itself.
-    pub fn missing(&self) -> [i64; 3] {
+    pub fn missing(&self) -> [i64; PartKind::ALL.len()] {
         let Balance { brought, fresh, machine, pockets, bins, taken, lost } = self;
         core::array::from_fn(|k| {
             let somewhere: i64 =

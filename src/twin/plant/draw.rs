@@ -28,6 +28,7 @@ pub enum Purpose {
     SensorNoise = 13,
     FaultStrikes = 14,
     FaultDamages = 15,
+    LabelUnreadable = 16,
 }
 
 /// One word into the state.

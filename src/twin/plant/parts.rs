@@ -3,6 +3,7 @@
 use cellwright_model::plant::{Defect, PartKind, PlantDescription, Spread, ThreadPhysics};
 
 use super::draw::{self, Purpose};
+use super::places::Part;
 
 /// The truth about all parts: description and seed, from which every trait follows.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,16 @@ pub struct CapTraits {
     pub strip_nm: Option<f64>,
     /// Pressure decay of the closed unit at the supply's pressure, Pa/s.
     pub leak_pa_s: f64,
+}
+
+/// A unit that came back finished.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UnitTraits {
+    pub defect: Option<Defect>,
+    /// Pressure decay at the supply's pressure, Pa/s.
+    pub leak_pa_s: f64,
+    /// Height of the burr at its tip, mm.
+    pub burr_mm: f64,
 }
 
 impl Truth {
@@ -124,6 +135,35 @@ impl Truth {
         }
     }
 
+    /// Traits of the n-th unit that came back.
+    pub fn unit(&self, n: u32) -> UnitTraits {
+        let (leak, tip) = (&self.description.leak, &self.description.tip);
+        let defect = self.defect(PartKind::Unit, n);
+        let seal = if defect == Some(Defect::UnitLeaky) { leak.leaky_pa_s } else { leak.tight_pa_s };
+        let burr = if defect == Some(Defect::UnitBurr) { tip.bad_burr_mm } else { tip.burr_mm };
+        UnitTraits {
+            defect,
+            leak_pa_s: self.value(Some(seal), PartKind::Unit, n, Purpose::Leak),
+            burr_mm: self.value(Some(burr), PartKind::Unit, n, Purpose::Burr).max(0.0),
+        }
+    }
+
+    /// Pressure decay of what this part seals, Pa/s at the supply's pressure.
+    pub fn leak_pa_s(&self, part: Part) -> f64 {
+        match part.kind {
+            PartKind::Unit => self.unit(part.n).leak_pa_s,
+            _ => self.cap(part.n).leak_pa_s,
+        }
+    }
+
+    /// Height of the burr at the tip of a cannula, or of a unit that came back, mm.
+    pub fn burr_mm(&self, part: Part) -> f64 {
+        match part.kind {
+            PartKind::Unit => self.unit(part.n).burr_mm,
+            _ => self.cannula(part.n).burr_mm,
+        }
+    }
+
     /// Fit of a hub and a cannula as a share of the nominal interference. Tolerances add; a bad part
     /// alone makes the fit, of two bad ones the tighter.
     pub fn fit(&self, hub: u32, cannula: u32) -> f64 {
@@ -145,13 +185,16 @@ impl Truth {
 
     /// The same for a part of this place in the list of material.
     pub fn code_of(&self, material: usize, n: u32) -> Option<String> {
+        let prefix = &self.description.material.get(material)?.code.as_ref()?.serial_prefix;
+        self.code_with(material, &format!("{prefix}{n:06}"))
+    }
+
+    /// The same with this serial on it.
+    pub fn code_with(&self, material: usize, serial: &str) -> Option<String> {
         let material = self.description.material.get(material)?;
-        let code = material.code.as_ref()?;
+        let gtin = &material.code.as_ref()?.gtin;
         let (yy, mm, dd) = yymmdd(&material.expiry)?;
-        Some(format!(
-            "\u{1d}01{}17{yy}{mm}{dd}10{}\u{1d}21{}{:06}",
-            code.gtin, material.lot, code.serial_prefix, n
-        ))
+        Some(format!("\u{1d}01{gtin}17{yy}{mm}{dd}10{}\u{1d}21{serial}", material.lot))
     }
 
     /// Whether a grip at a part misses it. `attempt`: how often it was tried on this part.
@@ -160,11 +203,18 @@ impl Truth {
         draw::uniform(bits) < self.description.grippers.miss
     }
 
-    /// Burr as a camera measures it. `exposure`: how often it looked at this cannula.
-    pub fn burr_measured_mm(&self, cannula: u32, exposure: u64) -> f64 {
-        let kind = PartKind::Cannula;
-        let bits = draw::bits(self.seed, Purpose::CameraNoise, kind as u64, u64::from(cannula), exposure);
-        (self.cannula(cannula).burr_mm + self.description.tip.camera_noise_mm * draw::normal(bits)).max(0.0)
+    /// Whether no scanner can read a label on this part. `before`: labels that were put on it before.
+    pub fn label_unreadable(&self, part: Part, before: u64) -> bool {
+        let bits =
+            draw::bits(self.seed, Purpose::LabelUnreadable, part.kind as u64, u64::from(part.n), before);
+        draw::uniform(bits) < self.description.labels.unreadable
+    }
+
+    /// Burr as a camera measures it, of a cannula or of a unit that came back. `exposure`: how often it looked at it.
+    pub fn burr_measured_mm(&self, part: Part, exposure: u64) -> f64 {
+        let Part { kind, n } = part;
+        let bits = draw::bits(self.seed, Purpose::CameraNoise, kind as u64, u64::from(n), exposure);
+        (self.burr_mm(part) + self.description.tip.camera_noise_mm * draw::normal(bits)).max(0.0)
     }
 }
 

@@ -4,9 +4,11 @@
 //! traits follow from that alone. What holds hub, cannula and cap together is an *assembly*.
 
 use cellwright_model::cell::{Cell, TrayKind};
+use cellwright_model::label::PrinterTrouble;
 use cellwright_model::limits::JOINTS;
 use cellwright_model::plant::{GripperPhysics, PartKind};
 use cellwright_model::robot::Joints;
+use cellwright_model::serial::SerialText;
 use cellwright_model::{RobotId, StationId, TrayId};
 
 use super::balance::Count;
@@ -40,6 +42,10 @@ pub struct Assembly {
     pub seated_mm: f64,
     /// How far the cap has been turned on its thread, deg.
     pub cap_turned_deg: f64,
+    /// A unit that came back finished, instead of parts.
+    pub whole: Option<u32>,
+    /// The serial on it, as whoever fetched it was told.
+    pub bears: Option<SerialText>,
 }
 
 /// In a gripper.
@@ -114,6 +120,8 @@ pub struct Places {
     pub station_nest: Vec<Option<u16>>,
     pub grippers: Vec<Option<Held>>,
     pub trays: Vec<TrayState>,
+    /// Why each label printer stands, by its id.
+    pub printers: Vec<Option<PrinterTrouble>>,
     /// Kind of the parts of each source, by [`TrayId`].
     pub kinds: Vec<Option<PartKind>>,
     /// Parts and units that were dropped beside everything.
@@ -237,6 +245,7 @@ impl Part {
             PartKind::Hub => unit.hub = Some(self.n),
             PartKind::Cannula => unit.cannula = Some(self.n),
             PartKind::Cap => unit.cap = Some(self.n),
+            PartKind::Unit => unit.whole = Some(self.n),
         }
         unit
     }
@@ -245,7 +254,7 @@ impl Part {
 impl Assembly {
     /// Nothing in it.
     pub fn is_empty(&self) -> bool {
-        self.hub.is_none() && self.cannula.is_none() && self.cap.is_none()
+        PartKind::ALL.iter().all(|kind| self.part(*kind).is_none())
     }
 
     /// Number of the part of a kind.
@@ -254,17 +263,35 @@ impl Assembly {
             PartKind::Hub => self.hub,
             PartKind::Cannula => self.cannula,
             PartKind::Cap => self.cap,
+            PartKind::Unit => self.whole,
         }
     }
 
-    /// Puts a part in; false if one of its kind is there, or a cap would have no hub.
+    /// A sensor for parts of this kind sees one: alone, or in a finished unit.
+    pub fn shows(&self, kind: PartKind) -> bool {
+        self.part(kind).is_some() || self.whole.is_some()
+    }
+
+    /// The part by which it leaks, or not: its cap, once there is all below it. `None`: it is open.
+    pub fn sealed(&self) -> Option<Part> {
+        let capped = self.cap.filter(|_| self.hub.is_some() && self.cannula.is_some());
+        let cap = capped.map(|n| Part { kind: PartKind::Cap, n });
+        cap.or(self.whole.map(|n| Part { kind: PartKind::Unit, n }))
+    }
+
+    /// Puts a part in; false if one of its kind or a finished unit is there, or a cap would have no hub. A finished
+    /// unit needs all of the room.
     fn insert(&mut self, part: Part) -> bool {
+        if self.whole.is_some() || (part.kind == PartKind::Unit && !self.is_empty()) {
+            return false;
+        }
         let hub = self.hub;
         let slot = match part.kind {
             PartKind::Hub => &mut self.hub,
             PartKind::Cannula => &mut self.cannula,
             PartKind::Cap if hub.is_none() => return false,
             PartKind::Cap => &mut self.cap,
+            PartKind::Unit => &mut self.whole,
         };
         if slot.is_some() {
             return false;
@@ -340,6 +367,7 @@ impl Places {
             station_nest: vec![None; cell.stations.len()],
             grippers: vec![None; cell.robots.len().min(GRIPPERS_MAX)],
             trays: trays.collect(),
+            printers: vec![None; cell.printers.len()],
             kinds,
             lost: 0,
             taken_out: 0,
@@ -524,6 +552,7 @@ impl Places {
         self.nests.copy_from_slice(&other.nests);
         self.station_nest.copy_from_slice(&other.station_nest);
         self.grippers.copy_from_slice(&other.grippers);
+        self.printers.copy_from_slice(&other.printers);
         for (mine, theirs) in self.trays.iter_mut().zip(&other.trays) {
             mine.copy_from(theirs);
         }

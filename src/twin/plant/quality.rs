@@ -6,11 +6,11 @@
 
 use cellwright_model::cell::Cell;
 use cellwright_model::plan::{CurveFeature, Feature, MeasurementSpec, Plan, Primitive, Step};
-use cellwright_model::plant::Defect;
+use cellwright_model::plant::{Defect, PartKind};
 use cellwright_model::{AnalogId, AxisId, Quantity};
 
 use super::parts::Truth;
-use super::places::Assembly;
+use super::places::{Assembly, Part};
 use super::process;
 
 /// Standard deviations at which the noise of an analog channel ends (see `draw::noise`).
@@ -53,6 +53,9 @@ impl Truth {
         }
         let mut beyond = Vec::new();
         // A thread that binds or gives way is bad whatever torque and angle came of it.
+        if unit.whole.and_then(|n| self.unit(n).defect) == Some(Defect::UnitOther) {
+            beyond.push(flaw("it is another unit than the one that was asked for".into()));
+        }
         let defect = unit.cap.and_then(|cap| self.cap(cap).defect);
         if let Some(defect @ (Defect::CapCrossThread | Defect::CapStripped)) = defect {
             beyond.push(flaw(format!("the cap has the defect {}", defect.as_str())));
@@ -89,8 +92,14 @@ impl Truth {
         })?;
         let (noise, offset) = self.noise(analog);
         let error = NOISE_ENDS * noise + offset.abs();
-        let (hub, cannula, cap) = (unit.hub?, unit.cannula?, unit.cap.map(|n| self.cap(n)));
         let leak = cell.leak_testers.first().map(|t| t.pressure);
+        if feature == CurveFeature::DecayRate && Some(analog) == leak {
+            // Of a least-squares slope through samples of one cycle each.
+            let (cycle_s, test_s) = (cell.cycle.as_secs_f64(), captured_s(step, curve)?);
+            let error = NOISE_ENDS * noise * (12.0 * cycle_s / test_s).sqrt() / test_s;
+            return Some(Property { truth: self.leak_pa_s(unit.sealed()?), error });
+        }
+        let (hub, cannula, cap) = (unit.hub?, unit.cannula?, unit.cap.map(|n| self.cap(n)));
         // A sensor that is looked at while its axis stands shows nothing of a joint.
         let moves = |axis: AxisId| step.axes() & (1 << axis.0) != 0;
         let press = d.press.filter(|p| p.force == analog && moves(p.axis));
@@ -113,19 +122,14 @@ impl Truth {
                     process::thread_resistance(&thread, &cap, unit.cap_turned_deg).0 / thread.bit_nm_per_deg;
                 Some(Property { truth: unit.cap_turned_deg - snug, error: error / rises + twist })
             }
-            (CurveFeature::DecayRate, ..) if Some(analog) == leak => {
-                // Of a least-squares slope through samples of one cycle each.
-                let (cycle_s, test_s) = (cell.cycle.as_secs_f64(), captured_s(step, curve)?);
-                let error = NOISE_ENDS * noise * (12.0 * cycle_s / test_s).sqrt() / test_s;
-                Some(Property { truth: cap?.leak_pa_s, error })
-            }
             _ => None,
         }
     }
 
     fn burr(&self, spec: &MeasurementSpec, unit: &Assembly) -> Option<Property> {
         let unit_mm = Quantity::parse(&format!("1 {}", spec.unit)).ok()?.value;
-        let burr_mm = self.cannula(unit.cannula?).burr_mm;
+        let kind = if unit.whole.is_some() { PartKind::Unit } else { PartKind::Cannula };
+        let burr_mm = self.burr_mm(Part { kind, n: unit.part(kind)? });
         let error = CAMERA_ENDS * self.description.tip.camera_noise_mm / unit_mm;
         Some(Property { truth: burr_mm / unit_mm, error })
     }

@@ -74,7 +74,7 @@ impl InputSensor {
         match self.sees {
             None => true,
             Some(Sight::Nest(station, kind)) => {
-                places.at_station(station).is_some_and(|nest| nest.part(kind).is_some())
+                places.at_station(station).is_some_and(|nest| nest.shows(kind))
             }
             Some(Sight::PocketFilled) => latches.pocket_filled,
             Some(Sight::Drop) => latches.dropping(),

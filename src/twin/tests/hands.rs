@@ -21,7 +21,7 @@ fn exchange(b: &mut Bench, tray: &str, parts: Option<u32>) {
 
 fn balanced(b: &Bench) {
     let balance = b.plant.places().balance();
-    assert_eq!(balance.missing(), [0; 3], "{balance:?}");
+    assert_eq!(balance.missing(), [0; 4], "{balance:?}");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_full_good_tray_takes_no_more_and_an_emptied_one_does() {
     exchange(&mut b, "good_tray", None);
     place(&mut b, 2);
     assert_eq!((b.plant.places().collisions, b.plant.places().trays[good].moved), (1, 2));
-    assert_eq!(b.plant.places().balance().taken.0, [1, 0, 0]);
+    assert_eq!(b.plant.places().balance().taken.0, [1, 0, 0, 0]);
     balanced(&b);
 }
 
@@ -143,10 +143,10 @@ fn the_bin_shows_its_lock_and_is_emptied() {
     b.plant.inject(Injection::BinOpen { bin, open: false });
     assert!(b.at_pose(1, "load", true));
     b.at_pocket(1, "reject_bin", 0, false);
-    assert_eq!(b.plant.places().balance().bins.0, [1, 1, 0]);
+    assert_eq!(b.plant.places().balance().bins.0, [1, 1, 0, 0]);
     exchange(&mut b, "reject_bin", None);
     let balance = b.plant.places().balance();
-    assert_eq!((balance.bins.0, balance.taken.0), ([0; 3], [1, 1, 0]));
+    assert_eq!((balance.bins.0, balance.taken.0), ([0; 4], [1, 1, 0, 0]));
     assert_eq!(b.plant.places().trays[bin.index()].emptied_at, 1);
     balanced(&b);
 }
@@ -219,7 +219,7 @@ proptest! {
         for one in acts {
             act(&mut b, one);
             let balance = b.plant.places().balance();
-            prop_assert_eq!(balance.missing(), [0; 3], "{:?} after {:?}", balance, one);
+            prop_assert_eq!(balance.missing(), [0; 4], "{:?} after {:?}", balance, one);
         }
         let places = b.plant.places();
         let sources = places.kinds.iter().zip(&places.trays).filter(|(k, _)| **k == Some(PartKind::Hub));

@@ -14,7 +14,7 @@ fn truth() -> Truth {
     let description = common::description(&common::cell());
     let good = |seed: &u64| {
         let t = Truth { description: description.clone(), seed: *seed };
-        PartKind::ALL.iter().all(|&k| t.defect(k, 0).is_none())
+        [PartKind::Hub, PartKind::Cannula, PartKind::Cap].iter().all(|&k| t.defect(k, 0).is_none())
     };
     let seed = (1..).find(good).expect("most units are good");
     Truth { description, seed }

@@ -7,8 +7,8 @@
 mod common;
 
 use cellwright_model::plant::{Defect, PartKind};
-use cellwright_twin::plant::Truth;
 use cellwright_twin::plant::process::{press_resistance, thread_resistance};
+use cellwright_twin::plant::{Part, Truth};
 
 const PARTS: u32 = 10_000;
 
@@ -40,7 +40,8 @@ fn shares_of_defects_are_as_stated_and_a_part_has_at_most_one() {
         let tolerance = 5.0 * (expected * (1.0 - share.share)).sqrt();
         assert!((with - expected).abs() < tolerance, "{:?}: {with} of {expected}", share.defect);
     }
-    let bad_units = (0..PARTS).filter(|&n| PartKind::ALL.iter().any(|&k| t.defect(k, n).is_some())).count();
+    let of_parts = PartKind::ALL.into_iter().filter(|k| *k != PartKind::Unit);
+    let bad_units = (0..PARTS).filter(|&n| of_parts.clone().any(|k| t.defect(k, n).is_some())).count();
     let share = bad_units as f64 / f64::from(PARTS);
     assert!((0.14..0.20).contains(&share), "{share} of the units are bad");
 }
@@ -147,14 +148,32 @@ fn every_tip_is_clearly_good_or_bad_in_every_picture() {
     for n in 0..PARTS {
         let bad = t.cannula(n).defect == Some(Defect::Burr);
         for exposure in 0..3 {
-            let burr = t.burr_measured_mm(n, exposure);
+            let burr = t.burr_measured_mm(cannula(n), exposure);
             assert!(
                 if bad { burr > BURR_MM + 0.005 } else { burr < BURR_MM - 0.005 },
                 "cannula {n}: {burr} mm"
             );
         }
-        assert_ne!(t.burr_measured_mm(n, 0), t.burr_measured_mm(n, 1));
+        assert_ne!(t.burr_measured_mm(cannula(n), 0), t.burr_measured_mm(cannula(n), 1));
     }
+}
+
+fn cannula(n: u32) -> Part {
+    Part { kind: PartKind::Cannula, n }
+}
+
+#[test]
+fn units_that_come_back_are_clearly_good_or_bad_and_bear_the_serial_that_was_asked_for() {
+    let t = truth(7);
+    for n in 0..PARTS {
+        let (unit, whole) = (t.unit(n), Part { kind: PartKind::Unit, n });
+        assert_eq!(unit.leak_pa_s > 12.0, unit.defect == Some(Defect::UnitLeaky), "unit {n}: {unit:?}");
+        let burr = t.burr_measured_mm(whole, 0);
+        assert_eq!(burr > BURR_MM, unit.defect == Some(Defect::UnitBurr), "unit {n}: {burr} mm");
+    }
+    let place = t.description.material.iter().position(|m| m.kind == PartKind::Unit).expect("a material");
+    let code = t.code_with(place, "IS0417-0003").expect("units bear a code");
+    assert!(code.starts_with("\u{1d}0104012345678949") && code.ends_with("\u{1d}21IS0417-0003"), "{code}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use cellwright_engine::api::DeviceReply;
 use cellwright_model::cell::*;
 use cellwright_model::expr::Expr;
 use cellwright_model::outcome::FaultClass;
@@ -144,6 +145,12 @@ pub(crate) fn cell() -> Cell {
             station: LOAD,
             answer_timeout: DurationNs::from_millis(1_000),
         }],
+        printers: vec![Printer {
+            name: "label".into(),
+            address: String::new(),
+            station: LOAD,
+            answer_timeout: DurationNs::from_millis(1_000),
+        }],
         trays: vec![
             tray("source", TrayKind::Source, Some("HUB")),
             tray("good", TrayKind::Good, None),
@@ -232,6 +239,17 @@ fn pick_hub() -> Step {
                 robot(RobotOp::MovePose { pose: "home".into(), speed: 0.5 }),
             ],
         )
+    }
+}
+
+/// What the scanner reads on a hub, another serial each time.
+pub(crate) fn code_of_a_hub(id: RequestId) -> DeviceReply {
+    DeviceReply::Scanned {
+        text: "x".into(),
+        gtin: Some("04012345678901".into()),
+        lot: Some("HL".into()),
+        expiry: None,
+        serial: Some(format!("S{}", id.0)),
     }
 }
 

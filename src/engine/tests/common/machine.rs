@@ -49,6 +49,9 @@ pub(crate) struct Bench {
     pub(crate) forces: VecDeque<f64>,
     pub(crate) burrs: VecDeque<f64>,
     pub(crate) scans: VecDeque<DeviceReply>,
+    pub(crate) prints: VecDeque<DeviceReply>,
+    /// Labels that were asked for.
+    pub(crate) labels: Vec<String>,
     /// How the next approaches end; then as asked.
     pub(crate) approach_ends: VecDeque<JobEnd>,
     /// What the next grips (closing) find.
@@ -117,6 +120,8 @@ impl Bench {
             forces: VecDeque::new(),
             burrs: VecDeque::new(),
             scans: VecDeque::new(),
+            prints: VecDeque::new(),
+            labels: Vec::new(),
             approach_ends: VecDeque::new(),
             grips: VecDeque::new(),
             auto: BTreeMap::from([("No visible damage".into(), "ok".into())]),
@@ -335,15 +340,12 @@ impl Bench {
                 self.devices.push((id, DeviceReply::Inspected(values), self.now + 5));
             }
             Output::Scan { id, .. } => {
-                let serial = Some(format!("S{}", id.0));
-                let good = DeviceReply::Scanned {
-                    text: "x".into(),
-                    gtin: Some("04012345678901".into()),
-                    lot: Some("HL".into()),
-                    expiry: None,
-                    serial,
-                };
-                let reply = self.scans.pop_front().unwrap_or(good);
+                let reply = self.scans.pop_front().unwrap_or_else(|| c::code_of_a_hub(id));
+                self.devices.push((id, reply, self.now + 5));
+            }
+            Output::Print { id, label, .. } => {
+                self.labels.push(label.text().to_owned());
+                let reply = self.prints.pop_front().unwrap_or(DeviceReply::Printed);
                 self.devices.push((id, reply, self.now + 5));
             }
             Output::Ask(question) => match self.auto.iter().find(|(w, _)| question.prompt.contains(*w)) {

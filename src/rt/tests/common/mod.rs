@@ -68,6 +68,7 @@ pub fn cell() -> Cell {
         robots: vec![],
         cameras: vec![],
         scanners: vec![],
+        printers: vec![],
         trays: vec![],
         leak_testers: vec![],
         safety: vec![InputId(0), InputId(1)],

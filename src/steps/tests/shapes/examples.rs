@@ -53,7 +53,7 @@ pub(crate) fn examples() -> Vec<Example> {
         example("cell", FileKind::Cell, cell_text()),
         example("taught", FileKind::Taught, TAUGHT_TEXT.to_owned()),
         example("plant", FileKind::Plant, plant()),
-        example("order", FileKind::Order, changed(ORDER, &[("quantity: 4 ", "variant: 25g\nquantity: 4 ")])),
+        example("order", FileKind::Order, order()),
         example("users", FileKind::Users, USERS_TEXT.replace("KEY", &"8f4c".repeat(16))),
         example("quarantine", FileKind::Quarantine, QUARANTINE_TEXT.to_owned()),
         example("faults", FileKind::Faults, FAULTS_TEXT.to_owned()),
@@ -61,6 +61,12 @@ pub(crate) fn examples() -> Vec<Example> {
         example("tests", FileKind::Test, TEST_TEXT.to_owned()),
         example("scenario", FileKind::Scenario, SCENARIO_TEXT.to_owned()),
     ]
+}
+
+fn order() -> String {
+    let sets = "sets: [{ serials: [IS0417-0002], params: { seat_depth: 12.38 mm } }]\n";
+    let text = changed(ORDER, &[("quantity: 4 ", "variant: 25g\nquantity: 4 ")]);
+    format!("{text}{sets}")
 }
 
 fn recipe() -> String {
@@ -71,6 +77,7 @@ fn recipe() -> String {
                  limits: 0 .. 10 Pa, warn: 1 .. 9 Pa, spec: DS-0142/6, spc: true } } }
   - move: { id: up, check: air_ok, axis: press_z, to: 0 mm, velocity: 60 mm/s, on_fault: reject }
   - move: { id: park, robot: robot_r, pose: home, speed: 50 %, timeout: 20 s }
+  - label: { id: mark, station: test, printer: label_1, scanner: scan_2, at: nest, on_fail: reject }
   - repeat: { id: again, at_most: 3, until: air_ok, steps: [{ wait: { id: w2, until: air_ok, timeout: 1 s } }] }
   - unload: { id: to-tray";
     changed(
@@ -232,6 +239,7 @@ tests:
           - { grip_missed: { robot: robot_r, grips: 2 } }
           - { part_lost: robot_r }
           - { protective_stop: { robot: robot_r, active: true } }
+          - { printer: { name: label_1, state: paper-out } }
           - { supply: { device: drive_1, up: false } }
           - { replace: { device: drive_1, serial: 7 } }
           - { link: { device: coupler, port: 1, up: false } }

@@ -18,14 +18,22 @@ struct Made {
     /// None: still open.
     result: Option<(UnitResult, Option<&'static str>, bool)>,
     hub_lot: &'static str,
+    purpose: Purpose,
 }
 
 fn made(serial: &str, result: Option<(UnitResult, Option<&'static str>, bool)>) -> Made {
-    Made { serial: serial.into(), order: "PO-1", lot: Some("L1"), result, hub_lot: "H7" }
+    Made {
+        serial: serial.into(),
+        order: "PO-1",
+        lot: Some("L1"),
+        result,
+        hub_lot: "H7",
+        purpose: Purpose::Trial,
+    }
 }
 
 fn drafts(unit: &Made) -> Vec<EventDraft> {
-    let context = testing::context(Origin::Twin, Purpose::Trial);
+    let context = testing::context(Origin::Twin, unit.purpose);
     let context = Arc::new(Context {
         order: Some(unit.order.into()),
         lot: unit.lot.map(str::to_owned),
@@ -63,6 +71,53 @@ fn store(dir: &std::path::Path, units: &[Made]) -> SqliteReader {
         store.append(&lines).expect("room");
     }
     SqliteReader::open(&path).expect("a store")
+}
+
+#[test]
+fn what_came_of_a_rework_is_its_own_and_changes_no_yield() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let rework = |serial, result| Made { order: "RW-1", purpose: Purpose::Rework, ..made(serial, result) };
+    let good = Some((UnitResult::Good, None, false));
+    let ng = Some((UnitResult::Ng, Some("leak/decay"), false));
+    let units = [made("A1", good), made("A2", ng), rework("A2", ng), rework("A1", None), rework("A2", good)];
+    let reader = store(dir.path(), &units);
+    let report = lot(&reader, "L1").expect("recorded");
+    let counts = (report.started, report.good, report.ng, report.open, report.reworks);
+    assert_eq!(counts, (5, 2, 2, 1, 3));
+    assert_eq!(report.first_pass_yield, Some(0.5), "one of two that were judged at the first pass");
+    let row = |u: &LotUnit| (u.serial.clone(), u.order.clone().unwrap_or_default(), u.result.clone());
+    let rows: Vec<_> = report.serials.iter().map(row).collect();
+    let is = |serial: &str, order: &str, result: Option<&str>| {
+        (serial.to_owned(), order.to_owned(), result.map(str::to_owned))
+    };
+    assert_eq!(
+        rows,
+        [
+            is("A1", "PO-1", Some("good")),
+            is("A2", "PO-1", Some("ng")),
+            is("A2", "RW-1", Some("ng")),
+            is("A1", "RW-1", None),
+            is("A2", "RW-1", Some("good")),
+        ]
+    );
+    let summaries = crate::dhr::list(&reader).expect("readable");
+    let listed: Vec<_> = summaries.iter().map(|s| (s.serial.as_str(), s.result.as_deref())).collect();
+    assert_eq!(
+        listed,
+        [("A1", Some("good")), ("A2", Some("ng")), ("A2", Some("ng")), ("A1", None), ("A2", Some("good"))]
+    );
+
+    let record = crate::dhr::show(&reader, "A2", None).expect("recorded");
+    assert_eq!((&record["result"], &record["order"]), (&"good".into(), &"RW-1".into()), "the last one's");
+    let openings = record["openings"].as_array().expect("a list");
+    let ends: Vec<_> = openings.iter().map(|o| (o["purpose"].as_str(), o["result"].as_str())).collect();
+    let (trial, rework) = (Some("trial"), Some("rework"));
+    assert_eq!(ends, [(trial, Some("ng")), (rework, Some("ng")), (rework, Some("good"))]);
+    let steps = record["steps"].as_array().expect("a list");
+    let of: Vec<_> = steps.iter().map(|s| (s["opening"].as_u64(), s["order"].as_str())).collect();
+    let pair = |n, order| [(Some(n), Some(order)); 2];
+    assert_eq!(of, [pair(1, "PO-1"), pair(2, "RW-1"), pair(3, "RW-1")].concat(), "two steps each, in order");
+    assert_eq!(crate::dhr::show(&reader, "A1", None).expect("recorded")["result"], Value::Null);
 }
 
 #[test]

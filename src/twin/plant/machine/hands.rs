@@ -71,6 +71,7 @@ impl Plant {
                 }
             }
             Injection::BinOpen { .. }
+            | Injection::Printer { .. }
             | Injection::TakeOut
             | Injection::TakeFromNest(_)
             | Injection::TakeFromGripper(_)
@@ -99,8 +100,8 @@ impl Plant {
                 self.latches.pocket_filled = false;
             }
             Injection::TakeFromBin(bin) => self.places.take_from_bin(bin),
-            Injection::PutInNest { nest, tray, pocket } => {
-                self.places.put_in_nest_by_hand(nest, tray, pocket);
+            Injection::PutInNest { nest, tray, pocket, serial } => {
+                self.places.put_in_nest_by_hand(nest, (tray, pocket), serial);
                 self.latches.pocket_filled = false;
             }
             Injection::PutAway { nest, tray, pocket } => {
@@ -115,6 +116,7 @@ impl Plant {
                 self.latches.pocket_filled = false;
             }
             Injection::GivenBefore { tray, parts } => self.places.given_before(tray, parts),
+            Injection::Printer { printer, trouble } => self.places.set_printer(printer, trouble),
             Injection::BinOpen { bin, open } => self.places.open_bin(bin, open),
             Injection::GripperLoses(robot) => self.places.lose(robot),
             _ => {}

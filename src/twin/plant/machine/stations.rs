@@ -6,6 +6,7 @@ use cellwright_model::{StationId, TrayId};
 
 use super::super::noise::{Process, Series};
 use super::super::parts::{CapTraits, Truth};
+use super::super::places::{Assembly, Part};
 use super::super::process;
 use super::{Plant, SUBSTEP_S};
 
@@ -31,7 +32,7 @@ pub(super) struct AtWork {
     cap: Option<(u32, CapTraits)>,
     /// Spindle position at which the cap on the bit would be untensioned at angle zero.
     bit_zero_deg: f64,
-    sealed: Option<(u32, f64)>,
+    sealed: Option<(Part, f64)>,
     pressing: Process,
     screwing: Process,
     testing: Process,
@@ -136,20 +137,17 @@ impl Plant {
         let leak = self.truth.description.leak;
         let clamped = self.output(tester.clamp);
         let nest = self.places.at_station(tester.station);
-        let sealed = match nest {
-            Some(a) if clamped && a.hub.is_some() && a.cannula.is_some() => a.cap,
-            _ => None,
-        };
+        let sealed = nest.filter(|_| clamped).and_then(Assembly::sealed);
         let leak_pa_s = match (sealed, self.at_work.sealed) {
-            (Some(n), Some((known, rate))) if n == known => rate,
-            (Some(n), _) => {
-                let rate = self.truth.cap(n).leak_pa_s;
-                self.at_work.sealed = Some((n, rate));
+            (Some(part), Some((known, rate))) if part == known => rate,
+            (Some(part), _) => {
+                let rate = self.truth.leak_pa_s(part);
+                self.at_work.sealed = Some((part, rate));
                 rate
             }
             (None, _) => leak.open_pa_s,
         };
-        let under_test = nest.filter(|_| clamped).and_then(|a| subject(a.hub, a.cap));
+        let under_test = nest.filter(|_| clamped).and_then(under_bell);
         self.at_work.testing.substep(under_test, if clamped { 1.0 } else { 0.0 });
         let fill = self.output(tester.fill) && !self.supplies.air_off;
         let vent_open = !self.output(tester.vent_closed);
@@ -178,6 +176,12 @@ impl Plant {
 fn subject(hub: Option<u32>, other: Option<u32>) -> Option<u64> {
     let word = |part: Option<u32>| part.map_or(0, |n| u64::from(n) + 1);
     (hub.is_some() || other.is_some()).then(|| word(hub) << 32 ^ word(other))
+}
+
+/// The same under the bell of the leak tester; finished units count beside all others.
+fn under_bell(a: &Assembly) -> Option<u64> {
+    let whole = a.whole.map(|n| 1 << 63 | u64::from(n));
+    whole.or_else(|| subject(a.hub, a.cap))
 }
 
 /// Damping of the bit in N·m for each deg/s: a share of what is critical with the spindle's inertia.

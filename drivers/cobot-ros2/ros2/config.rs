@@ -1,0 +1,289 @@
+//! What a robot is called in ROS, and the bounds that it is held to.
+
+use cellwright_model::DurationNs;
+use cellwright_model::limits::JOINTS;
+
+/// Characters of a name of a topic, action or joint: far above what robots use, and a bound.
+const NAME_CHARS_MAX: usize = 200;
+/// A joint state comes at least ten times a second; a longer watchdog would watch nothing.
+const WATCHDOG_MAX: DurationNs = DurationNs::from_millis(1_000);
+
+/// Whether a message that was sent before we listened is wanted, and whether one may be lost: it has to fit what the
+/// robot offers, or nothing is heard at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Qos {
+    /// Lost messages are sent again. A publisher that offers best effort only is not heard with it.
+    pub reliable: bool,
+    /// The last message is kept for those that come later (transient local).
+    pub latched: bool,
+}
+
+/// A topic that tells one state of the robot, as a number (or as a boolean: 0 or 1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusTopic {
+    pub topic: String,
+    /// `std_msgs/msg/Int8`, `ur_dashboard_msgs/msg/SafetyMode`, …; among the packages that r2r was built with.
+    pub message: String,
+    /// The field of the message that holds the state: `data`, `mode`.
+    pub field: String,
+    pub qos: Qos,
+}
+
+/// A gripper that is commanded by `control_msgs/action/GripperCommand`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Gripper {
+    pub action: String,
+    /// Opening between the fingers when it is told to open, and to close on a part, m.
+    pub open_m: f64,
+    pub closed_m: f64,
+    /// Highest force, N.
+    pub effort_n: f64,
+}
+
+/// When a robot is at rest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RestBound {
+    /// Every joint slower than this, deg/s …
+    pub speed_max: f64,
+    /// … for so long.
+    pub during: DurationNs,
+}
+
+/// One robot, by its names in ROS. Names that do not begin with `/` stand in the namespace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ros2Robot {
+    /// Its name in the cell, for messages to people.
+    pub name: String,
+    /// Empty, or `/` and names.
+    pub namespace: String,
+    /// Its joints in the order of the cell's poses; those of the joint states may come in any order, among others.
+    pub joints: [String; JOINTS],
+    /// Of `control_msgs/action/FollowJointTrajectory`.
+    pub action: String,
+    pub joint_states: String,
+    pub joint_states_qos: Qos,
+    pub gripper: Option<Gripper>,
+    /// Numbers of UR's `RobotMode` and `SafetyMode`. A topic that is named has to have told its state before a motion
+    /// begins.
+    pub robot_mode: Option<StatusTopic>,
+    pub safety_mode: Option<StatusTopic>,
+    /// True while the program that takes our commands runs on the robot.
+    pub program_running: Option<StatusTopic>,
+    /// True while the pendant leaves the command to us.
+    pub remote_control: Option<StatusTopic>,
+    /// Older joint states say nothing: no motion begins, and one under way is cancelled.
+    pub watchdog: DurationNs,
+    pub rest: RestBound,
+    /// Between two points of a trajectory.
+    pub point_period: DurationNs,
+    /// How far a joint may rest from its target, deg.
+    pub target_tolerance: f64,
+    /// From a goal to its acknowledgement.
+    pub acknowledge_timeout: DurationNs,
+    /// From the end of a trajectory to its result.
+    pub result_grace: DurationNs,
+    /// From a request to its answer, as the link has it (`answer_timeout` of the cell file).
+    pub answer_timeout: DurationNs,
+}
+
+/// A field that cannot be meant as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    pub robot: String,
+    pub field: &'static str,
+    pub cause: String,
+    pub remedy: &'static str,
+}
+
+impl core::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "robot {}, {}: {}; {}", self.robot, self.field, self.cause, self.remedy)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Ros2Robot {
+    /// A robot under `ros2_control` with the usual names and bounds, without gripper and states.
+    pub fn new(name: &str, joints: [String; JOINTS], answer_timeout: DurationNs) -> Ros2Robot {
+        Ros2Robot {
+            name: name.into(),
+            namespace: String::new(),
+            joints,
+            action: "joint_trajectory_controller/follow_joint_trajectory".into(),
+            joint_states: "joint_states".into(),
+            joint_states_qos: Qos::default(),
+            gripper: None,
+            robot_mode: None,
+            safety_mode: None,
+            program_running: None,
+            remote_control: None,
+            watchdog: DurationNs::from_millis(150),
+            rest: RestBound { speed_max: 0.5, during: DurationNs::from_millis(100) },
+            point_period: DurationNs::from_millis(25),
+            target_tolerance: 0.5,
+            acknowledge_timeout: DurationNs::from_millis(500),
+            result_grace: DurationNs::from_millis(1_000),
+            answer_timeout,
+        }
+    }
+
+    /// A topic or action by its whole name.
+    pub fn full(&self, name: &str) -> String {
+        if name.starts_with('/') { name.into() } else { format!("{}/{name}", self.namespace) }
+    }
+
+    /// The topics of states that are named, in a fixed order: robot mode, safety mode, program, remote control.
+    pub fn status_topics(&self) -> [Option<&StatusTopic>; 4] {
+        [&self.robot_mode, &self.safety_mode, &self.program_running, &self.remote_control].map(Option::as_ref)
+    }
+
+    /// Error: the first field that cannot be meant.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        self.check_names()?;
+        self.check_joints()?;
+        self.check_bounds()
+    }
+
+    fn error(&self, field: &'static str, cause: String, remedy: &'static str) -> ConfigError {
+        ConfigError { robot: self.name.clone(), field, cause, remedy }
+    }
+
+    fn check_names(&self) -> Result<(), ConfigError> {
+        const REMEDY: &str = "names are letters, digits and `_`, `/` between them, and begin with no digit";
+        if !(self.namespace.is_empty() || (self.namespace.starts_with('/') && ros_name(&self.namespace))) {
+            return Err(self.error("namespace", format!("`{}` is none", self.namespace), REMEDY));
+        }
+        let mut names = vec![("action", &self.action), ("joint_states", &self.joint_states)];
+        names.extend(self.gripper.iter().map(|g| ("gripper", &g.action)));
+        names.extend(self.status_topics().into_iter().flatten().map(|t| ("status topic", &t.topic)));
+        for (field, name) in names {
+            if !ros_name(name) {
+                return Err(self.error(field, format!("`{name}` is no name in ROS"), REMEDY));
+            }
+        }
+        let fields = self.status_topics().into_iter().flatten();
+        match fields.into_iter().find(|t| t.message.split('/').count() != 3 || t.field.is_empty()) {
+            Some(t) => Err(self.error(
+                "status topic",
+                format!("`{}` with the field `{}` is no type of a message", t.message, t.field),
+                "write `package/msg/Type` and the name of one of its fields",
+            )),
+            None => Ok(()),
+        }
+    }
+
+    fn check_joints(&self) -> Result<(), ConfigError> {
+        for (j, joint) in self.joints.iter().enumerate() {
+            if joint.is_empty() || joint.len() > NAME_CHARS_MAX {
+                return Err(self.error(
+                    "joints",
+                    format!("joint {} has no name", j + 1),
+                    "name it as joint_states does",
+                ));
+            }
+            if self.joints[..j].contains(joint) {
+                return Err(self.error(
+                    "joints",
+                    format!("`{joint}` stands twice"),
+                    "name each of the six joints once, in the order of the poses",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_bounds(&self) -> Result<(), ConfigError> {
+        const POSITIVE: &str = "state a positive finite number";
+        let positive = |v: f64| v.is_finite() && v > 0.0;
+        if self.watchdog.0 == 0 || self.watchdog > WATCHDOG_MAX {
+            let cause = format!("{} s is outside 0 < watchdog <= 1 s", self.watchdog.as_secs_f64());
+            return Err(self.error("watchdog", cause, "state some periods of the joint states"));
+        }
+        if !positive(self.rest.speed_max) || self.rest.during.0 == 0 {
+            return Err(self.error("rest", "a bound is not above zero".into(), POSITIVE));
+        }
+        if !positive(self.target_tolerance) {
+            return Err(self.error("target_tolerance", format!("{} deg", self.target_tolerance), POSITIVE));
+        }
+        if self.point_period < DurationNs::from_millis(5) || self.point_period > DurationNs::from_millis(100)
+        {
+            let cause = format!("{} s between two points", self.point_period.as_secs_f64());
+            return Err(self.error("point_period", cause, "state 5 ms to 100 ms"));
+        }
+        if self.acknowledge_timeout.0 == 0 || self.acknowledge_timeout >= self.answer_timeout {
+            return Err(self.error(
+                "acknowledge_timeout",
+                "it is not within the robot's answer_timeout".into(),
+                "state a shorter one, or a longer answer_timeout",
+            ));
+        }
+        match &self.gripper {
+            Some(g) if ![g.open_m, g.closed_m, g.effort_n].iter().all(|v| v.is_finite() && *v >= 0.0) => {
+                Err(self.error("gripper", "an opening or force is no number above zero".into(), POSITIVE))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Absolute or relative; no substitutions, no private names.
+fn ros_name(name: &str) -> bool {
+    let inner = name.strip_prefix('/').unwrap_or(name);
+    let word = |w: &str| {
+        w.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && w.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    name.len() <= NAME_CHARS_MAX && inner.split('/').all(word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn robot() -> Ros2Robot {
+        let joints = core::array::from_fn(|j| format!("joint_{j}"));
+        Ros2Robot::new("robot_l", joints, DurationNs::from_millis(4_000))
+    }
+
+    #[test]
+    fn the_usual_names_are_fine_and_stand_in_the_namespace() {
+        let mut r = robot();
+        assert_eq!(r.check(), Ok(()));
+        assert_eq!(r.full(&r.joint_states), "/joint_states");
+        r.namespace = "/cell/left".into();
+        assert_eq!(r.check(), Ok(()));
+        assert_eq!(r.full("joint_states"), "/cell/left/joint_states");
+        assert_eq!(r.full("/elsewhere"), "/elsewhere");
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_told_with_its_field() {
+        type Change = fn(&mut Ros2Robot);
+        let wrong: [(&str, Change); 12] = [
+            ("namespace", |r| r.namespace = "left".into()),
+            ("action", |r| r.action = "a//b".into()),
+            ("joint_states", |r| r.joint_states = "joint states\0".into()),
+            ("joint_states", |r| r.joint_states = "x/2y".into()),
+            ("joints", |r| r.joints[3] = String::new()),
+            ("joints", |r| r.joints[3] = "joint_1".into()),
+            ("watchdog", |r| r.watchdog = DurationNs::from_millis(1_001)),
+            ("rest", |r| r.rest.speed_max = f64::NAN),
+            ("target_tolerance", |r| r.target_tolerance = 0.0),
+            ("point_period", |r| r.point_period = DurationNs::from_millis(1)),
+            ("acknowledge_timeout", |r| r.acknowledge_timeout = r.answer_timeout),
+            ("status topic", |r| {
+                let (topic, message) = ("mode".to_owned(), "Int8".to_owned());
+                let field = "data".to_owned();
+                r.robot_mode = Some(StatusTopic { topic, message, field, qos: Qos::default() });
+            }),
+        ];
+        for (field, change) in wrong {
+            let mut r = robot();
+            change(&mut r);
+            let error = r.check().expect_err(field);
+            assert_eq!(error.field, field, "{error}");
+            assert!(!error.cause.is_empty() && !error.remedy.is_empty());
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! A robot for the tests of the driver: action servers, joint states and a UR's states over ROS 2, jerk-limited joints,
+//! and faults on command. It is no model of any robot's controller.
+//!
+//!     mock_robot [--namespace /NAME] [--rate HZ]
+//!
+//! Prints `ready`; then each line on standard input is a command, and its end ends the robot:
+//!
+//! | command | from then on |
+//! | --- | --- |
+//! | `silent on`, `silent off` | no joint states |
+//! | `freeze on`, `freeze off` | the same joint state again and again |
+//! | `names wrong`, `names right` | one joint under another name |
+//! | `lose-ack on`, `lose-ack off` | a goal is carried out and not acknowledged |
+//! | `refuse-goal on`, `refuse-goal off` | goals are refused |
+//! | `refuse-cancel on`, `refuse-cancel off` | cancels are refused |
+//! | `delay-result MS` | results come so much later |
+//! | `abort CODE` | the next goal is aborted on its way, with this `error_code` |
+//! | `safety N`, `mode N`, `program 0`, `remote 0` | the robot's states; it stands unless `safety` is 1 or 2 |
+//! | `clock S` | stamps are S seconds off |
+
+mod arm;
+
+use std::io::BufRead;
+use std::sync::mpsc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use futures::future::FutureExt;
+use futures::stream::{LocalBoxStream, StreamExt};
+use r2r::control_msgs::action::{FollowJointTrajectory, GripperCommand};
+use r2r::sensor_msgs::msg::JointState;
+use r2r::std_msgs::msg::{Bool, Int8, UInt8};
+use r2r::{
+    ActionServerCancelRequest, ActionServerGoal, ActionServerGoalRequest, Node, Publisher, QosProfile,
+};
+
+use arm::{Arm, JOINTS, Point, State, Values};
+
+type Failure = Box<dyn std::error::Error>;
+type Follow = FollowJointTrajectory::Action;
+type Grip = GripperCommand::Action;
+
+/// In the order of its joint states, which is not that of the cell.
+const NAMES: [&str; JOINTS] = [
+    "elbow_joint",
+    "shoulder_lift_joint",
+    "shoulder_pan_joint",
+    "wrist_1_joint",
+    "wrist_2_joint",
+    "wrist_3_joint",
+];
+const HOME_DEG: Values = [90.0, -90.0, 0.0, -90.0, -90.0, 0.0];
+const TICK: Duration = Duration::from_millis(2);
+const GRIP_TIME: Duration = Duration::from_millis(150);
+
+/// What it was told to do wrong, and to say of itself.
+struct Faults {
+    silent: bool,
+    freeze: bool,
+    wrong_names: bool,
+    lose_ack: bool,
+    refuse_goal: bool,
+    refuse_cancel: bool,
+    delay: Duration,
+    abort: Option<i32>,
+    clock_s: i64,
+    safety: u8,
+    mode: i8,
+    program: bool,
+    remote: bool,
+}
+
+/// How a goal ends.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Succeeded,
+    Cancelled,
+    Aborted(i32),
+}
+
+struct Active {
+    goal: ActionServerGoal<Follow>,
+    cancels: LocalBoxStream<'static, ActionServerCancelRequest>,
+    cancelled: bool,
+    /// What it will be told, once it is due.
+    told: Option<(Instant, Outcome)>,
+    begun: Instant,
+}
+
+struct Robot {
+    arm: Arm,
+    faults: Faults,
+    active: Option<Active>,
+    gripping: Option<(Instant, ActionServerGoal<Grip>)>,
+    goals: LocalBoxStream<'static, ActionServerGoalRequest<Follow>>,
+    grips: LocalBoxStream<'static, ActionServerGoalRequest<Grip>>,
+    states: Publisher<JointState>,
+    safety: Publisher<UInt8>,
+    mode: Publisher<Int8>,
+    program: Publisher<Bool>,
+    remote: Publisher<Bool>,
+    frozen: Option<JointState>,
+}
+
+fn main() -> Result<(), Failure> {
+    let (mut namespace, mut rate) = (String::new(), 250.0);
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        let value = args.next().ok_or_else(|| format!("{arg} needs a value"))?;
+        match arg.as_str() {
+            "--namespace" => namespace = value,
+            "--rate" => rate = value.parse()?,
+            _ => return Err(format!("{arg} is not known").into()),
+        }
+    }
+    let mut node = Node::create(r2r::Context::create()?, "mock_robot", &namespace)?;
+    let mut robot = Robot::new(&mut node, &namespace)?;
+    let (line, lines) = mpsc::channel();
+    std::thread::spawn(move || {
+        std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|l| line.send(l))
+    });
+    println!("ready");
+    let every = Duration::from_secs_f64(1.0 / rate);
+    let (mut stepped, mut published) = (Instant::now(), Instant::now());
+    loop {
+        node.spin_once(Duration::ZERO);
+        match lines.try_recv() {
+            Ok(command) => robot.obey(&command)?,
+            Err(mpsc::TryRecvError::Disconnected) => return Ok(()),
+            Err(mpsc::TryRecvError::Empty) => {}
+        }
+        // A process that was stopped stood, and so did its arm.
+        let passed = stepped.elapsed().min(Duration::from_millis(20));
+        stepped = Instant::now();
+        robot.step(passed.as_secs_f64())?;
+        if published.elapsed() >= every {
+            published = Instant::now();
+            robot.publish()?;
+        }
+        std::thread::sleep(TICK.saturating_sub(stepped.elapsed()));
+    }
+}
+
+impl Robot {
+    fn new(node: &mut Node, namespace: &str) -> Result<Robot, Failure> {
+        let name = |what: &str| format!("{namespace}/{what}");
+        let latched = QosProfile::default().keep_last(1).reliable().transient_local();
+        let goals = node
+            .create_action_server::<Follow>(&name("joint_trajectory_controller/follow_joint_trajectory"))?;
+        let robot = Robot {
+            arm: Arm::new(HOME_DEG.map(f64::to_radians)),
+            faults: Faults {
+                silent: false,
+                freeze: false,
+                wrong_names: false,
+                lose_ack: false,
+                refuse_goal: false,
+                refuse_cancel: false,
+                delay: Duration::ZERO,
+                abort: None,
+                clock_s: 0,
+                safety: 1,
+                mode: 7,
+                program: true,
+                remote: true,
+            },
+            active: None,
+            gripping: None,
+            goals: goals.boxed_local(),
+            grips: node.create_action_server::<Grip>(&name("gripper_controller/gripper_cmd"))?.boxed_local(),
+            states: node.create_publisher(&name("joint_states"), QosProfile::default())?,
+            safety: node.create_publisher(&name("safety_mode"), latched.clone())?,
+            mode: node.create_publisher(&name("robot_mode"), latched.clone())?,
+            program: node.create_publisher(&name("program_running"), latched.clone())?,
+            remote: node.create_publisher(&name("remote_control"), latched)?,
+            frozen: None,
+        };
+        robot.say()?;
+        Ok(robot)
+    }
+
+    fn say(&self) -> Result<(), Failure> {
+        self.safety.publish(&UInt8 { data: self.faults.safety })?;
+        self.mode.publish(&Int8 { data: self.faults.mode })?;
+        self.program.publish(&Bool { data: self.faults.program })?;
+        self.remote.publish(&Bool { data: self.faults.remote })?;
+        Ok(())
+    }
+
+    fn obey(&mut self, command: &str) -> Result<(), Failure> {
+        let (word, value) =
+            command.trim().split_once(' ').ok_or_else(|| format!("`{command}` is no command"))?;
+        let f = &mut self.faults;
+        match word {
+            "silent" => f.silent = value == "on",
+            "freeze" => {
+                f.freeze = value == "on";
+                self.frozen = None;
+            }
+            "names" => f.wrong_names = value == "wrong",
+            "lose-ack" => f.lose_ack = value == "on",
+            "refuse-goal" => f.refuse_goal = value == "on",
+            "refuse-cancel" => f.refuse_cancel = value == "on",
+            "delay-result" => f.delay = Duration::from_millis(value.parse()?),
+            "abort" => f.abort = Some(value.parse()?),
+            "clock" => f.clock_s = value.parse()?,
+            "safety" => f.safety = value.parse()?,
+            "mode" => f.mode = value.parse()?,
+            "program" => f.program = value == "1",
+            "remote" => f.remote = value == "1",
+            _ => return Err(format!("`{command}` is no command").into()),
+        }
+        self.say()
+    }
+
+    fn step(&mut self, dt: f64) -> Result<(), Failure> {
+        while let Some(Some(request)) = self.goals.next().now_or_never() {
+            self.take(request)?;
+        }
+        while let Some(Some(request)) = self.grips.next().now_or_never() {
+            self.gripping = Some((Instant::now() + GRIP_TIME, request.accept()?.0));
+        }
+        self.hear_cancels();
+        if !matches!(self.faults.safety, 1 | 2) {
+            self.arm.stop();
+        }
+        let came_to_rest = self.arm.step(dt);
+        self.end_goal(came_to_rest)?;
+        if let Some((_, mut goal)) = self.gripping.take_if(|(due, _)| Instant::now() >= *due) {
+            // There is always something between its fingers.
+            let (position, effort) = (goal.goal.command.position, goal.goal.command.max_effort);
+            let close = position < 0.01;
+            goal.succeed(GripperCommand::Result { position, effort, stalled: close, reached_goal: !close })?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, request: ActionServerGoalRequest<Follow>) -> Result<(), Failure> {
+        let points = points_of(&request.goal);
+        let Some(points) = points.filter(|_| !self.faults.refuse_goal) else { return Ok(request.reject()?) };
+        // A goal before is preempted, as ros2_control does it.
+        if let Some(mut before) = self.active.take() {
+            before.goal.abort(result(0))?;
+        }
+        self.arm.follow(points);
+        if self.faults.lose_ack {
+            return Ok(());
+        }
+        let (goal, cancels) = request.accept()?;
+        let cancels = cancels.boxed_local();
+        self.active = Some(Active { goal, cancels, cancelled: false, told: None, begun: Instant::now() });
+        Ok(())
+    }
+
+    fn hear_cancels(&mut self) {
+        let Some(active) = &mut self.active else { return };
+        while let Some(Some(cancel)) = active.cancels.next().now_or_never() {
+            if self.faults.refuse_cancel {
+                cancel.reject();
+            } else {
+                cancel.accept();
+                active.cancelled = true;
+                self.arm.stop();
+            }
+        }
+    }
+
+    fn end_goal(&mut self, came_to_rest: bool) -> Result<(), Failure> {
+        let Some(active) = &mut self.active else { return Ok(()) };
+        if active.told.is_none() {
+            let halfway = active.begun.elapsed() > Duration::from_millis(200);
+            let outcome = match self.faults.abort {
+                Some(code) if halfway => {
+                    self.faults.abort = None;
+                    self.arm.stop();
+                    Some(Outcome::Aborted(code))
+                }
+                _ if active.cancelled && self.arm.still() => Some(Outcome::Cancelled),
+                // Where the safety controller stands it, the goal stays as it is.
+                _ if came_to_rest && matches!(self.faults.safety, 1 | 2) => Some(Outcome::Succeeded),
+                _ => None,
+            };
+            active.told = outcome.map(|o| (Instant::now() + self.faults.delay, o));
+        }
+        // A cancel overtakes a result that was not told yet.
+        if let (true, Some((_, outcome))) = (active.cancelled, &mut active.told) {
+            *outcome = Outcome::Cancelled;
+        }
+        let Some((_, outcome)) = active.told.filter(|(due, _)| Instant::now() >= *due) else { return Ok(()) };
+        match outcome {
+            Outcome::Succeeded => active.goal.succeed(result(0))?,
+            Outcome::Cancelled => active.goal.cancel(result(0))?,
+            Outcome::Aborted(code) => active.goal.abort(result(code))?,
+        }
+        self.active = None;
+        Ok(())
+    }
+
+    fn publish(&mut self) -> Result<(), Failure> {
+        if self.faults.silent {
+            return Ok(());
+        }
+        let message = match &self.frozen {
+            Some(message) => message.clone(),
+            None => self.joint_state()?,
+        };
+        self.states.publish(&message)?;
+        if self.faults.freeze {
+            self.frozen = Some(message);
+        }
+        Ok(())
+    }
+
+    fn joint_state(&self) -> Result<JointState, Failure> {
+        let State { positions, velocities, .. } = self.arm.now;
+        let mut message = JointState::default();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        message.header.stamp.sec = i32::try_from(now.as_secs() as i64 + self.faults.clock_s)?;
+        message.header.stamp.nanosec = now.subsec_nanos();
+        message.name = NAMES.map(str::to_owned).to_vec();
+        if self.faults.wrong_names {
+            message.name[0] = "elbow".into();
+        }
+        message.name.push("finger_joint".into());
+        message.position = [&positions[..], &[0.0]].concat();
+        message.velocity = [&velocities[..], &[0.0]].concat();
+        Ok(message)
+    }
+}
+
+fn result(error_code: i32) -> FollowJointTrajectory::Result {
+    FollowJointTrajectory::Result { error_code, ..Default::default() }
+}
+
+/// The points in the order of its own joints; `None` if a joint is missing or a point is none.
+fn points_of(goal: &FollowJointTrajectory::Goal) -> Option<Vec<Point>> {
+    let names = &goal.trajectory.joint_names;
+    let place = |name: &str| names.iter().position(|n| n == name);
+    let order: Vec<usize> = NAMES.iter().map(|n| place(n)).collect::<Option<_>>()?;
+    let mut points = Vec::new();
+    for p in &goal.trajectory.points {
+        let values = |v: &[f64]| -> Option<Values> {
+            let picked: Vec<f64> = order.iter().map(|&i| v.get(i).copied()).collect::<Option<_>>()?;
+            picked.try_into().ok()
+        };
+        let state = State {
+            positions: values(&p.positions)?,
+            velocities: values(&p.velocities)?,
+            accelerations: values(&p.accelerations)?,
+        };
+        let at = f64::from(p.time_from_start.sec) + f64::from(p.time_from_start.nanosec) * 1e-9;
+        points.push(Point { at, state });
+    }
+    let rising = points.windows(2).all(|w| w[0].at < w[1].at);
+    (rising && points.first().is_some_and(|p| p.at > 0.0)).then_some(points)
+}

@@ -1,0 +1,71 @@
+//! `label`: prints the label of the unit, puts it on, and reads it back.
+//!
+//! ```yaml
+//! - label: { id: udi-label, station: test, printer: label_1, at: nest, scanner: scan_2, on_fail: reject }
+//! ```
+//! The label says the unit's UDI; without a device identifier in the order it says the serial alone, and that it is
+//! no UDI. Printer and scanner are those at the step's station, which is that of the step before unless given. Where
+//! the station has no scanner, nothing is read back: then nothing is judged.
+
+use cellwright_model::plan::{Primitive, Resource};
+use cellwright_model::{DurationNs, PrinterId, ScannerId};
+use cellwright_recipe::shape::Names;
+use cellwright_recipe::{Code, Context, Draft, Fields, Shape, StepKind, shape};
+
+use crate::there;
+
+pub(crate) struct Label;
+
+shape! { LABEL = "label", "Prints the unit's label, puts it on, and reads it back." {
+    opt "station": Name(Names::Station), "Where the unit's nest has to be; that of the step before if left out.";
+    opt "printer": Name(Names::Printer), "The printer, where the station has several.";
+    req "at": Word(&["nest"]), "The unit's nest.";
+    opt "scanner": Name(Names::Scanner), "What reads it back, where the station has several scanners.";
+}}
+
+impl StepKind for Label {
+    fn name(&self) -> &'static str {
+        "label"
+    }
+    fn judges(&self) -> bool {
+        true
+    }
+    fn shape(&self) -> &'static Shape {
+        &LABEL
+    }
+
+    fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
+        let cell = cx.cell;
+        let given = cx.station_opt(f);
+        let here = given.or(cx.here);
+        let printer = there::printers(cell).one(f, cx, given, here);
+        f.req("at", cx.d, |d, n| d.word(n, &[("nest", ())]));
+        let Some(printer) = printer else {
+            f.entry("scanner");
+            return None;
+        };
+        let at = &cell.printers[usize::from(printer)];
+        let scanners = there::scanners(cell);
+        let reads = f.entry("scanner").is_some() || scanners.count(at.station) > 0;
+        let scanner =
+            if reads { Some(scanners.one(f, cx, Some(at.station), Some(at.station))?) } else { None };
+        if let (None, Some(entry)) = (scanner, f.entry("on_fail")) {
+            let message = "nothing reads the label back, so that no part is ever bad here";
+            cx.d.sink.error(Code::UnknownField, entry.key_span, message, "take it out, or name a scanner");
+        }
+        let mut draft = Draft {
+            station: Some(at.station),
+            resources: vec![Resource::Printer(PrinterId(printer))],
+            ops: vec![Primitive::PrintLabel { printer: PrinterId(printer) }],
+            ..Draft::default()
+        };
+        let mut answers = at.answer_timeout.0;
+        if let Some(scanner) = scanner {
+            draft.resources.push(Resource::Scanner(ScannerId(scanner)));
+            draft.ops.push(Primitive::ReadLabel { scanner: ScannerId(scanner) });
+            answers = answers.saturating_add(cell.scanners[usize::from(scanner)].answer_timeout.0);
+        }
+        draft.timeout = Some(DurationNs(answers.saturating_mul(2)));
+        Some(draft)
+    }
+}
