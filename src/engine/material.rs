@@ -115,8 +115,7 @@ impl Core {
                 let serial = &unit.data.serial;
                 return Err(format!("{serial} in {} is not finished: wait until it is", tray.name));
             }
-            if let Some(left) = self.parts.leftovers.iter().find(|l| l.at.tray() == Some(load.tray)) {
-                let serial = &left.serial;
+            if let Some(serial) = self.parts.unsettled_in(load.tray) {
                 return Err(format!(
                     "{serial} in {} is not good: take it out first, and answer so",
                     tray.name
