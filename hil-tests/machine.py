@@ -113,6 +113,8 @@ def again(command):
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder, StandStills(folder, STOOD_NS, SELDOM_NS) as machine:
         for attempt in range(1, ATTEMPTS + 1):
+            # What a build has left to be written keeps the disk, and soft interrupts, busy for minutes.
+            os.sync()
             from_ns = time.monotonic_ns()
             status = subprocess.run(command).returncode
             stood = machine.since(from_ns)

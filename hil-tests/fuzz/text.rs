@@ -5,12 +5,15 @@
 
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use cellwright_model::cell::Cell;
+use cellwright_engine::catalogue;
+use cellwright_recipe::scenario_text::{Machine, Setup};
 use cellwright_recipe::{
     Diagnostic, FileSource, Severity, Sources, compile_rows, json_rows, load_cell, load_faults, load_order,
-    load_plant, load_quarantine, load_users, render,
+    load_plant, load_quarantine, load_scenario, load_tests, load_users, render,
 };
+use cellwright_sim::{Prepared, What, read};
 use cellwright_steps::TABLE;
 
 use super::input::{RECORD_BYTES_MAX, RECORDS_MAX};
@@ -34,10 +37,12 @@ enum Kind {
     Faults,
     Users,
     Quarantine,
+    Scenario,
+    Tests,
 }
 
 /// The files that are changed; the order is part of the corpus.
-const FILES: [(&str, Kind); 9] = [
+const FILES: [(&str, Kind); 11] = [
     (RECIPE, Kind::Recipe),
     ("recipes/cannula-hub/feed-cannula.recipe.yaml", Kind::Recipe),
     (CELL, Kind::Cell),
@@ -47,6 +52,8 @@ const FILES: [(&str, Kind); 9] = [
     ("hil-tests/faults/wire-break-pressing.faults.yaml", Kind::Faults),
     ("cells/cannula-cell/users.yaml", Kind::Users),
     ("quarantine.yaml", Kind::Quarantine),
+    ("hil-tests/scenarios/guard-open.scenario.yaml", Kind::Scenario),
+    ("recipes/cannula-hub/cannula-hub.test.yaml", Kind::Tests),
 ];
 
 /// The text of a file, or one of its kind where none is shipped.
@@ -84,18 +91,21 @@ impl FileSource for Replaced<'_> {
     }
 }
 
-/// The target, with the shipped cell that recipes, plants and orders are read against.
+/// The target, with the shipped machine that recipes, plants, orders, scenarios and tests are read against.
 pub struct Text {
-    cell: Cell,
+    machine: Setup,
+    alarms: Vec<&'static str>,
 }
 
 impl Text {
     /// # Panics
-    /// If the shipped cell is refused.
+    /// If the shipped cell or recipe is refused.
     pub fn new() -> Text {
-        let files = Replaced { path: "", bytes: &[] };
-        let cell = load_cell(&files, CELL, None, &mut Sources::default());
-        Text { cell: cell.unwrap_or_else(|list| panic!("{list:?}")).0 }
+        let what = What { recipe: Some(root().join(RECIPE)), ..What::default() };
+        let Prepared { cell, plan, plant, .. } =
+            read(&what, true).prepared.expect("what is shipped is right");
+        let machine = Setup { cell, plan, plant: Arc::new(plant.expect("a twin")) };
+        Text { machine, alarms: catalogue::words() }
     }
 
     /// Reads one input.
@@ -131,15 +141,19 @@ impl Text {
         fn alone<T>(result: Result<T, Vec<Diagnostic>>) -> (bool, Vec<Diagnostic>) {
             result.map_or_else(|list| (false, list), |_| (true, Vec::new()))
         }
+        let (cell, alarms) = (&*self.machine.cell, &self.alarms[..]);
+        let prepare = &mut |_: &Machine<'_>, _: &mut Sources| Ok(self.machine.clone());
         match kind {
-            Kind::Recipe => said(compile_rows(files, RECIPE, &self.cell, TABLE, sources)),
+            Kind::Recipe => said(compile_rows(files, RECIPE, cell, TABLE, sources)),
             Kind::Cell => said(load_cell(files, CELL, None, sources)),
             Kind::Taught => said(load_cell(files, CELL, Some(TAUGHT), sources)),
-            Kind::Plant => said(load_plant(files, path, &self.cell, sources)),
-            Kind::Order => said(load_order(files, path, &self.cell, None, sources)),
-            Kind::Faults => alone(load_faults(files, path, &self.cell, sources)),
+            Kind::Plant => said(load_plant(files, path, cell, sources)),
+            Kind::Order => said(load_order(files, path, cell, None, sources)),
+            Kind::Faults => alone(load_faults(files, path, cell, sources)),
             Kind::Users => alone(load_users(files, path, sources)),
             Kind::Quarantine => alone(load_quarantine(files, path, sources)),
+            Kind::Scenario => alone(load_scenario(files, path, alarms, prepare, sources)),
+            Kind::Tests => alone(load_tests(files, path, alarms, prepare, sources)),
         }
     }
 }

@@ -117,7 +117,7 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
     let mut prepared = prepare(&what, here)?;
     order::names_units(&prepared, twin)?;
     let cleared = if twin { None } else { Some(cleared(args, &prepared, &operator)?) };
-    if !twin && (!prepared.cell.robots.is_empty() || !prepared.cell.trays.is_empty()) {
+    if !twin && !prepared.cell.robots.is_empty() {
         return Err(Failure::Usage(format!(
             "cell {} has cobots, and this build has a driver only for those of a twin: run it with --bus twin, or \
              name the twin behind {} with --twin HOST:PORT",
