@@ -111,6 +111,33 @@ def check_gone(checks, folder, cell, twin, at, machine):
                  str(counters))
 
 
+def check_bench(checks, folder):
+    """A bench without cobots, driven as a real segment: a person commands it, and what nobody approved is not begun."""
+    veth_pair("cwbench0", "cwbench1")
+    cell, recipe, state = ROOT / "cells/press-bench", folder / "warned.recipe.yaml", folder / "bench"
+    text = (ROOT / "recipes/press-fit/press-fit.recipe.yaml").read_text()
+    assert text.count("\nparams:\n") == 1
+    recipe.write_text(text.replace("\nparams:\n", "\nparams:\n  spare: { default: 1.00 mm, min: 0.50 mm, max: 2.00 mm }\n"))
+    twin, _ = start_twin(folder / "twin-bench", "cwbench1", "--cell", cell)
+    going = Started(["run", recipe, "--cell", cell, "--bus", "cwbench0", "--operator", "anna", "--state", state, "--json"],
+                    folder / "bench-run")
+
+    def ctl(*args):
+        return cellwright("ctl", "--state", state, *args, timeout=20)
+
+    for command, wanted in (("clear", "Stopped"), ("reset", "Idle")):
+        until(lambda: ctl(command).code == 0, 20)
+        came = until(lambda: f'"{wanted}"' in cellwright("status", "--state", state, "--json").out, 30)
+        checks.check(f"a bench without cobots, as a real segment: {command} leads to {wanted}", came, going.stderr()[-500:])
+    start = ctl("start")
+    checks.check("what nobody approved is not begun there", start.code == 1 and "not approved" in start.text, start.text)
+    checks.equal("a warning of the recipe is said once", going.stderr().count("nothing uses the parameter"), 1)
+    going.signal(signal.SIGTERM)
+    going.wait(30)
+    twin.signal(signal.SIGTERM)
+    checks.equal("the bench's twin ends with 0", twin.wait(20), 0)
+
+
 def main():
     checks, folder = Checks(), workdir("wire")
     ip("link", "set", "lo", "up")
@@ -120,6 +147,7 @@ def main():
         twin, at = check_same(checks, folder, cell, machine)
         check_refusals(checks, folder, cell, at)
         check_gone(checks, folder, cell, twin, at, machine)
+    check_bench(checks, folder)
     checks.end()
 
 

@@ -159,7 +159,7 @@ fn cleared(
     };
     let state = args.state.clone().unwrap_or_else(|| default_state(&prepared.cell.id));
     let today = Date::of_unix_ns(wall_unix_ns());
-    let contents = Contents::read(recipe, cell)?;
+    let contents = Contents::read_again(recipe, cell)?;
     if !contents.are_of(prepared) {
         return Err(Failure::Failed(
             "recipe or cell were changed while they were read: run it again".to_owned(),

@@ -7,7 +7,8 @@ use cellwright_model::cell::{Cell, Robot};
 use cellwright_model::curve::sha256_hex;
 use cellwright_model::plan::Plan;
 use cellwright_model::robot::Joints;
-use cellwright_sim::{Approvable, Prepared, read_approvable};
+use cellwright_recipe::Severity;
+use cellwright_sim::{Approvable, Prepared, Reading, read_approvable};
 
 use crate::cli::{Failure, shown};
 
@@ -21,8 +22,14 @@ pub(crate) struct Contents {
 impl Contents {
     /// Reads and checks them; what is wrong with the files is said on standard error.
     pub(crate) fn read(recipe: &Path, cell: &Path) -> Result<Contents, Failure> {
-        let (recipe, cell) = (recipe.to_string_lossy(), cell.to_string_lossy());
-        Contents::of(&shown(read_approvable(&recipe, &cell))?)
+        Contents::of(&shown(reading(recipe, cell))?)
+    }
+
+    /// Reads once more what was shown before: only what is an error now is said.
+    pub(crate) fn read_again(recipe: &Path, cell: &Path) -> Result<Contents, Failure> {
+        let mut again = reading(recipe, cell);
+        again.diagnostics.retain(|d| d.severity == Severity::Error);
+        Contents::of(&shown(again)?)
     }
 
     /// Errors: a Plan that has no hash.
@@ -78,6 +85,10 @@ impl Contents {
             && self.cell.hash == prepared.cell.hash
             && taught.unwrap_or(&none) == prepared.cell.taught_hash
     }
+}
+
+fn reading(recipe: &Path, cell: &Path) -> Reading<Approvable> {
+    read_approvable(&recipe.to_string_lossy(), &cell.to_string_lossy())
 }
 
 /// Every joint of a pose or pocket that taught.yaml puts elsewhere than cell.yaml.
