@@ -95,6 +95,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "controller",
             "digital-io",
             "driver-api",
+            "engine",
             "model",
             "recipe",
             "rt",
