@@ -71,7 +71,8 @@ impl ZplPrinter {
             answer: None,
             counters: MessageCounters::default(),
             owed: 0,
-            stale: false,
+            // Of whoever drove it before.
+            stale: true,
         }
     }
 

@@ -62,8 +62,8 @@ impl StatusReader {
             let number = self.lines + 1;
             self.clear();
             // The first line of another answer: the one before was lost in part.
-            if fields.len() == FIELDS[0] {
-                self.first(&fields)?;
+            if fields.len() == FIELDS[0] && self.first(&fields).is_err() {
+                self.clear();
             }
             return Err(format!("no line {number} of a host status"));
         }

@@ -20,9 +20,7 @@ from common import Checks, Started, cellwright, until, workdir
 RECIPE = common.ROOT / "recipes" / "cannula-hub" / "cannula-hub.recipe.yaml"
 REWORK = common.ROOT / "recipes" / "cannula-rework" / "cannula-rework.recipe.yaml"
 DEMO = common.ROOT / "recipes" / "cannula-hub" / "demo.order.yaml"
-LOT, DI, PREFIX, QUANTITY, LAST = "HIL-LOT-7", "04012345678918", "HIL7-", 4, 40
-# Of the product in cell.yaml: what the code on a unit that comes back says.
-IS23_GTIN = "04012345678949"
+LOT, DI, PREFIX, QUANTITY, LAST = "HIL-LOT-7", "04012345678949", "HIL7-", 4, 40
 # Of the second unit, within the envelope of the recipe.
 DEPTH = "12.38 mm"
 
@@ -192,7 +190,7 @@ def range_ends(checks, scene):
 def reworked(checks, scene):
     """Two units of the complete order come back under their serials; one that was never made does not."""
     scene.state = scene.folder / "rework"
-    fields = {"di": IS23_GTIN, "quantity": 2, "last": "02", "prefix": "HIL8-", "lot": "HIL-LOT-8"}
+    fields = {"di": DI, "quantity": 2, "last": "02", "prefix": "HIL8-", "lot": "HIL-LOT-8"}
     scene.write(id="HIL-PO-10", **fields)
     made = scene.run()
     first = [e["data"]["serial"] for e in common.of_type([e for e, _ in common.printed_events(made.out)],

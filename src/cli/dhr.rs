@@ -194,7 +194,7 @@ fn print_record(record: &Value) {
         if step["label"].is_object() {
             let of = |name: &str| plain(&step["label"][name]);
             outln!(
-                "           label {} by {}: {}, {} of this unit so far",
+                "           label {} by {}: {}, {} of this unit since it was opened",
                 of("content"),
                 of("printer"),
                 of("fate"),

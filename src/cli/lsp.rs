@@ -65,23 +65,33 @@ const QUIET: Duration = Duration::from_millis(30);
 /// Messages that are taken before what was changed is checked: somebody who types on and on sees mistakes, too.
 const AT_ONCE_MAX: usize = 64;
 
-/// Until the client says that it is over, or goes away.
+/// Until the client says that it is over, or goes away. Between its two words for it, `shutdown` and `exit`, it asks for
+/// nothing (LSP 3.17, "Shutdown Request").
 fn serve(connection: &Connection, mut server: Server<OfMachine>) -> Result<(), Failure> {
+    let mut over = false;
     while let Ok(message) = connection.receiver.recv() {
         let (mut changed, mut next, mut taken) = (false, Some(message), 0);
         // What comes at once is taken first: of ten keys that were pressed only the last text is checked.
         while let Some(message) = next {
             match message {
+                Message::Request(Request { id, .. }) if over => {
+                    let why = "the session is over".to_owned();
+                    let code = ErrorCode::InvalidRequest as i32;
+                    connection.sender.send(Response::new_err(id, code, why).into())?;
+                }
+                Message::Request(Request { id, method, .. }) if method == "shutdown" => {
+                    over = true;
+                    connection.sender.send(Response::new_ok(id, ()).into())?;
+                }
                 Message::Request(request) => {
-                    if connection.handle_shutdown(&request)? {
-                        return Ok(());
-                    }
                     if changed && Server::<OfMachine>::needs_check(&request.method) {
                         tell(connection, &mut server)?;
                         changed = false;
                     }
                     connection.sender.send(answered(&server, request).into())?;
                 }
+                Message::Notification(n) if n.method == "exit" => return Ok(()),
+                Message::Notification(_) if over => {}
                 Message::Notification(n) => changed |= server.notify(&n.method, n.params),
                 Message::Response(_) => {}
             }

@@ -223,7 +223,9 @@ impl Record {
         let cell = &prepared.cell;
         let state = args.state.clone().unwrap_or_else(|| default_state(&cell.id));
         let address = CellAddress { site: cell.site.clone(), line: cell.line.clone(), cell: cell.id.clone() };
-        let (outbox, recovery) = Outbox::open(&state, OutboxOptions::new(address.clone()))?;
+        let origin = Some(if args.on_twin() { Origin::Twin } else { Origin::Real });
+        let options = OutboxOptions { origin, ..OutboxOptions::new(address.clone()) };
+        let (outbox, recovery) = Outbox::open(&state, options)?;
         // Before anything is opened beyond: an order that is refused leaves everything as it was.
         let work = Work::of(prepared.terms.clone(), args.units, cell, &recovery, &state)?;
         let store = (!args.no_recorder).then(|| args.store.clone().unwrap_or_else(|| state.join("dhr.db")));

@@ -240,10 +240,6 @@ impl Ledger {
         let context =
             Arc::new(UnitContext { serial, udi, recipe: recipe_ref(plan, self.settings.approval.clone()) });
         self.count(entry, OrderProgress::open_one);
-        // A unit that comes back is where its earlier life has left it no more: a person has fetched it.
-        if plan.reworks().is_some() {
-            entry.out.journal.push(JournalEntry::PartLeft { part: context.serial.clone() });
-        }
         self.units.insert(
             unit,
             OpenUnit { context: context.clone(), plan: plan.clone(), counts: StepCounts::default() },
@@ -381,6 +377,12 @@ impl Ledger {
         let filled = |t: &TrayId| *part == PartRef::Unit && to.tray() == Some(*t);
         if let (Some(unit), Some(at)) = (unit, self.at_end.iter().position(filled)) {
             self.filled.push((self.at_end.remove(at), unit));
+        }
+        // A unit that comes back is where its earlier life has left it until it is fetched.
+        let plan = unit.and_then(|u| self.units.get(&u)).map(|u| &u.plan);
+        let came_back = plan.and_then(|plan| plan.reworks());
+        if came_back.is_some_and(|unit| *part == PartRef::Component(unit.name.clone())) {
+            entry.out.journal.push(JournalEntry::PartLeft { part: serial.to_owned() });
         }
         let (part, out) = (part.id(serial), to == Location::Hand || self.forgets(to));
         let (from, to) = (from.word(&self.cell), to.word(&self.cell));

@@ -86,8 +86,8 @@ impl Look<'_> {
 
     /// A recipe, or the recipes of the folder that use an operation.
     fn recipe(&mut self, path: &str, folder: &str) {
-        let Some(root) = self.tree(path) else { return };
         let Some(cell) = self.cell_in(self.around.cell) else { return };
+        let Some(root) = self.tree(path) else { return self.compiled(path, &cell) };
         if kind_of(FileKind::Recipe, &root) == FileKind::Recipe {
             self.compiled(path, &cell);
             return;

@@ -61,7 +61,9 @@ struct File {
     root: Node,
 }
 
+/// A byte order mark, which says nothing of UTF-8, is left out.
 fn read(path: &str, bytes: &[u8]) -> Result<File, Refused> {
+    let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes);
     let (mut sources, mut sink) = (Sources::default(), Sink::new());
     let (_, root) = tree::parse(path, bytes, &mut sources, &mut sink);
     let list = sink.finish();

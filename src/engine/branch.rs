@@ -149,7 +149,8 @@ impl Branch {
     /// Nothing of it goes on until a gate opens or a person decides.
     pub(crate) fn is_quiet(&self) -> bool {
         match self.machine.state() {
-            S::Idle | S::Gate | S::Done => true,
+            S::Gate => !matches!(self.waits, Some(Waits::Break(_))),
+            S::Idle | S::Done => true,
             S::AwaitOperator => self.decision.is_some(),
             _ => false,
         }
@@ -278,6 +279,10 @@ impl Branch {
             }
             _ => false,
         };
+        // Whatever would be done with what lies there would be recorded of another unit.
+        if run.is_other_unit() {
+            return E::Unable;
+        }
         let (handler, tried) =
             if failed { (step.on_fail, &mut self.fails) } else { (step.on_fault, &mut self.faults) };
         match (handler.retry(), handler.last()) {
@@ -430,7 +435,7 @@ impl Branch {
         if !run.irreversible_begun(&plan) {
             answers.push(RETRY);
         }
-        if !env.unit.rejecting {
+        if !env.unit.rejecting && !run.is_other_unit() {
             answers.push(REJECT);
         }
         answers.extend([REMOVE, ABORT]);

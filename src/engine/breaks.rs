@@ -95,7 +95,7 @@ impl Core {
         refused.then(|| {
             format!(
                 "in mode Maintenance units are made for trial only, and order {} is for {}: change the mode to \
-                 Production, or give it an order of purpose trial",
+                 Production, or give it an order of purpose trial, for which a real bus asks for a released recipe",
                 order.id,
                 order.purpose.as_str()
             )

@@ -117,7 +117,7 @@ impl Core {
             }
             if let Some(serial) = self.parts.unsettled_in(load.tray) {
                 return Err(format!(
-                    "{serial} in {} is not good: take it out first, and answer so",
+                    "{serial} in {} is not good, or may lie there: Reset asks for it, take it out then and answer so",
                     tray.name
                 ));
             }

@@ -198,10 +198,10 @@ fn device_end(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive, r
             OpEnd::Ok
         }
         (Primitive::Scan { component, .. }, DeviceReply::Scanned { gtin, lot, expiry, serial, .. }) => {
-            if let Err(other) = is_itself(env, component, serial.as_deref()) {
+            let code = Scan { gtin: gtin.as_deref(), lot: lot.as_deref(), expiry: expiry.as_deref() };
+            if let Err(other) = is_itself(env, component, &code, serial.as_deref()) {
                 return OpEnd::Fault(other);
             }
-            let code = Scan { gtin: gtin.as_deref(), lot: lot.as_deref(), expiry: expiry.as_deref() };
             match fit(env, component, &code) {
                 Ok(()) => identify(env, component, lot, serial),
                 Err(cause) => OpEnd::Fail(cause),
@@ -230,17 +230,29 @@ fn fit(env: &Env<'_, '_>, component: &str, code: &Scan<'_>) -> Result<(), String
     planned.map_or(Ok(()), |c| env.parts.barred.code(env.cx.cell, &c.part, code))
 }
 
-/// A unit that came back bears the serial under which it is in work. Another one says nothing about this unit, and so
-/// makes it neither good nor bad: a person decides. Errors: the cause.
-fn is_itself(env: &Env<'_, '_>, component: &str, read: Option<&str>) -> Result<(), String> {
-    let serial = &env.unit.serial;
-    match env.unit.plan.reworks() {
-        Some(unit) if unit.name == component && read != Some(serial.as_str()) => Err(format!(
-            "other-unit: {} where {serial} is asked for",
-            read.unwrap_or("a code without a serial")
-        )),
-        _ => Ok(()),
+/// Begins the cause of a scan that read another unit than that which came back.
+pub(crate) const OTHER_UNIT: &str = "other-unit";
+
+/// A unit that came back bears the serial under which it is in work, and the number of its product. Another one
+/// says nothing about this unit, and so makes it neither good nor bad: a person decides. Errors: the cause.
+fn is_itself(
+    env: &Env<'_, '_>,
+    component: &str,
+    code: &Scan<'_>,
+    serial: Option<&str>,
+) -> Result<(), String> {
+    let unit = &env.unit;
+    if unit.plan.reworks().is_none_or(|itself| itself.name != component) {
+        return Ok(());
     }
+    let other = match (serial, &unit.label) {
+        (None, _) => Some(format!("a code without a serial where {} is asked for", unit.serial)),
+        (_, Ok(label)) => label.contradicts(code.gtin, serial),
+        (Some(read), Err(_)) => {
+            (read != unit.serial).then(|| format!("{read} where {} is asked for", unit.serial))
+        }
+    };
+    other.map_or(Ok(()), |other| Err(format!("{OTHER_UNIT}: {other}")))
 }
 
 /// The scanned code is the identity of the component. Without a serial there is none.

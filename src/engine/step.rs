@@ -21,6 +21,7 @@ use crate::conditions::View;
 use crate::judge::{self, Evidence};
 use crate::labels;
 use crate::ledger::Cx;
+use crate::messages::OTHER_UNIT;
 use crate::ops::{self, Op, OpEnd, Poll};
 use crate::presence;
 use crate::record::{Labelled, Measured, NamedCurve, Record, Route, StepResult};
@@ -427,6 +428,11 @@ impl StepRun {
     }
 
     /// The cause of an attempt that did not pass.
+    /// What was read is another unit than that which came back under this serial.
+    pub(crate) fn is_other_unit(&self) -> bool {
+        self.cause().starts_with(OTHER_UNIT)
+    }
+
     pub(crate) fn cause(&self) -> String {
         self.outcome().1.unwrap_or_default()
     }

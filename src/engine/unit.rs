@@ -116,6 +116,12 @@ impl UnitData {
         &mut self.components[at]
     }
 
+    /// A unit that came back has been read to be the one of this serial; any other one is made here.
+    pub(crate) fn is_itself(&self) -> bool {
+        let read = |name: &str| self.components.iter().any(|c| c.name == name && c.serial.is_some());
+        self.plan.reworks().is_none_or(|unit| read(&unit.name))
+    }
+
     /// The number of the next attempt of a step: it names its record.
     pub(crate) fn next_attempt(&mut self, step: StepIx) -> u16 {
         let attempts = self.attempts_of.entry(step).or_insert(0);
@@ -478,6 +484,9 @@ impl Unit {
     }
 
     fn close(&mut self, cx: &mut Cx<'_>, result: UnitResult, cause: Option<String>) {
+        // Nobody has seen the unit of this serial: nothing is known against it.
+        let unseen = result == UnitResult::Ng && !self.data.is_itself();
+        let result = if unseen { UnitResult::Interrupted } else { result };
         let ticket = cx.record(Record::UnitClosed(Box::new(UnitSummary {
             unit: self.data.id,
             serial: self.data.serial.clone(),

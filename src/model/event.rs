@@ -252,7 +252,7 @@ pub struct Label {
     pub udi: bool,
     pub printer: String,
     pub fate: LabelFate,
-    /// Labels that have, or may have, been printed for this unit so far, this one included.
+    /// Labels that have, or may have, been printed for this unit since it was opened, this one included.
     pub printed: u32,
 }
 

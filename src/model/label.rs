@@ -56,6 +56,16 @@ impl UnitLabel {
         out
     }
 
+    /// What a code says that is not of this unit: its serial, or the product under whose number serials are unique (GS1
+    /// General Specifications, AI (21)). An element that one of the two has not says nothing.
+    pub fn contradicts(&self, gtin: Option<&str>, serial: Option<&str>) -> Option<String> {
+        let pairs = [("21", &self.elements.serial, serial), ("01", &self.elements.gtin, gtin)];
+        pairs.into_iter().find_map(|(ai, own, read)| {
+            let (own, read) = (own.as_deref()?, read?);
+            (own != read).then(|| format!("({ai}){read} where ({ai}){own} is asked for"))
+        })
+    }
+
     /// Holds what was read against it, element by element.
     ///
     /// # Errors

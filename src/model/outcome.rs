@@ -43,6 +43,16 @@ pub enum Origin {
     Twin,
 }
 
+impl Origin {
+    /// The word written into records.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Origin::Real => "real",
+            Origin::Twin => "twin",
+        }
+    }
+}
+
 /// Why the unit was made (house rule 10).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

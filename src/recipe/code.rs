@@ -179,6 +179,7 @@ codes! {
     PurposeRefused = "R1003", "a purpose that is not permitted here";
     SetSerial = "R1004", "a set of values for a serial that cannot have it";
     SetFixed = "R1005", "a parameter that is the same for all serials";
+    OrderUdi = "R1006", "a UDI that is another part's";
 
     TestStep = "R1101", "a step that the recipe does not have";
     TestMeasurement = "R1102", "a measurement that the recipe does not make";

@@ -226,7 +226,7 @@ impl Compiler<'_> {
             None
         };
         sink.begin_row();
-        let said = own.finish().into_iter().filter(|d| !sink.has(d.code, d.span)).collect::<Vec<_>>();
+        let said = own.finish().into_iter().filter(|d| !sink.has(d)).collect::<Vec<_>>();
         said.into_iter().for_each(|d| sink.push(set.at_its_values(d)));
         plan.map(|plan| Plan { set: set.values(), ..plan })
     }

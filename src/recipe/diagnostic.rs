@@ -98,9 +98,9 @@ impl Sink {
         let (message, help) = (message.into(), help.into());
         self.push(Diagnostic { code, severity: Severity::Warning, span, message, help, labels: Vec::new() });
     }
-    /// Whether this was said at this place.
-    pub fn has(&self, code: Code, span: Span) -> bool {
-        self.list.iter().any(|d| d.code == code && d.span == span)
+    /// Whether this was said at this place. A warning does not stand for an error there.
+    pub fn has(&self, other: &Diagnostic) -> bool {
+        self.list.iter().any(|d| (d.code, d.severity, d.span) == (other.code, other.severity, other.span))
     }
     /// Errors so far; a caller compares two counts to learn whether a part was right.
     pub fn errors(&self) -> usize {

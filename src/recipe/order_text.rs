@@ -84,7 +84,7 @@ fn read(
     cell_text::schema(&mut d, &mut f, "order");
     let id = f.req("id", &mut d, |d, n| d.identifier(n));
     let lot = f.req("lot", &mut d, gs1_text);
-    let product = f.req("product", &mut d, product);
+    let product = f.req("product", &mut d, |d, n| product(d, n, cell));
     let recipe = f.req("recipe", &mut d, recipe);
     let variant = f.opt("variant", &mut d, |d, n| d.identifier(n));
     let quantity = f.req("quantity", &mut d, |d, n| d.integer(n, 1, QUANTITY_MAX));
@@ -116,19 +116,41 @@ fn read(
     })
 }
 
-fn product(d: &mut Decoder<'_>, node: &Node) -> Option<Product> {
+fn product(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Product> {
     let mut f = d.fields(node)?;
     let part = f.req("part", d, |d, n| d.identifier(n));
     let before = d.sink.errors();
     let di = f.opt("udi", d, |d, n| {
         let mut f = d.fields(n)?;
-        let di = f.req("di", d, gtin);
+        let di = f.req("di", d, |d, n| Some((gtin(d, n)?, n.span)));
         f.finish(d);
         di
     });
+    if let (Some(part), Some((di, at))) = (&part, &di) {
+        is_its_number(d, cell, &part.text, di, *at);
+    }
     let right = d.sink.errors() == before;
     f.finish(d);
-    right.then_some(Product { part: part?.text, di })
+    right.then_some(Product { part: part?.text, di: di.map(|(di, _)| di) })
+}
+
+/// A number that the cell knows for another part would put that part's UDI on every unit, and so would another number
+/// than it knows for this one.
+fn is_its_number(d: &mut Decoder<'_>, cell: &Cell, part: &str, di: &str, at: Span) {
+    let own = cell.materials.iter().find(|m| m.part == part);
+    let other = cell.materials.iter().find(|m| m.gtin == di && m.part != part);
+    let (message, help) = match (own, other) {
+        (Some(own), _) if own.gtin != di => (
+            format!("{di} is not the number of {part}"),
+            format!("`materials:` of the cell has {}", own.gtin),
+        ),
+        (_, Some(other)) => {
+            let help = "give the product its own, or correct `materials:` of the cell".to_owned();
+            (format!("{di} is the number of {}", other.part), help)
+        }
+        _ => return,
+    };
+    d.sink.error(Code::OrderUdi, at, message, help);
 }
 
 fn recipe(d: &mut Decoder<'_>, node: &Node) -> Option<(String, Span)> {

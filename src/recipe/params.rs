@@ -164,6 +164,11 @@ fn value(d: &mut Decoder<'_>, node: &Node) -> Option<Text> {
         );
         return None;
     }
+    // `12.4 nm` and `12,4 mm` would, too.
+    if is_number_with_unit(&text.text) && Quantity::parse(&text.text).is_err() {
+        d.quantity(node, Dimension::Length);
+        return None;
+    }
     // `5 .. 1 N` would pass for a word.
     if text.text.contains("..") && QuantityRange::parse(&text.text).is_err() {
         let dimension = Dimension::Length;
@@ -171,6 +176,15 @@ fn value(d: &mut Decoder<'_>, node: &Node) -> Option<Text> {
         return None;
     }
     Some(text)
+}
+
+/// A number, a space, and one word.
+fn is_number_with_unit(text: &str) -> bool {
+    let Some((number, unit)) = text.split_once(' ') else { return false };
+    let digits = number.trim_start_matches(['-', '+']);
+    digits.starts_with(|c: char| c.is_ascii_digit())
+        && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ','))
+        && !unit.contains(' ')
 }
 
 /// A word as it stands, about which nothing is said.

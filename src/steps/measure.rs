@@ -202,12 +202,19 @@ fn unspecified(cx: &mut Context<'_, '_>, entry: &Entry) {
 
 /// The paragraph that the limits come from; it is one of the recipe's specification.
 fn specification(cx: &mut Context<'_, '_>, text: Text) -> String {
-    if let Some(spec) = cx.specification
-        && text.text.split('/').next() != Some(spec.id.as_str())
-    {
-        let message = format!("`{}` is no paragraph of `{}`", text.text, spec.id);
-        let help = format!("write `{}/…`, or correct `specification:`", spec.id);
-        cx.d.sink.warning(Code::SpecMismatch, text.span, message, help);
+    let named = text.text.split('/').next().unwrap_or_default();
+    match cx.specification {
+        Some(spec) if spec.id != named => {
+            let message = format!("`{}` is no paragraph of `{}`", text.text, spec.id);
+            let help = format!("write `{}/…`, or correct `specification:`", spec.id);
+            cx.d.sink.warning(Code::SpecMismatch, text.span, message, help);
+        }
+        Some(_) => {}
+        None => {
+            let message = format!("`{}` is a paragraph, and the recipe names no specification", text.text);
+            let help = format!("write `specification: {{ id: {named}, revision: … }}` at the recipe's head");
+            cx.d.sink.warning(Code::SpecMismatch, text.span, message, help);
+        }
     }
     text.text
 }

@@ -14,6 +14,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use cellwright_model::event::{Event, EventData, EventDraft, Transaction};
+use cellwright_model::outcome::Origin;
 use rusqlite::Connection;
 
 use crate::chain::{Head, Sealer, stream_name};
@@ -44,6 +45,9 @@ pub const OUTBOX_FILE: &str = "outbox.db";
 #[derive(Debug, Clone)]
 pub struct OutboxOptions {
     pub address: CellAddress,
+    /// Of what is made with it. A state directory is for one of them: orders, serials and places of parts of a twin are
+    /// none of a real machine. `None`: of whichever it is.
+    pub origin: Option<Origin>,
     /// Greatest size of the database in pages of 4 KiB.
     pub pages_max: u32,
     /// Acknowledged events that stay.
@@ -53,7 +57,7 @@ pub struct OutboxOptions {
 impl OutboxOptions {
     /// With the bounds of this module.
     pub fn new(address: CellAddress) -> OutboxOptions {
-        OutboxOptions { address, pages_max: PAGES_MAX, tail: TAIL }
+        OutboxOptions { address, origin: None, pages_max: PAGES_MAX, tail: TAIL }
     }
 }
 
@@ -106,6 +110,9 @@ impl Outbox {
                 });
             }
             Some(_) => {}
+        }
+        if let Some(origin) = options.origin {
+            keep_origin(&conn, &path, origin)?;
         }
         let recovery = tables::recover(&conn, &path)?;
         let sealer = Sealer::new(&options.address, &random_hex16()?, &recovery.head);
@@ -192,6 +199,20 @@ enum WriteError {
 impl From<rusqlite::Error> for WriteError {
     fn from(e: rusqlite::Error) -> WriteError {
         WriteError::Sql(e)
+    }
+}
+
+/// Says whose the directory is, if nobody has said it before.
+fn keep_origin(conn: &Connection, path: &Path, origin: Origin) -> Result<(), TraceError> {
+    let sql = |e: &rusqlite::Error| TraceError::sql("cannot prepare", path, e);
+    match tables::meta(conn, "origin").map_err(|e| sql(&e))? {
+        None => tables::set_meta(conn, "origin", origin.as_str()).map_err(|e| sql(&e)),
+        Some(known) if known != origin.as_str() => Err(TraceError::Foreign {
+            path: path.to_owned(),
+            problem: format!("is of a {known} machine, and this one is {}", origin.as_str()),
+            remedy: "use a state directory for each: --state DIR",
+        }),
+        Some(_) => Ok(()),
     }
 }
 

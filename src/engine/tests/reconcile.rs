@@ -198,6 +198,13 @@ fn an_interrupted_unit_does_not_stay_among_good_ones() {
     let left = vec![Leftover { serial: "T-000007".into(), part: PartRef::Unit, at: GRIPPER }];
     let route = [Location::Nest(0), GRIPPER, pocket];
     let mut b = restarted(left, vec![doubt(PartRef::Unit, &route, 1)]);
+    // It may lie there: the tray would take it along, whether Reset has been asked for or not.
+    b.load(c::GOOD, Label::Empty, Some(0), None);
+    let refused = b.answered.last().expect("an answer");
+    assert!(
+        refused.1.as_ref().is_err_and(|e| e.contains("or may lie there: Reset asks for it")),
+        "{refused:?}"
+    );
     reset(&mut b);
     let prompt = asked(&mut b);
     assert!(prompt.contains("unit T-000007 from good/0"), "{prompt}");

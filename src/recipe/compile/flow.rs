@@ -88,12 +88,17 @@ fn put_in(d: &mut Decoder<'_>, decl: &ComponentDecl, walked: &Walked) {
         let help = "declare a second component: the record keeps each part by itself";
         d.sink.error_with(Code::UsedTwice, second.1, message, help, labels);
     }
-    if decl.component.identify == Identify::PerUnit && scans.is_empty() {
-        let message = format!("`{name}` is identified per unit, and no step scans it");
-        d.sink.error(Code::NeverScanned, decl.span, message, "add a `scan`, or write `identify: per-lot`");
+    let (how, help) = match decl.component.identify {
+        Identify::OwnSerial => ("by its own serial", "add a `scan`: it reads whether it is that unit"),
+        Identify::PerUnit | Identify::PerLot => ("per unit", "add a `scan`, or write `identify: per-lot`"),
+    };
+    let read_each = decl.component.identify != Identify::PerLot;
+    if read_each && scans.is_empty() {
+        let message = format!("`{name}` is identified {how}, and no step scans it");
+        d.sink.error(Code::NeverScanned, decl.span, message, help);
     }
     may_lack(d, name, effects, puts.first(), &scans);
-    if decl.component.identify == Identify::PerUnit {
+    if read_each {
         may_miss_scan(d, name, effects, puts.first(), &scans);
     }
     if let (Some((put, _)), Some((scan, at))) = (puts.first(), scans.first())

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use cellwright_model::cell::{AxisClear, Cell};
-use cellwright_model::plan::{Branch, Node as PlanNode, Primitive, Resource, RobotOp, Step, Target};
+use cellwright_model::plan::{Branch, Node as PlanNode, Primitive, Resource, RobotOp, Step, Target, Then};
 use cellwright_model::{AxisId, OutputId, RobotId, StationId};
 
 use super::flow::collect;
@@ -21,14 +21,24 @@ enum Mover {
 }
 
 pub(super) fn check(d: &mut Decoder<'_>, cell: &Cell, walked: &Walked) {
-    for path in [&walked.body, &walked.on_reject] {
-        let mut way = Way { d: &mut *d, cell, walked, left: BTreeMap::new(), at: None };
-        if cell.table.is_some() {
-            way.path(path);
-            way.turns("the unit leaves the cell");
-        }
+    let mut left = BTreeMap::new();
+    for (path, rejected) in [(&walked.body, false), (&walked.on_reject, true)] {
+        let at_rejection = BTreeMap::new();
+        let mut way = Way { d: &mut *d, cell, walked, left, at_rejection, rejected, at: None };
+        way.path(path);
+        way.turns("the unit leaves the cell");
         way.forks(path);
+        left = way.at_rejection;
     }
+}
+
+/// Where something was left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Left {
+    /// By this step.
+    ix: usize,
+    /// It stands in these; in none: in the table's way all the same.
+    stations: Vec<StationId>,
 }
 
 /// The way of one unit.
@@ -36,8 +46,12 @@ struct Way<'w, 'd> {
     d: &'w mut Decoder<'d>,
     cell: &'w Cell,
     walked: &'w Walked,
-    /// What stands in the table's way, and the step that left it there.
-    left: BTreeMap<Mover, usize>,
+    /// What stands in the way of others.
+    left: BTreeMap<Mover, Left>,
+    /// What stood so when a step may have rejected the unit: its reject path begins with that.
+    at_rejection: BTreeMap<Mover, Left>,
+    /// This is the reject path.
+    rejected: bool,
     at: Option<StationId>,
 }
 
@@ -46,10 +60,24 @@ impl Way<'_, '_> {
         for node in path {
             match node {
                 PlanNode::Step(ix) => self.step(ix.index()),
-                PlanNode::Parallel { branches, .. } => branches.iter().for_each(|b| self.path(&b.body)),
+                PlanNode::Parallel { branches, .. } => self.parallel(branches),
                 PlanNode::Repeat { body, .. } => self.path(body),
             }
         }
+    }
+
+    /// Each branch finds what stood there before them; what two of them do to each other, `fork` says.
+    fn parallel(&mut self, branches: &[Branch]) {
+        let before = core::mem::take(&mut self.left);
+        let mut after = before.clone();
+        for branch in branches {
+            self.left.clone_from(&before);
+            self.path(&branch.body);
+            after.retain(|mover, _| self.left.contains_key(mover) || !before.contains_key(mover));
+            let changed = self.left.iter().filter(|(mover, left)| before.get(mover) != Some(left));
+            after.extend(changed.map(|(mover, left)| (*mover, left.clone())));
+        }
+        self.left = after;
     }
 
     fn step(&mut self, ix: usize) {
@@ -65,15 +93,46 @@ impl Way<'_, '_> {
             self.turns(&format!("`{}` begins, which has no `station:` that keeps the table", step.id));
         }
         self.at = step.station.or(self.at);
+        self.meets(ix);
+        if may_reject(step) {
+            self.at_rejection.extend(self.left.iter().map(|(mover, left)| (*mover, left.clone())));
+        }
         for p in step.ops.iter().chain(&step.cleanup) {
             let Some((mover, stations)) = reached(self.cell, p) else { continue };
             match stations {
                 None => drop(self.left.remove(&mover)),
                 Some(stations) => {
                     self.own_station(ix, mover, &stations);
-                    self.left.insert(mover, ix);
+                    self.left.insert(mover, Left { ix, stations });
                 }
             }
+        }
+    }
+
+    /// Where a step moves something, or a person reaches in, nothing else stands.
+    fn meets(&mut self, ix: usize) {
+        let step = &self.walked.steps[ix];
+        let moves = |r: &Resource| matches!(r, Resource::Axis(_) | Resource::Robot(_));
+        if !step.resources.iter().any(moves) && step.kind != "by-hand" {
+            return;
+        }
+        let of_step = |mover: &Mover| {
+            let own = match *mover {
+                Mover::Axis(axis) => Resource::Axis(axis),
+                Mover::Robot(robot) => Resource::Robot(robot),
+            };
+            step.resources.contains(&own)
+        };
+        let in_space = |s: &StationId| step.resources.contains(&Resource::StationSpace(*s));
+        for (mover, left) in &self.left {
+            let Some(station) = left.stations.iter().find(|s| in_space(s)).filter(|_| !of_step(mover)) else {
+                continue;
+            };
+            let station = &self.cell.stations[station.index()].name;
+            let message = format!("{} is left in `{station}`, where `{}` works", self.name(*mover), step.id);
+            let labels = vec![(self.walked.effects[ix].span, "works there".to_string())];
+            let (help, span) = (self.way_back(*mover), self.walked.effects[left.ix].span);
+            self.d.sink.error_with(Code::LeftInTheWay, span, message, help, labels);
         }
     }
 
@@ -91,18 +150,29 @@ impl Way<'_, '_> {
 
     /// The table turns now: nothing may stand in its way.
     fn turns(&mut self, why: &str) {
-        for (mover, ix) in core::mem::take(&mut self.left) {
-            let message = format!("{} is left in the table's way when {why}", self.name(mover));
-            let help = match mover {
-                Mover::Axis(axis) => {
-                    let clear = clear_of(self.cell, axis);
-                    let range = clear.map_or(String::new(), |c| format!("{} .. {}", c.lo_au, c.hi_au));
-                    let unit = self.cell.axes[axis.index()].unit();
-                    format!("move it back within {range} {unit} before")
-                }
-                Mover::Robot(_) => "move it to `home` before".to_string(),
+        if self.cell.table.is_none() {
+            return;
+        }
+        for (mover, left) in core::mem::take(&mut self.left) {
+            let after = if self.rejected { ", after a step has rejected the unit" } else { "" };
+            let message = format!("{} is left in the table's way when {why}{after}", self.name(mover));
+            let help = match self.rejected {
+                false => self.way_back(mover),
+                true => format!("{}, and in `on_reject` first of all", self.way_back(mover)),
             };
-            self.d.sink.error(Code::LeftInTheWay, self.walked.effects[ix].span, message, help);
+            self.d.sink.error(Code::LeftInTheWay, self.walked.effects[left.ix].span, message, help);
+        }
+    }
+
+    fn way_back(&self, mover: Mover) -> String {
+        match mover {
+            Mover::Axis(axis) => {
+                let clear = clear_of(self.cell, axis);
+                let range = clear.map_or(String::new(), |c| format!("{} .. {}", c.lo_au, c.hi_au));
+                let unit = self.cell.axes[axis.index()].unit();
+                format!("move it back within {range} {unit} before")
+            }
+            Mover::Robot(_) => "move it to `home` before".to_string(),
         }
     }
 
@@ -191,6 +261,12 @@ impl Way<'_, '_> {
         let help = "put both steps into one branch, or one of them behind the `parallel`";
         self.d.sink.error_with(Code::Beside, self.walked.effects[second].span, why, help, labels);
     }
+}
+
+/// What it finds may send the unit to its reject path. A motion finds nothing.
+fn may_reject(step: &Step) -> bool {
+    let rejects = [step.on_fail, step.on_fault].into_iter().any(|handler| handler.last() == Then::Reject);
+    rejects && !matches!(step.kind.as_str(), "move" | "set")
 }
 
 /// What one branch, or several, use: each with a step that does.

@@ -114,9 +114,11 @@ pages! {
     }
     LeftInTheWay in Recipe, before "  - pick-place: { id: place-cap" {
         what: "A `move` leaves an axis outside of its range of `clear_when`, or a cobot at a station, and then the table turns: \
-            the next step is at another station or names none, or the unit leaves.",
+            the next step is at another station or names none, the unit leaves, or a step between rejects it. Or something else \
+            moves there, or a person is asked to reach in.",
         why: "The table waits for an axis, and holds the cell with an alarm; a cobot it would run into. What goes in comes \
-            out again, in steps at the same station.",
+            out again, in steps at the same station, before anything else works there or can reject the unit; or else the \
+            reject path begins with the way out.",
         wrong: "  - move: { id: down, station: press, axis: press_z, to: 30 mm, velocity: 20 mm/s }",
         right: "  - move: { id: down, station: press, axis: press_z, to: 30 mm, velocity: 20 mm/s }
   - move: { id: up, station: press, axis: press_z, to: 0 mm, velocity: 20 mm/s }",

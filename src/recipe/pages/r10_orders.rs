@@ -37,4 +37,11 @@ pages! {
         wrong: "sets: [{ serials: [IS0417-0002], params: { cannula: CAN-25 } }]",
         right: "sets: [{ serials: [IS0417-0002], params: { seat_depth: 12.38 mm } }]",
     }
+    OrderUdi in Order {
+        what: "The device identifier is not that of the product, by `materials:` of the cell.",
+        why: "It stands on every label and in every record of the order: with another product's, a unit is taken for what it \
+            is not.",
+        wrong: "product: { part: IS-23, udi: { di: 04012345678932 } }",
+        right: "product: { part: IS-23, udi: { di: 04012345678949 } }",
+    }
 }

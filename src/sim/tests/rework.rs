@@ -144,9 +144,11 @@ fn another_unit_is_judged_in_nothing_and_a_person_decides() {
     let (outcome, cause, _) = read.first().expect("it was read");
     assert_eq!(*outcome, StepOutcome::Faulted);
     let cause = cause.as_deref().unwrap_or_default();
-    assert!(cause.starts_with("other-unit: IX000000 where IS0417-0001 is asked for"), "{cause}");
+    assert!(cause.starts_with("other-unit: (21)IX000000 where (21)IS0417-0001 is asked for"), "{cause}");
     assert_eq!(heard.prompts(QuestionKind::Decision).len(), 1, "{:?}", heard.asked);
     assert!(heard.outcomes("leak").is_empty(), "nothing of it is judged");
+    let unseen = ("IS0417-0001".to_owned(), UnitResult::Interrupted);
+    assert!(heard.results().contains(&unseen), "nor of the one that nobody saw: {:?}", heard.results());
 }
 
 #[test]

@@ -150,7 +150,7 @@ pub(super) fn meta(conn: &Connection, name: &str) -> rusqlite::Result<Option<Str
     conn.prepare_cached("SELECT value FROM meta WHERE name = ?1")?.query_row([name], |r| r.get(0)).optional()
 }
 
-fn set_meta(conn: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
+pub(super) fn set_meta(conn: &Connection, name: &str, value: &str) -> rusqlite::Result<()> {
     conn.prepare_cached("INSERT OR REPLACE INTO meta VALUES (?1, ?2)")?.execute([name, value])?;
     Ok(())
 }

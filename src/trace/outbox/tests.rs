@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use cellwright_model::event::{EventData, JournalEntry, Route, Transaction};
 use cellwright_model::order::*;
-use cellwright_model::outcome::Purpose;
+use cellwright_model::outcome::{Origin, Purpose};
 
 use super::*;
 use crate::chain::SealedLine;
@@ -149,6 +149,15 @@ fn one_controller_for_a_state_directory_and_one_cell() {
     let mut other = options();
     other.address.cell = "cell-u".into();
     assert!(matches!(Outbox::open(dir.path(), other), Err(TraceError::Foreign { .. })));
+    let of = |origin| OutboxOptions { origin, ..options() };
+    drop(Outbox::open(dir.path(), of(Some(Origin::Twin))).expect("a twin's from now on"));
+    drop(Outbox::open(dir.path(), of(Some(Origin::Twin))).expect("the twin's own"));
+    drop(Outbox::open(dir.path(), of(None)).expect("whoever only looks"));
+    let real = Outbox::open(dir.path(), of(Some(Origin::Real)));
+    assert!(
+        matches!(real, Err(TraceError::Foreign { .. })),
+        "no orders and serials of a twin on a real machine"
+    );
 }
 
 #[test]
