@@ -2,15 +2,18 @@
 //! plant agree on what became of it. Where anything is not certain he is not asked, and it is taken out as ever.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use cellwright_controller::{AutoOperator, Input, Notice, Order, Question, QuestionKind, RESUME, Source};
 use cellwright_model::DurationNs;
 use cellwright_model::event::{Event, EventData, Resumed, StepEnded};
+use cellwright_model::order::{OrderProgress, OrderTerms};
 use cellwright_model::outcome::{StepOutcome, UnitResult};
 use cellwright_model::packml::{CellCommand, CellState};
 use cellwright_model::plant::PartKind;
 use cellwright_sim::audit::Auditors;
 use cellwright_sim::{Latency, Options, Storage, VirtualCell, What, read, wiring};
+use cellwright_trace::{CellAddress, Outbox, OutboxOptions};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../hil-tests/scenarios/quick.recipe.yaml");
 /// Of the order: so that the one that is gone on with has no other beside it.
@@ -33,8 +36,9 @@ struct Bench {
     by: Source,
     cycles: u64,
     decides: Decides,
-    /// Name of the order that is given at Idle.
+    /// Name of the order that is given at Idle; or the terms of its file, and what was made of it.
     order: &'static str,
+    terms: Option<(Arc<OrderTerms>, OrderProgress)>,
     may_start: bool,
     ordered: bool,
     questions: Vec<Question>,
@@ -47,6 +51,15 @@ struct Bench {
 impl Bench {
     /// The quick recipe with these words replaced.
     fn new(state: &Path, words: &[(&str, &str)]) -> Bench {
+        Bench::with(state, words, None)
+    }
+
+    /// By an order file.
+    fn by_file(state: &Path, order: &str) -> Bench {
+        Bench::with(state, &[], Some(order))
+    }
+
+    fn with(state: &Path, words: &[(&str, &str)], order: Option<&str>) -> Bench {
         let mut text = std::fs::read_to_string(ROOT).expect("the quick recipe");
         for (from, to) in words {
             assert_eq!(text.matches(from).count(), 1, "{from}");
@@ -54,8 +67,17 @@ impl Bench {
         }
         let recipe = state.join("quick.recipe.yaml");
         std::fs::write(&recipe, text).expect("written");
-        let reading = read(&What { recipe: Some(recipe), ..What::default() }, true);
+        let what = match order {
+            None => What { recipe: Some(recipe), ..What::default() },
+            Some(text) => {
+                let order = state.join("quick.order.yaml");
+                std::fs::write(&order, text).expect("written");
+                What { order: Some(order), ..What::default() }
+            }
+        };
+        let reading = read(&what, true);
         let prepared = reading.prepared.unwrap_or_else(|| panic!("{:?}", reading.diagnostics));
+        let terms = prepared.terms.clone().map(|terms| (terms, OrderProgress::default()));
         let latency = Latency { commit: DurationNs::from_millis(8), acknowledge: DurationNs::from_millis(2) };
         let storage = Storage::Outbox { state: state.join("state"), latency };
         let operator = Some("person".into());
@@ -67,6 +89,7 @@ impl Bench {
             cycles: 0,
             decides: Decides::Resume,
             order: "TRIAL-1",
+            terms,
             may_start: true,
             ordered: false,
             questions: Vec::new(),
@@ -118,7 +141,11 @@ impl Bench {
                 self.cell.give(Input::MaterialLoaded { tray, label, next: None, left: None, by });
             }
         }
-        let order = Order::units(self.order, self.cell.plan().clone(), UNITS);
+        let plan = self.cell.plan().clone();
+        let order = match &self.terms {
+            Some((terms, done)) => Order::by_terms(terms.clone(), plan, *done),
+            None => Order::units(self.order, plan, UNITS),
+        };
         self.cell.give(Input::Order { order, by: self.by.clone() });
     }
 
@@ -372,4 +399,40 @@ fn killed_again_it_goes_on_again() {
     let tip: Vec<_> = b.outcomes("tip").iter().map(|s| (s.attempt, s.outcome)).collect();
     assert_eq!(tip, [(1, StepOutcome::Interrupted), (2, StepOutcome::Passed)]);
     assert_eq!(b.outcomes("to-tray")[0].components.len(), 3);
+}
+
+const ORDER: &str = "order: 1
+id: PO-1
+lot: L-1
+product: { part: IS-23 }
+recipe: quick.recipe.yaml
+quantity: 1
+starts_max: 3
+serials: { prefix: L1-, first: 1, last: 09 }
+purpose: trial
+";
+
+/// A serial is taken once, however often its unit is opened.
+#[test]
+fn an_order_file_counts_what_goes_on_under_the_serial_that_it_has() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut b = Bench::by_file(folder.path(), ORDER);
+    b.until("the leak test", |b| b.runs("leak"));
+    let interrupted = OrderProgress { started: 1, interrupted: 1, ..OrderProgress::default() };
+    if let Some((_, done)) = &mut b.terms {
+        *done = interrupted;
+    }
+    b.restart();
+    b.complete();
+    assert_eq!(b.lives().1, [INTERRUPTED, (UnitResult::Good, true)]);
+    let of_unit = |e: &'_ Event| e.draft.unit.as_ref().is_some_and(|u| u.serial != b.serial());
+    assert!(!b.events.iter().any(of_unit), "no other serial was taken");
+    drop(b);
+    let address =
+        CellAddress { site: "plant-1".into(), line: "infusion-2".into(), cell: "cannula-cell".into() };
+    let state = folder.path().join("state");
+    let (_outbox, recovery) = Outbox::open(&state, OutboxOptions::new(address)).expect("its outbox");
+    let made = OrderProgress { good: 1, resumed: 1, ..interrupted };
+    assert_eq!(recovery.orders["PO-1"].progress, made);
+    assert_eq!((recovery.open_units.len(), recovery.left_units.len()), (0, 0));
 }
