@@ -9,7 +9,7 @@ use cellwright_model::DurationNs;
 use cellwright_model::event::{Event, EventData, Resumed, StepEnded};
 use cellwright_model::order::{OrderProgress, OrderTerms};
 use cellwright_model::outcome::{StepOutcome, UnitResult};
-use cellwright_model::packml::{CellCommand, CellState};
+use cellwright_model::packml::{CellCommand, CellMode, CellState};
 use cellwright_model::plant::PartKind;
 use cellwright_sim::audit::Auditors;
 use cellwright_sim::{Latency, Options, Storage, VirtualCell, What, read, wiring};
@@ -39,6 +39,7 @@ struct Bench {
     /// Name of the order that is given at Idle; or the terms of its file, and what was made of it.
     order: &'static str,
     terms: Option<(Arc<OrderTerms>, OrderProgress)>,
+    may_reset: bool,
     may_start: bool,
     ordered: bool,
     questions: Vec<Question>,
@@ -90,6 +91,7 @@ impl Bench {
             decides: Decides::Resume,
             order: "TRIAL-1",
             terms,
+            may_reset: true,
             may_start: true,
             ordered: false,
             questions: Vec::new(),
@@ -120,7 +122,7 @@ impl Bench {
         }
         let command = match self.cell.state() {
             CellState::Aborted => CellCommand::Clear,
-            CellState::Stopped => CellCommand::Reset,
+            CellState::Stopped if self.may_reset => CellCommand::Reset,
             CellState::Held => CellCommand::Unhold,
             CellState::Idle if self.may_start => {
                 self.give_order();
@@ -192,6 +194,11 @@ impl Bench {
 
     /// Killed and started again; a while later it has been reset.
     fn restart(&mut self) {
+        self.begin_again();
+        self.reset();
+    }
+
+    fn begin_again(&mut self) {
         self.cell.kill();
         for _ in 0..800 {
             self.tick();
@@ -199,6 +206,10 @@ impl Bench {
         self.cell.restart().expect("from the journal");
         (self.ordered, self.may_start) = (false, false);
         self.questions.clear();
+    }
+
+    fn reset(&mut self) {
+        self.may_reset = true;
         self.until("idle", |b| b.cell.state() == CellState::Idle && b.cell.rt().at_rest);
         (0..REST).for_each(|_| self.tick());
         self.may_start = true;
@@ -376,6 +387,26 @@ fn another_order_does_not_go_on_with_it() {
     assert_eq!(b.offered, 1, "{:?}", b.prompts);
     let last = b.prompts.last().expect("it was asked to be taken out");
     assert!(last.contains("cannot go on: it belongs to order TRIAL-1"), "{last}");
+    assert_eq!(b.lives(), (vec![None], vec![INTERRUPTED]));
+}
+
+/// Nobody knows what became of it meanwhile; the next controller does not offer it either.
+#[test]
+fn what_was_moved_by_hand_does_not_go_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut b = Bench::new(folder.path(), &[]);
+    b.until("the leak test", |b| b.runs("leak"));
+    b.begin_again();
+    b.may_reset = false;
+    b.until("stopped", |b| b.cell.state() == CellState::Stopped);
+    for mode in [CellMode::Manual, CellMode::Production] {
+        b.cell.give(Input::Mode { mode, by: b.by.clone() });
+        (0..REST).for_each(|_| b.tick());
+    }
+    b.begin_again();
+    b.reset();
+    b.complete();
+    assert_eq!(b.offered, 0, "{:?}", b.prompts);
     assert_eq!(b.lives(), (vec![None], vec![INTERRUPTED]));
 }
 
