@@ -1,7 +1,7 @@
 //! A person at the cell: commands it, exchanges trays, takes out what it asks for, and repeats what nobody
 //! remembers after a kill.
 
-use cellwright_controller::{Answered, AutoOperator, Input, Notice, Order, Question, Source, Ticket};
+use cellwright_controller::{Answered, AutoOperator, Input, Notice, Order, Question, RESUME, Source, Ticket};
 use cellwright_model::TrayId;
 use cellwright_model::cell::TrayKind;
 use cellwright_model::event::{EventData, EventDraft};
@@ -34,7 +34,6 @@ pub(super) struct Person {
     exchanges: Vec<Exchange>,
     exchanged_now: bool,
     wanted: u32,
-    orders: u32,
     loaded: bool,
     may_start: bool,
 }
@@ -49,7 +48,6 @@ impl Person {
             exchanges: Vec::new(),
             exchanged_now: false,
             wanted: 0,
-            orders: 0,
             loaded: false,
             may_start: true,
         }
@@ -98,7 +96,10 @@ impl Person {
             self.say_exchanged(cell, exchange);
         }
         for question in core::mem::take(&mut self.questions) {
-            let Some(answer) = AutoOperator::choice(&question).map(str::to_owned) else { continue };
+            let offered = question.answers.iter().any(|a| a == RESUME);
+            let Some(first) = AutoOperator::choice(&question) else { continue };
+            // What can go on does, more often than not.
+            let answer = if offered && dice.below(4) > 0 { RESUME } else { first }.to_owned();
             wiring::acts(&question, &answer).into_iter().for_each(|act| cell.inject(act));
             cell.give(Input::Answer { id: question.id, answer, reason: None, by: self.by.clone() });
         }
@@ -130,8 +131,8 @@ impl Person {
                 }
             }
         }
-        self.orders += 1;
-        let order = Order::units(format!("KILL-{}", self.orders), cell.plan().clone(), self.wanted);
+        // Under one name: a unit goes on only under its own order.
+        let order = Order::units("KILL", cell.plan().clone(), self.wanted);
         cell.give(Input::Order { order, by: self.by.clone() });
     }
 

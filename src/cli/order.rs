@@ -106,6 +106,7 @@ impl Work {
             return;
         }
         match &event.draft.data {
+            EventData::UnitOpened(opened) if opened.resumed.is_some() => done.resume_one(),
             EventData::UnitOpened(_) => done.open_one(),
             EventData::UnitResult(end) => done.close_one(end.result),
             _ => {}
@@ -135,11 +136,12 @@ pub(crate) struct Made {
 
 impl core::fmt::Display for Made {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let OrderProgress { started, good, ng, interrupted } = self.done;
+        let OrderProgress { started, good, ng, interrupted, resumed } = self.done;
         write!(
             f,
             "order {}, lot {}: {good} good of {}; {started} started, {ng} ng, {interrupted} interrupted",
             self.id, self.lot, self.quantity
-        )
+        )?;
+        if resumed > 0 { write!(f, ", {resumed} of them gone on with") } else { Ok(()) }
     }
 }

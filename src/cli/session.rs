@@ -21,6 +21,7 @@ use cellwright_rt::bus::BusCounters;
 use cellwright_rt::clock::{Clock, MonotonicClock, PacedClock};
 use cellwright_rt::platform::PlatformWarning;
 use cellwright_rt::{LoopReport, RtEnds, Statistics, StopRequest};
+use cellwright_sim::left::left_units;
 use cellwright_sim::twin::{TwinSegment, TwinSide};
 use cellwright_sim::{Prepared, What, hands, read_faults, twin, wiring};
 use cellwright_station::{
@@ -307,7 +308,6 @@ impl Session {
         let drivers = twin::drivers(&cell, robots);
         let (link, capture) = tap(args.capture.as_deref(), link, &args.bus)?;
         let (rt, ends) = cellwright_rt::link();
-        let engine = wiring::engine(&cell, &trays, Some(&record.recovery))?;
         let settings = LedgerSettings {
             origin: if bench.is_some() { Origin::Twin } else { Origin::Real },
             purpose: record.work.purpose(),
@@ -317,6 +317,9 @@ impl Session {
             clock_state: ClockState::Unsynchronised,
             trays,
         };
+        let plans = core::iter::once(&plan).chain(sets.values());
+        let left = left_units(&cell, &record.recovery, plans, &settings);
+        let engine = wiring::engine(&cell, &settings.trays, Some(&record.recovery), left)?;
         let order = record.work.order(plan, sets);
         let loads = bench.as_mut().map(|b| wiring::loads(&cell, b.materials())).unwrap_or_default();
         let (operator, person) = match operator {

@@ -10,7 +10,7 @@ use cellwright_model::cell::{Cell, TrayKind};
 use cellwright_model::event::{
     self, AlarmChange, AlarmChanged, CellCommanded, CellRef, CellStateChanged, ClockState, Component,
     Context, CurveRef, EnvironmentReading, Equipment, EventData, EventDraft, JournalEntry, MaterialLoaded,
-    Measurement, OperatorAnswered, PartMoved, RecipeRef, Stamp, StepCounts, StepEnded, Transaction,
+    Measurement, OperatorAnswered, PartMoved, RecipeRef, Resumed, Stamp, StepCounts, StepEnded, Transaction,
     UnitContext, UnitEnded, UnitOpened,
 };
 use cellwright_model::job::RtStatus;
@@ -145,11 +145,18 @@ impl Ledger {
                 let data = OperatorAnswered { step, prompt, answer, operator: by.who, reason };
                 self.event(entry, unit, EventData::OperatorAnswer(data));
             }
-            Record::UnitOpened { unit, serial, counter, plan, .. } => {
-                self.open(entry, unit, serial, counter, &plan);
+            Record::UnitOpened { unit, serial, counter, plan, resumed, .. } => {
+                self.open(entry, unit, (serial, counter), &plan, resumed);
             }
             Record::StepIntent { unit, serial, step, attempt, route } => {
                 self.intent(entry, unit, serial, (step, attempt), route);
+            }
+            Record::UnitForgotten { serial } => {
+                entry.out.journal.push(JournalEntry::UnitForgotten { serial });
+            }
+            Record::ComponentUsed { serial, component: c } => {
+                let component = component(&c);
+                entry.out.journal.push(JournalEntry::ComponentUsed { serial, component });
             }
             Record::PartDoubt { route } => {
                 entry.out.journal.push(JournalEntry::PartDoubt { route: self.route(&route) });
@@ -235,11 +242,19 @@ impl Ledger {
         entries.push(JournalEntry::OrderProgress { order: terms.id.clone(), progress: *progress });
     }
 
-    fn open(&mut self, entry: &mut Entry, unit: UnitId, serial: String, counter: u64, plan: &Arc<Plan>) {
+    fn open(
+        &mut self,
+        entry: &mut Entry,
+        unit: UnitId,
+        (serial, counter): (String, u64),
+        plan: &Arc<Plan>,
+        resumed: Option<Resumed>,
+    ) {
+        let resumes = resumed.is_some();
         let udi = self.order.as_ref().and_then(|(terms, _)| terms.udi(&serial));
         let context =
             Arc::new(UnitContext { serial, udi, recipe: recipe_ref(plan, self.settings.approval.clone()) });
-        self.count(entry, OrderProgress::open_one);
+        self.count(entry, if resumes { OrderProgress::resume_one } else { OrderProgress::open_one });
         self.units.insert(
             unit,
             OpenUnit { context: context.clone(), plan: plan.clone(), counts: StepCounts::default() },
@@ -249,8 +264,9 @@ impl Ledger {
             context: self.context.clone(),
             unit: context,
             time: entry.time,
+            resumes,
         });
-        let data = UnitOpened { carrier: None, operator: self.settings.operator.clone() };
+        let data = UnitOpened { carrier: None, operator: self.settings.operator.clone(), resumed };
         self.event(entry, Some(unit), EventData::UnitOpened(data));
     }
 
@@ -478,7 +494,8 @@ fn context(cell: &Cell, settings: &LedgerSettings, order: Option<(String, Option
     }
 }
 
-fn recipe_ref(plan: &Plan, approval: Option<String>) -> RecipeRef {
+/// How the record names what a unit is made by.
+pub fn recipe_ref(plan: &Plan, approval: Option<String>) -> RecipeRef {
     RecipeRef {
         id: plan.recipe_id.clone(),
         version: plan.recipe_version.clone(),

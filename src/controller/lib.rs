@@ -16,11 +16,11 @@ pub use cellwright_engine::api::{
 };
 pub use cellwright_engine::catalogue::{self, AlarmCode};
 pub use cellwright_engine::{
-    BranchStatus, Doubt, Engine, EngineConfig, EngineError, ManualStatus, OrderStatus, Status, TrayState,
-    UnitStatus, journalled,
+    BranchStatus, Doubt, Engine, EngineConfig, EngineError, LeftUnit, ManualStatus, OrderStatus, RESTART,
+    RESUME, Status, TrayState, UnitStatus, journalled,
 };
 pub use devices::{DeviceId, Devices, StreamEvent};
-pub use ledger::{Ledger, LedgerSettings, TrayUse};
+pub use ledger::{Ledger, LedgerSettings, TrayUse, recipe_ref};
 pub use operator::{AutoOperator, Load, Progress};
 
 use std::collections::VecDeque;

@@ -2,6 +2,7 @@
 //! the chart the event that says so; entering a state does what that state begins with.
 
 mod gate;
+mod going_on;
 
 use cellwright_model::outcome::StepOutcome;
 use cellwright_model::packml::CellCommand;
@@ -98,6 +99,10 @@ pub(crate) struct Branch {
     fails: u16,
     faults: u16,
     retry_at: Option<TimeNs>,
+    /// After a restart: the step under the cursor does not begin before.
+    not_before: Option<TimeNs>,
+    /// After a restart: a step whose check is looked at.
+    verify: Option<going_on::Verify>,
     retry_after: DurationNs,
     decision: Option<RequestId>,
     pub(crate) waits: Option<Waits>,
@@ -125,6 +130,8 @@ impl Branch {
             fails: 0,
             faults: 0,
             retry_at: None,
+            not_before: None,
+            verify: None,
             retry_after: DurationNs(0),
             decision: None,
             waits: None,

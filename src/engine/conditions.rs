@@ -20,6 +20,13 @@ impl Made {
     }
 }
 
+impl Made {
+    /// A step had passed with these, before the controller was started again.
+    pub(crate) fn remember(&mut self, step: &str, values: impl Iterator<Item = (String, f64)>) {
+        self.0.entry(step.to_string()).or_default().extend(values);
+    }
+}
+
 /// See the module text.
 pub(crate) struct View<'a> {
     machine: &'a Machine<'a>,

@@ -27,6 +27,7 @@ use crate::parts::Parts;
 use crate::reconcile::Reconcile;
 use crate::record::Record;
 use crate::resources::Resources;
+use crate::resume::Resume;
 use crate::table::Carousel;
 use crate::unit::{Demand, Shop, Unit};
 use crate::watch::Watching;
@@ -52,6 +53,7 @@ pub(crate) struct Core {
     pub(crate) last_unit: u32,
     pub(crate) ng_in_row: u16,
     pub(crate) reconcile: Reconcile,
+    pub(crate) resume: Resume,
     pub(crate) identities: Identities,
     pub(crate) store_fault: Option<String>,
     pub(crate) manual: Manual,
@@ -71,6 +73,7 @@ pub(crate) struct Core {
 impl Core {
     pub(crate) fn new(cell: &Cell, mut config: crate::engine::EngineConfig) -> Core {
         let counter = config.serial_counter;
+        let resume = Resume::new(core::mem::take(&mut config.left));
         let identities = Identities::new(core::mem::take(&mut config.subdevices));
         Core {
             parts: Parts::new(cell, config),
@@ -89,6 +92,7 @@ impl Core {
             last_unit: 0,
             ng_in_row: 0,
             reconcile: Reconcile::default(),
+            resume,
             identities,
             store_fault: None,
             manual: Manual::default(),
@@ -335,7 +339,10 @@ impl Core {
                 self.flow = Flow::Abort { at_rest: true };
             }
             Acting::HeldUnits => self.flow = Flow::Hold { at_rest: true },
-            Acting::Reconciling => self.reconcile.begin(),
+            Acting::Reconciling => {
+                self.offer_anew(cx.cell);
+                self.reconcile.begin();
+            }
             Acting::ResumedUnits { .. } => {
                 self.flow = Flow::Resume { applied: true, held: cx.now.since(self.hold_began) };
             }

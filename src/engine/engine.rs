@@ -18,6 +18,7 @@ use crate::material::Load;
 use crate::modes;
 use crate::parts::{Doubt, Leftover, TrayState};
 use crate::record::Record;
+use crate::resume::LeftUnit;
 use crate::table;
 
 /// What the engine is told at its birth; the rest it learns from inputs.
@@ -35,6 +36,8 @@ pub struct EngineConfig {
     pub doubts: Vec<Doubt>,
     /// Serial numbers of SubDevices that were confirmed or seen first, by position in the segment.
     pub subdevices: Vec<(usize, u32)>,
+    /// Units that lie in the cell since a controller died, as far as the same would be made now.
+    pub left: Vec<LeftUnit>,
 }
 
 /// Why there is no engine for a cell.
@@ -171,6 +174,9 @@ impl Core {
         if result.is_ok() {
             self.mode = mode;
             self.clear_breaks();
+            if mode == CellMode::Manual {
+                self.moved_by_hand(cx);
+            }
         }
         let ticket = cx.record(Record::Mode { mode, by: by.clone(), result: result.clone() });
         cx.out.push(Output::Answered { request: Answered::Mode(mode), by: by.clone(), result, ticket });

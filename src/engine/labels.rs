@@ -26,6 +26,16 @@ pub(crate) struct Labels {
     applied: BTreeSet<StepIx>,
 }
 
+impl Labels {
+    /// What became of one before the controller was started again.
+    pub(crate) fn remember(&mut self, step: StepIx, label: &cellwright_model::event::Label) {
+        self.printed = self.printed.max(label.printed);
+        if label.fate == LabelFate::Applied {
+            self.applied.insert(step);
+        }
+    }
+}
+
 /// Asks the printer for the unit's label.
 pub(crate) fn print(run: &mut StepRun, env: &mut Env<'_, '_>, printer: PrinterId) -> Begun {
     if env.unit.labels.applied.contains(&run.step) {

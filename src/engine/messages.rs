@@ -313,6 +313,9 @@ fn consume(run: &mut StepRun, env: &mut Env<'_, '_>, component: &str, source: Op
     if lot.is_some() {
         used.lot = lot;
     }
+    let component = used.clone();
+    let serial = env.unit.serial.clone();
+    env.cx.record(Record::ComponentUsed { serial, component });
     OpEnd::Ok
 }
 

@@ -66,6 +66,14 @@ impl OpenOrder {
         self.progress.open_one();
     }
 
+    /// A unit of an earlier run goes on. Of an order file it has been started already.
+    pub(crate) fn reopened(&mut self) {
+        match &self.order.work {
+            Work::Units(_) => self.progress.open_one(),
+            Work::Terms { .. } => self.progress.resume_one(),
+        }
+    }
+
     /// A unit that ended without a result was interrupted.
     pub(crate) fn closed(&mut self, result: Option<UnitResult>) {
         self.progress.close_one(result.unwrap_or(UnitResult::Interrupted));

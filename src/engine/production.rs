@@ -26,6 +26,10 @@ impl Core {
             None => return moved,
             Some(open) => open.next(),
         };
+        // Those that go on come before further ones.
+        if self.training_lapsed().is_none() && self.resume_kept(cx, &next) {
+            return true;
+        }
         match next {
             Next::Open(serial) => match self.training_lapsed() {
                 Some(fault) if self.units.is_empty() => {
@@ -105,6 +109,7 @@ impl Core {
     /// No unit has it, and nothing is left in it.
     fn nest_is_free(&self, nest: u16) -> bool {
         !self.units.values().any(|u| u.data.nest == nest)
+            && !self.resume.keeps(nest)
             && !self.parts.unseen.contains(&nest)
             && !self.parts.leftovers.iter().any(|l| l.at == Location::Nest(nest))
     }

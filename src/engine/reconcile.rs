@@ -50,6 +50,11 @@ impl Reconcile {
         self.at_home = false;
     }
 
+    /// Something was seen in this nest.
+    pub(crate) fn sees(&self, nest: u16) -> bool {
+        self.looked.get(&nest).is_some_and(Look::occupied)
+    }
+
     /// Everything is looked at anew.
     pub(crate) fn begin(&mut self) {
         self.looked.clear();
@@ -82,7 +87,10 @@ impl Core {
         }
         self.settle_by_nests(cx);
         self.enter_nests(cx);
-        if self.parts.all_known() {
+        self.keep_wanted();
+        if let Some(id) = self.ask_to_resume(cx) {
+            self.reconcile.question = Some(id);
+        } else if self.parts.all_known() {
             self.clear_alarms(cx, |a| a.code == AlarmCode::PartsLeft);
             self.end_acting(cx);
         } else {
@@ -128,10 +136,12 @@ impl Core {
         if cx.ledger.questions.get(&id).is_some_and(|a| a.answer.is_none()) {
             return Some(false);
         }
-        let answered = cx.ledger.questions.remove(&id).is_some();
+        let answered = cx.ledger.questions.remove(&id).and_then(|asked| asked.answer);
         self.reconcile.question = None;
-        if answered {
-            self.believe(cx);
+        match answered {
+            Some((answer, by)) if self.decide_resume(cx, &answer, &by) => {}
+            Some(_) => self.believe(cx),
+            None => self.resume.drop_question(),
         }
         self.reconcile.begin();
         let again = cx.now + VERIFY_WITHIN;
@@ -169,7 +179,7 @@ impl Core {
         });
         let what = what.chain(perhaps).collect::<Vec<_>>().join("; ");
         self.raise(cx, &AlarmCode::PartsLeft.fault("cell", &[("parts", &what)]), Some(REMOVED));
-        let prompt = format!("Take out by hand: {what}");
+        let prompt = format!("Take out by hand: {what}{}", self.resume.reasons(&self.parts.leftovers));
         let perhaps = self.parts.doubts.iter().flat_map(|d| [d.here(), d.next()]).flatten();
         let places = self.parts.leftovers.iter().map(|l| l.at).chain(perhaps).collect();
         self.reconcile.question = Some(cx.ask(|id| Question {
@@ -191,6 +201,7 @@ impl Core {
         if let Some(id) = self.reconcile.question.take() {
             cx.withdraw(id);
         }
+        self.resume.drop_question();
     }
 
     /// A unit that is not good and lies where good ones do has to be taken out of there.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use cellwright_model::cell::Cell;
 use cellwright_model::curve::Curve;
+use cellwright_model::event::Resumed;
 use cellwright_model::label::{LabelFate, UnitLabel};
 use cellwright_model::material::LotShare;
 use cellwright_model::outcome::{StepOutcome, UnitResult, Verdict};
@@ -84,6 +85,17 @@ pub enum Record {
         counter: u64,
         order: String,
         plan: Arc<Plan>,
+        /// It goes on after a restart.
+        resumed: Option<Resumed>,
+    },
+    /// A unit that a dead controller left is not gone on with any more.
+    UnitForgotten {
+        serial: String,
+    },
+    /// A component became part of the unit.
+    ComponentUsed {
+        serial: String,
+        component: ComponentUse,
     },
     /// An attempt of a step is about to begin. `route`: where it takes a part or the unit.
     StepIntent {

@@ -1,9 +1,12 @@
 //! One unit in work: what it is, what is in it, where it is; and its branches.
 
+mod reopened;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use cellwright_model::cell::Cell;
+use cellwright_model::event::Resumed;
 use cellwright_model::gs1::Gs1Error;
 use cellwright_model::label::UnitLabel;
 use cellwright_model::outcome::UnitResult;
@@ -22,6 +25,7 @@ use crate::ops::OpEnd;
 use crate::parts::{Leftover, Parts};
 use crate::record::{ComponentUse, Location, PartRef, Record, Route, UnitSummary};
 use crate::resources::{BranchKey, Resources};
+use crate::resume::Point;
 use crate::sequencer::{BlockIx, Cursor, Graph};
 
 /// What a branch asks of the cell.
@@ -88,6 +92,8 @@ pub(crate) struct UnitData {
     pub(crate) labels: Labels,
     pub(crate) made: Made,
     pub(crate) retested: bool,
+    /// After a restart: attempts of the last step that failed, and that faulted.
+    tried: Option<(u16, u16)>,
     /// On its reject path.
     pub(crate) rejecting: bool,
     /// Why it is not good: `<step>/<measurement or cause>`. Branches that have not begun end.
@@ -296,6 +302,8 @@ pub(crate) struct Unit {
     pub(crate) branches: BTreeMap<u32, Branch>,
     next_branch: u32,
     life: Life,
+    /// After a restart: where its body goes on, and who has decided that.
+    begins_at: Option<(Point, Source)>,
     pub(crate) result: Option<UnitResult>,
 }
 
@@ -315,9 +323,20 @@ impl Unit {
     pub(crate) fn open(
         cx: &mut Cx<'_>,
         id: UnitId,
+        place: (u16, Option<StationId>),
+        serial: (String, u64),
+        order: &Order,
+    ) -> Unit {
+        Unit::open_as(cx, id, place, serial, order, None)
+    }
+
+    fn open_as(
+        cx: &mut Cx<'_>,
+        id: UnitId,
         (nest, station): (u16, Option<StationId>),
         (serial, counter): (String, u64),
         order: &Order,
+        resumed: Option<Resumed>,
     ) -> Unit {
         let plan = order.plan_of(&serial);
         let ticket = cx.record(Record::UnitOpened {
@@ -326,6 +345,7 @@ impl Unit {
             counter,
             order: order.id.clone(),
             plan: plan.clone(),
+            resumed,
         });
         let terms = match &order.work {
             Work::Terms { terms, .. } => Some(&**terms),
@@ -351,12 +371,20 @@ impl Unit {
             labels: Labels::default(),
             made: Made::default(),
             retested: false,
+            tried: None,
             rejecting: false,
             condemned: None,
             used_up: None,
             reject_now: None,
         };
-        Unit { data, branches: BTreeMap::new(), next_branch: ROOT, life: Life::Opening(ticket), result: None }
+        Unit {
+            data,
+            branches: BTreeMap::new(),
+            next_branch: ROOT,
+            life: Life::Opening(ticket),
+            begins_at: None,
+            result: None,
+        }
     }
 
     fn spawn(&mut self, name: String, block: BlockIx, parent: Option<u32>) {
@@ -397,8 +425,7 @@ impl Unit {
                 if flow != Flow::Run || !shop.cx.ledger.is_persisted(ticket) {
                     return false;
                 }
-                self.life = Life::Working;
-                self.spawn("body".into(), self.data.graph.body, None);
+                self.begin_body(shop.cx);
                 true
             }
             Life::Closing(_) => false,

@@ -197,6 +197,30 @@ pub struct UnitOpened {
     /// Carrier (nest) that travels with the unit.
     pub carrier: Option<String>,
     pub operator: Option<String>,
+    /// It was interrupted by a restart of the controller, and goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resumed: Option<Resumed>,
+}
+
+/// An interrupted unit goes on: what was done before holds, and stands in the openings before this one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Who has decided it.
+    pub by: String,
+    /// The step at which it goes on.
+    pub step: String,
+    /// What becomes of that: `begin`, `redo` or `verify-then-skip`.
+    pub how: String,
+    /// Attempts that passed, or were left out by their `when:`: one for each step before it.
+    pub carried: Vec<AttemptRef>,
+}
+
+/// An attempt of a step of this unit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRef {
+    pub step: String,
+    pub n: u32,
+    pub attempt: u32,
 }
 
 /// A device that took part in a step.

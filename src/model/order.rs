@@ -212,12 +212,19 @@ pub struct OrderProgress {
     pub good: u32,
     pub ng: u32,
     pub interrupted: u32,
+    /// Of those that were interrupted by a restart, how often one went on.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub resumed: u32,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
 }
 
 impl OrderProgress {
     /// Units in work.
     pub fn open(&self) -> u32 {
-        self.started.saturating_sub(self.closed())
+        self.started.saturating_add(self.resumed).saturating_sub(self.closed())
     }
     /// Units that came to their end.
     pub fn closed(&self) -> u32 {
@@ -226,6 +233,10 @@ impl OrderProgress {
     /// A unit was opened.
     pub fn open_one(&mut self) {
         self.started = self.started.saturating_add(1);
+    }
+    /// One that was interrupted is in work again, under its serial.
+    pub fn resume_one(&mut self) {
+        self.resumed = self.resumed.saturating_add(1);
     }
     /// One of those in work came to its end.
     pub fn close_one(&mut self, result: UnitResult) {

@@ -10,6 +10,9 @@ use crate::{
     StepIx, TrayId,
 };
 
+mod restart;
+pub use restart::AfterRestart;
+
 /// Counts up when the meaning of a Plan changes; part of its hash.
 pub const PLAN_FORMAT: u32 = 5;
 
@@ -140,6 +143,8 @@ pub struct Step {
     /// The machine could not do it.
     pub on_fault: Handler,
     pub on_hold: OnHold,
+    #[serde(default, skip_serializing_if = "AfterRestart::is_never")]
+    pub after_restart: AfterRestart,
     /// Once its operations have begun it is never done again on the same part.
     pub irreversible: bool,
     pub measurements: Vec<MeasurementSpec>,

@@ -152,6 +152,7 @@ codes! {
     NoSpecification = "R0817", "limits without a specification";
     MayMissScan = "R0818", "a component that a path may not have identified";
     WindowNotReached = "R0819", "a window that the stroke does not reach";
+    RestartRefused = "R0820", "a step at which a unit cannot be gone on with so after a restart";
 
     BitRange = "R0901", "a bit or channel that the SubDevice does not have";
     BitTwice = "R0902", "a bit or channel used twice";

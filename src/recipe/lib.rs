@@ -50,6 +50,6 @@ pub use scenario_text::{load_scenario, load_tests};
 pub use scope::Scope;
 pub use shape::{FileKind, Shape};
 pub use source::{FileId, FileSource, Place, Sources, Span};
-pub use step::{ComponentDecl, Context, Draft, StepKind};
+pub use step::{ComponentDecl, Context, Draft, Restart, StepKind};
 pub use tree::{Entry, Node, Value};
 pub use users_text::load_users;

@@ -28,11 +28,24 @@ pub trait StepKind: Sync {
     fn irreversible(&self) -> bool {
         false
     }
+    /// What it permits where the controller has died in it: `redo` only where nothing that it does cannot be done twice.
+    fn restart(&self) -> Restart {
+        if self.irreversible() { Restart::Never } else { Restart::Redo }
+    }
     /// What it reads: its own fields; those of every step are added to them.
     fn shape(&self) -> &'static Shape;
     /// Reads, checks and lowers. `None`: has said why. The common fields (`id`, `timeout`, `on_fail`,
-    /// `on_fault`, `on_hold`, `when`) are read by the caller, which also refuses the fields that were not asked for.
+    /// `on_fault`, `on_hold`, `after_restart`, `when`) are read by the caller, which also refuses the fields that were not asked for.
     fn lower(&self, fields: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft>;
+}
+
+/// What a kind of step permits beside `after_restart: never`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restart {
+    Never,
+    Redo,
+    /// `verify-then-skip`, if the draft has what is looked at.
+    Verify,
 }
 
 /// A component with the place of its declaration.
@@ -82,6 +95,8 @@ pub struct Draft {
     pub timeout: Option<DurationNs>,
     /// Used where the recipe says nothing; `None`: finish if irreversible, else stop.
     pub on_hold: Option<OnHold>,
+    /// What tells after a restart that the step had done its work.
+    pub verifies: Option<Expr>,
     /// Components that it puts in, and those whose code it reads, with the place in the text.
     pub puts_in: Vec<(String, Span)>,
     pub scans: Vec<(String, Span)>,

@@ -33,6 +33,7 @@ pub mod figures;
 pub mod files;
 pub mod hands;
 mod journal;
+pub mod left;
 pub mod load;
 pub mod scenario;
 pub mod script;

@@ -27,6 +27,7 @@ use cellwright_twin::plant::{Injection, Places, Truth};
 use cellwright_twin::world::World;
 
 use crate::journal::{Durable, Journal};
+use crate::left::left_units;
 use crate::twin::{self, TwinSide};
 use crate::wires::Wires;
 use crate::{Prepared, SimError, Storage, wiring};
@@ -169,7 +170,6 @@ impl VirtualCell {
         recovery: Option<Recovery>,
     ) -> Result<(), SimError> {
         let trays = wiring::tray_use(&self.cell, recovery.as_ref());
-        let engine = wiring::engine(&self.cell, &trays, recovery.as_ref())?;
         let settings = LedgerSettings {
             origin: Origin::Twin,
             purpose: self.options.purpose,
@@ -179,6 +179,9 @@ impl VirtualCell {
             clock_state: ClockState::Virtual,
             trays,
         };
+        let plans = core::iter::once(&self.plan);
+        let left = recovery.as_ref().map(|r| left_units(&self.cell, r, plans, &settings)).unwrap_or_default();
+        let engine = wiring::engine(&self.cell, &settings.trays, recovery.as_ref(), left)?;
         if let Some(recovery) = &recovery {
             self.first = journal.close_open_units(recovery, self.stamp())?;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cellwright_controller::{
-    Engine, EngineConfig, EngineError, Load, Question, QuestionKind, TrayState, TrayUse, journalled,
+    Engine, EngineConfig, EngineError, LeftUnit, Load, Question, QuestionKind, TrayState, TrayUse, journalled,
 };
 use cellwright_engine::record::Location;
 use cellwright_engine::{REMOVE, REMOVED};
@@ -18,13 +18,14 @@ use cellwright_twin::plant::Injection;
 
 pub use crate::segment::{bus_config, drivers};
 
-/// An engine that goes on where the journal ends.
+/// An engine that goes on where the journal ends. `left`: see [`crate::left::left_units`].
 ///
 /// Errors: a cell that the engine cannot work.
 pub fn engine(
     cell: &Arc<Cell>,
     trays: &[TrayUse],
     recovery: Option<&Recovery>,
+    left: Vec<LeftUnit>,
 ) -> Result<Engine, EngineError> {
     let tray = |(i, used): (usize, &TrayUse)| {
         let name = cell.trays.get(i).map(|t| t.name.as_str()).unwrap_or_default();
@@ -42,6 +43,7 @@ pub fn engine(
         doubts,
         identities: recovery.map(identities).unwrap_or_default(),
         subdevices: recovery.map(|r| subdevices(cell, r)).unwrap_or_default(),
+        left,
     };
     Engine::new(cell.clone(), config)
 }

@@ -1,6 +1,7 @@
 //! After a kill or a power cut: the unit that was open is interrupted, and so is each step that was under
 //! way. Nothing is guessed: what became of the part is a person's decision later.
 
+use cellwright_controller::RESTART;
 use cellwright_model::event::{
     EventData, EventDraft, JournalEntry, Route, Stamp, StepCounts, StepEnded, Transaction, UnitEnded,
 };
@@ -17,6 +18,10 @@ pub fn interrupted(recovery: &Recovery, now: Stamp) -> Vec<Transaction> {
     let mut transactions = Vec::new();
     for open in &recovery.open_units {
         let mut transaction = interrupt(open, &doubts, now);
+        if lies_in_the_cell(open, recovery) {
+            let left = JournalEntry::UnitLeft { serial: open.unit.serial.clone() };
+            transaction.journal.insert(0, left);
+        }
         let order = open.context.order.as_ref().and_then(|id| orders.get_mut(id));
         if let Some(KnownOrder { terms, progress }) = order {
             progress.close_one(UnitResult::Interrupted);
@@ -26,6 +31,11 @@ pub fn interrupted(recovery: &Recovery, now: Stamp) -> Vec<Transaction> {
         transactions.push(transaction);
     }
     transactions
+}
+
+/// Something of it was recorded: a person may be offered to go on with it, and what is known of it is kept for that.
+fn lies_in_the_cell(open: &OpenUnit, recovery: &Recovery) -> bool {
+    recovery.places.keys().any(|part| is_of(part, &open.unit.serial))
 }
 
 /// The unit or a part of it.
@@ -51,7 +61,7 @@ fn interrupt(open: &OpenUnit, doubts: &[Route], now: Stamp) -> Transaction {
                 end: now.rfc3339(),
                 duration_ns: 0,
                 outcome: StepOutcome::Interrupted,
-                cause: Some("controller-restart".to_owned()),
+                cause: Some(RESTART.to_owned()),
                 operator: None,
                 training: None,
                 equipment: Vec::new(),
@@ -66,7 +76,7 @@ fn interrupt(open: &OpenUnit, doubts: &[Route], now: Stamp) -> Transaction {
     let not_passed = events.len() as u32;
     events.push(draft(EventData::UnitResult(UnitEnded {
         result: UnitResult::Interrupted,
-        cause: Some("controller-restart".to_owned()),
+        cause: Some(RESTART.to_owned()),
         retested: false,
         counts: StepCounts { attempts: not_passed, passed: 0, not_passed },
     })));
@@ -124,6 +134,9 @@ mod tests {
             unit: Arc::new(UnitContext { serial: "CW-7".into(), udi: None, recipe }),
             opened: Stamp { wall_unix_ns: 1, monotonic_ns: 1 },
             intents: vec![intent],
+            kept: true,
+            outcomes: Vec::new(),
+            components: Vec::new(),
         }
     }
 
@@ -174,7 +187,7 @@ mod tests {
             purpose: Purpose::Trial,
             sets: Default::default(),
         };
-        let progress = OrderProgress { started: 4, good: 1, ng: 1, interrupted: 0 };
+        let progress = OrderProgress { started: 4, good: 1, ng: 1, ..OrderProgress::default() };
         let orders = OrderBook::from([("O".to_owned(), KnownOrder { terms, progress })]);
         let recovery = Recovery { open_units: vec![open_unit(), open_unit()], orders, ..recovery() };
         let counted: Vec<OrderProgress> = interrupted(&recovery, Stamp { wall_unix_ns: 9, monotonic_ns: 9 })
@@ -201,6 +214,7 @@ mod tests {
             head: Head::empty("cell-0"),
             delivered: 0,
             open_units: Vec::new(),
+            left_units: Vec::new(),
             orders: Default::default(),
             serial_counter: Some(7),
             tray_cursors: Default::default(),

@@ -15,7 +15,7 @@ use cellwright_model::plan::{
     CARRIED, Identify, Meaning, OnHold, Place, PlaceWhat, Primitive, Resource, SERIAL_IN_PROMPT,
 };
 use cellwright_recipe::shape::{Names, What};
-use cellwright_recipe::{Code, Context, Draft, Fields, Node, Shape, StepKind, Value, shape};
+use cellwright_recipe::{Code, Context, Draft, Fields, Node, Restart, Shape, StepKind, Value, shape};
 
 use crate::confirm::{ANSWER, prompt};
 use crate::pick_place::{next_of, source};
@@ -44,6 +44,9 @@ impl StepKind for ByHand {
     }
     fn irreversible(&self) -> bool {
         true
+    }
+    fn restart(&self) -> Restart {
+        Restart::Verify
     }
     fn shape(&self) -> &'static Shape {
         &BY_HAND
@@ -116,6 +119,7 @@ fn load(
         resources: vec![Resource::Tray(tray), Resource::StationSpace(station)],
         ops,
         on_hold: Some(OnHold::Stop),
+        verifies: Some(check),
         timeout: Some(ANSWER),
         puts_in: vec![(component, from.span)],
         ..Draft::default()

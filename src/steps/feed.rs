@@ -11,7 +11,7 @@ use cellwright_model::DurationNs;
 use cellwright_model::cell::{Feeder, TrayKind};
 use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource, Target};
 use cellwright_recipe::shape::Names;
-use cellwright_recipe::{Code, Context, Draft, Fields, Shape, Span, StepKind, names, shape};
+use cellwright_recipe::{Code, Context, Draft, Fields, Restart, Shape, Span, StepKind, names, shape};
 
 use crate::robot::{placed, seen};
 
@@ -35,6 +35,9 @@ impl StepKind for Feed {
     }
     fn irreversible(&self) -> bool {
         true
+    }
+    fn restart(&self) -> Restart {
+        Restart::Verify
     }
     fn shape(&self) -> &'static Shape {
         &FEED
@@ -74,6 +77,7 @@ impl StepKind for Feed {
             ops,
             cleanup: vec![move_to(feeder, feeder.retracted_au)],
             on_hold: Some(OnHold::Stop),
+            verifies: check,
             at_least: DurationNs::from_secs_f64(2.0 * stroke_s),
             puts_in: vec![(component, at)],
             ..Draft::default()

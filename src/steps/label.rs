@@ -10,7 +10,7 @@
 use cellwright_model::plan::{Primitive, Resource};
 use cellwright_model::{DurationNs, PrinterId, ScannerId};
 use cellwright_recipe::shape::Names;
-use cellwright_recipe::{Code, Context, Draft, Fields, Shape, StepKind, shape};
+use cellwright_recipe::{Code, Context, Draft, Fields, Restart, Shape, StepKind, shape};
 
 use crate::there;
 
@@ -29,6 +29,10 @@ impl StepKind for Label {
     }
     fn judges(&self) -> bool {
         true
+    }
+    /// A label may have been printed, and lie somewhere.
+    fn restart(&self) -> Restart {
+        Restart::Never
     }
     fn shape(&self) -> &'static Shape {
         &LABEL

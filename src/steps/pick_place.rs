@@ -11,7 +11,7 @@ use cellwright_model::TrayId;
 use cellwright_model::cell::TrayKind;
 use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource};
 use cellwright_recipe::shape::Names;
-use cellwright_recipe::{Code, Context, Draft, Fields, Node, Shape, Span, StepKind, names, shape};
+use cellwright_recipe::{Code, Context, Draft, Fields, Node, Restart, Shape, Span, StepKind, names, shape};
 
 use crate::robot::Way;
 
@@ -37,6 +37,9 @@ impl StepKind for PickPlace {
     /// Once a part is taken out of its pocket, a second one must not follow it.
     fn irreversible(&self) -> bool {
         true
+    }
+    fn restart(&self) -> Restart {
+        Restart::Verify
     }
     fn shape(&self) -> &'static Shape {
         &PICK_PLACE
@@ -65,6 +68,7 @@ impl StepKind for PickPlace {
         way.ops.push(Primitive::PlacePart { what: what.clone(), to, verify: None });
         way.leave_pocket(cx, tray);
         way.enter_nest(cx, station);
+        let verifies = check.clone();
         way.release(what, Place::Nest, check);
         way.leave_nest(cx, station);
         way.pose("home");
@@ -73,6 +77,7 @@ impl StepKind for PickPlace {
             station,
             resources: vec![Resource::Robot(way.id), Resource::Tray(tray), Resource::StationSpace(station?)],
             on_hold: Some(OnHold::Stop),
+            verifies,
             at_least: way.at_least(),
             ops: way.ops,
             puts_in: vec![(component, at)],

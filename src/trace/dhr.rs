@@ -175,7 +175,7 @@ fn opening(life: &[SealedLine]) -> Value {
     let find = |name: &str| life.iter().find(|e| e.type_name == name);
     let (base, end) = (find(lives::OPENED).or(life.first()), find(lives::RESULT));
     let field = |e: Option<&SealedLine>, name: &str| e.and_then(|e| e.data.get(name)).cloned();
-    json!({
+    let mut opening = json!({
         "result": field(end, "result"),
         "cause": field(end, "cause"),
         "retested": field(end, "retested"),
@@ -185,7 +185,11 @@ fn opening(life: &[SealedLine]) -> Value {
         "recipe": field(base, "recipe"),
         "opened": find(lives::OPENED).map(|e| e.time.as_str()),
         "ended": end.map(|e| e.time.as_str()),
-    })
+    });
+    if let Some(resumed) = field(base, "resumed") {
+        opening["resumed"] = resumed;
+    }
+    opening
 }
 
 /// `at`: the place of its opening among those of the serial, from 1.

@@ -23,6 +23,7 @@ use crate::keys::CellAddress;
 use crate::lock::Lock;
 use crate::sqlite;
 
+mod left;
 mod reader;
 mod tables;
 mod writer;

@@ -109,7 +109,11 @@ pub(crate) fn unit_drafts(serial: &str) -> Vec<EventDraft> {
 
 pub(crate) fn drafts(serial: &str, context: &Arc<Context>) -> Vec<EventDraft> {
     let data = [
-        EventData::UnitOpened(UnitOpened { carrier: Some("nest/1".into()), operator: Some("ada".into()) }),
+        EventData::UnitOpened(UnitOpened {
+            carrier: Some("nest/1".into()),
+            operator: Some("ada".into()),
+            resumed: None,
+        }),
         EventData::StepOutcome(step(serial, 1, true)),
         EventData::StepOutcome(step(serial, 2, false)),
         EventData::UnitResult(result()),
@@ -134,7 +138,7 @@ pub(crate) fn unit_transactions(serial: &str, ticket: u64) -> Vec<Transaction> {
     };
     let journal = [
         vec![
-            JournalEntry::UnitOpened { context, unit: unit(serial), time: stamp(1) },
+            JournalEntry::UnitOpened { context, unit: unit(serial), time: stamp(1), resumes: false },
             JournalEntry::SerialCounter(ticket),
             intent(1),
         ],

@@ -50,7 +50,7 @@ pub(super) fn html(subject: &Subject<'_>) -> Result<String, Failure> {
     page.head("What it does");
     page.raw(&format!("<div class=\"graph\">{}</div>\n", graph::svg(subject.cell, first)));
     page.table(
-        &["step", "kind", "station", "bad part", "fault", "hold", "timeout"],
+        &["step", "kind", "station", "bad part", "fault", "hold", "after a restart", "timeout"],
         steps(subject.cell, first),
     );
     page.head("What is watched all the time");
@@ -155,6 +155,7 @@ fn steps(cell: &Cell, plan: &Plan) -> Vec<Vec<String>> {
             if step.judges() { handler(step.on_fail) } else { "-".to_owned() },
             handler(step.on_fault),
             hold.to_owned(),
+            step.after_restart.word().to_owned(),
             time(step.timeout),
         ]
     };

@@ -80,6 +80,12 @@ impl Branch {
         if !gates {
             return None;
         }
+        if self.not_before.is_some_and(|at| env.cx.now < at) {
+            return None;
+        }
+        if self.verify.as_ref().is_some_and(|v| v.step == ix) {
+            return self.poll_verify(env, ix);
+        }
         if env.breaks.is_before(&env.unit.plan.step(ix).id) && !self.let_go {
             env.resources.leave_queue(self.key);
             self.waits = Some(Waits::Break(ix));
@@ -88,7 +94,8 @@ impl Branch {
         match wanted(env, ix) {
             Ok(true) => {}
             Ok(false) => {
-                leave_out(env, ix);
+                let when = env.unit.plan.step(ix).when.as_ref().map(|w| w.words(env.cx.cell));
+                leave_out(env, ix, when.map(|w| format!("when: {w}")), None);
                 self.let_go = false;
                 return Some(E::Omit);
             }
@@ -139,10 +146,9 @@ fn wanted(env: &Env<'_, '_>, ix: StepIx) -> Result<bool, Option<Waits>> {
 }
 
 /// Records that the step is left out, and why.
-fn leave_out(env: &mut Env<'_, '_>, ix: StepIx) {
+pub(super) fn leave_out(env: &mut Env<'_, '_>, ix: StepIx, cause: Option<String>, operator: Option<String>) {
     let attempt = env.unit.next_attempt(ix);
     let unit = &*env.unit;
-    let when = unit.plan.step(ix).when.as_ref().map(|w| w.words(env.cx.cell));
     let result = StepResult {
         unit: unit.id,
         serial: unit.serial.clone(),
@@ -153,8 +159,8 @@ fn leave_out(env: &mut Env<'_, '_>, ix: StepIx) {
         start: env.cx.now,
         end: env.cx.now,
         outcome: StepOutcome::Skipped,
-        cause: when.map(|w| format!("when: {w}")),
-        operator: None,
+        cause,
+        operator,
         measurements: Vec::new(),
         curves: Vec::new(),
         label: None,
@@ -182,7 +188,7 @@ fn join(children: &[Option<BranchEnd>]) -> Option<E> {
 }
 
 /// The nest stands where the step needs it, and the table does not turn. Error: where it has to come to.
-fn table_need(env: &Env<'_, '_>, ix: StepIx) -> Result<(), Option<StationId>> {
+pub(super) fn table_need(env: &Env<'_, '_>, ix: StepIx) -> Result<(), Option<StationId>> {
     let step: &Step = env.unit.plan.step(ix);
     if env.cx.cell.table.is_none() {
         return Ok(());

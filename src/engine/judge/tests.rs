@@ -42,6 +42,7 @@ fn step(measurements: Vec<MeasurementSpec>, windows: Vec<Window>) -> Step {
         on_fail: Handler::Reject,
         on_fault: Handler::Ask,
         on_hold: OnHold::Stop,
+        after_restart: Default::default(),
         irreversible: false,
         measurements,
         windows,

@@ -61,7 +61,7 @@ impl Core {
 
     fn look_where_they_stand(&mut self, cx: &mut Cx<'_>) {
         for nest in 0..table::nests(cx.cell) {
-            if self.reconcile.looked.contains_key(&nest) || self.units.values().any(|u| u.data.nest == nest) {
+            if self.reconcile.looked.contains_key(&nest) || self.has_unit(nest) {
                 continue;
             }
             let station = match cx.cell.table {
@@ -76,6 +76,11 @@ impl Core {
         }
     }
 
+    /// A unit has it, or is kept in it.
+    fn has_unit(&self, nest: u16) -> bool {
+        self.resume.keeps(nest) || self.units.values().any(|u| u.data.nest == nest)
+    }
+
     /// The station at which a nest has to be seen, because a part may have been pushed into it there.
     fn wanted_at(&self, nest: u16) -> Option<StationId> {
         let of_nest = |d: &&crate::parts::Doubt| d.route.places.get(d.at + 1) == Some(&Location::Nest(nest));
@@ -88,7 +93,7 @@ impl Core {
             return Vec::new();
         }
         let unseen = (0..table::nests(cx.cell)).filter(|n| !self.reconcile.looked.contains_key(n));
-        let free = unseen.filter(|n| !self.units.values().any(|u| u.data.nest == *n));
+        let free = unseen.filter(|n| !self.has_unit(*n));
         free.map(|n| (n, Want::Station(self.wanted_at(n).filter(|s| senses(cx, *s)).unwrap_or(any))))
             .collect()
     }

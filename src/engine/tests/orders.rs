@@ -125,7 +125,7 @@ fn each_unit_is_opened_with_the_plan_of_its_serial_after_a_restart_too() {
     };
     let all = [("L1-05".to_string(), 0), ("L1-06".to_string(), 1), ("L1-07".to_string(), 1)];
     assert_eq!(opened(OrderProgress::default()), all);
-    let done = OrderProgress { started: 2, good: 1, ng: 0, interrupted: 1 };
+    let done = OrderProgress { started: 2, good: 1, ng: 0, interrupted: 1, resumed: 0 };
     assert_eq!(opened(done), [("L1-07".to_string(), 1), ("L1-08".to_string(), 0)]);
 }
 
@@ -191,7 +191,7 @@ fn the_end_of_the_range_stops_the_order_and_an_alarm_says_so() {
         alarm.remedy
     );
     // It is over: another order can be taken, and this one cannot again.
-    let done = OrderProgress { started: 2, good: 1, ng: 1, interrupted: 0 };
+    let done = OrderProgress { started: 2, good: 1, ng: 1, interrupted: 0, resumed: 0 };
     put(&mut b, &terms(2, 2, 6), done);
     let refused = b.answered.last().expect("an answer").1.clone();
     assert!(refused.is_err_and(|e| e.contains("used up")));
@@ -213,11 +213,11 @@ fn the_bound_on_starts_ends_an_order_that_does_not_come_to_its_quantity() {
 #[test]
 fn an_order_goes_on_behind_the_serials_that_are_taken() {
     let mut b = Bench::new();
-    let done = OrderProgress { started: 3, good: 1, ng: 1, interrupted: 1 };
+    let done = OrderProgress { started: 3, good: 1, ng: 1, interrupted: 1, resumed: 0 };
     begin(&mut b, &terms(2, 9, 13), done);
     b.until(CellState::Completed);
     assert_eq!(serials(&b), ["L1-08"], "one was missing");
-    let complete = OrderProgress { started: 4, good: 2, ng: 1, interrupted: 1 };
+    let complete = OrderProgress { started: 4, good: 2, ng: 1, interrupted: 1, resumed: 0 };
     put(&mut b, &terms(2, 9, 13), complete);
     assert!(b.answered.last().expect("an answer").1.as_ref().is_err_and(|e| e.contains("complete")));
 }
@@ -232,7 +232,7 @@ fn an_interrupted_unit_counts_as_started_and_is_made_up_for() {
     let status = b.status();
     let order = status.order.expect("it is still under way");
     assert_eq!((order.id.as_str(), order.lot.as_deref(), order.quantity), ("PO-1", Some("L-1"), 1));
-    assert_eq!(order.progress, OrderProgress { started: 1, good: 0, ng: 0, interrupted: 1 });
+    assert_eq!(order.progress, OrderProgress { started: 1, good: 0, ng: 0, interrupted: 1, resumed: 0 });
     b.auto.insert("Take out".into(), "removed".into());
     b.command(CellCommand::Reset);
     b.until(CellState::Idle);

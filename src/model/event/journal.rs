@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Context, Curve, EventDraft, Stamp, UnitContext};
+use super::{Component, Context, Curve, EventDraft, Stamp, UnitContext};
 use crate::material::LotShare;
 use crate::order::{OrderProgress, OrderTerms};
 use crate::outcome::UnitResult;
@@ -17,7 +17,21 @@ use crate::outcome::UnitResult;
 #[serde(rename_all = "kebab-case")]
 pub enum JournalEntry {
     /// A unit was opened, with all that an event about its interruption needs.
-    UnitOpened { context: Arc<Context>, unit: Arc<UnitContext>, time: Stamp },
+    /// `resumes`: it goes on where an earlier opening was interrupted, with what is known of it.
+    UnitOpened {
+        context: Arc<Context>,
+        unit: Arc<UnitContext>,
+        time: Stamp,
+        #[serde(default)]
+        resumes: bool,
+    },
+    /// The unit is about to be closed because the controller died, and lies in the cell. What is known of it is kept
+    /// until a part of it is taken out, or it is opened again.
+    UnitLeft { serial: String },
+    /// It is not gone on with, whoever takes it out when.
+    UnitForgotten { serial: String },
+    /// A component became part of the unit; the outcome of its step says so, too, but later.
+    ComponentUsed { serial: String, component: Component },
     /// An attempt of a step is about to begin. A step-outcome event of the same serial, `n` and
     /// attempt closes it; so does the end of the unit.
     StepIntent {

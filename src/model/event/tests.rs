@@ -87,7 +87,7 @@ fn all() -> Vec<EventData> {
             repeats: 0,
             consequences: 0,
         }),
-        EventData::UnitOpened(UnitOpened { carrier: None, operator: None }),
+        EventData::UnitOpened(UnitOpened { carrier: None, operator: None, resumed: None }),
         EventData::StepOutcome(step()),
         EventData::UnitResult(UnitEnded {
             result: UnitResult::Good,
@@ -169,6 +169,7 @@ fn the_journal_reads_back() {
         context: context(),
         unit: unit(),
         time: Stamp { wall_unix_ns: 5, monotonic_ns: 6 },
+        resumes: false,
     };
     let text = serde_json::to_string(&entry).expect("plain data");
     assert_eq!(serde_json::from_str::<JournalEntry>(&text).expect("its own text"), entry);

@@ -26,7 +26,7 @@ fn set(serial: &str, params: &[(&str, &str)]) -> BTreeMap<String, ParamSet> {
 }
 
 fn progress(started: u32, good: u32, ng: u32, interrupted: u32) -> OrderProgress {
-    OrderProgress { started, good, ng, interrupted }
+    OrderProgress { started, good, ng, interrupted, resumed: 0 }
 }
 
 fn book(orders: &[(OrderTerms, OrderProgress)]) -> OrderBook {
@@ -218,4 +218,18 @@ fn a_udi_has_device_lot_and_serial() {
     assert_eq!(terms().udi("L1-007").as_deref(), Some("(01)04012345678901(10)L-1(21)L1-007"));
     let without = OrderTerms { product: Product { part: "IS".into(), di: None }, ..terms() };
     assert_eq!(without.udi("L1-007"), None);
+}
+
+#[test]
+fn a_unit_that_goes_on_is_in_work_and_takes_no_serial() {
+    let mut done = progress(3, 1, 0, 2);
+    assert_eq!(done.open(), 0);
+    done.resume_one();
+    assert_eq!((done.open(), done.started), (1, 3));
+    let text = serde_json::to_string(&done).expect("plain data");
+    assert_eq!(serde_json::from_str::<OrderProgress>(&text).expect("its own text"), done);
+    done.close_one(UnitResult::Good);
+    assert_eq!((done.open(), done.good, done.interrupted), (0, 2, 2));
+    let text = serde_json::to_string(&progress(3, 1, 0, 2)).expect("plain data");
+    assert!(!text.contains("resumed"), "as ever where there is none: {text}");
 }

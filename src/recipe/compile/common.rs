@@ -1,13 +1,13 @@
 //! Fields that every kind of step has, and what becomes of a step with them.
 
 use cellwright_model::expr::Expr;
-use cellwright_model::plan::{Handler, OnHold, Step, Then};
+use cellwright_model::plan::{AfterRestart, Handler, OnHold, Step, Then};
 use cellwright_model::{Dimension, DurationNs};
 
 use crate::code::Code;
 use crate::decode::{Decoder, Fields};
 use crate::source::Span;
-use crate::step::{Draft, StepKind};
+use crate::step::{Draft, Restart, StepKind};
 use crate::tree::{Node, Value};
 
 /// A step ends at the latest after three times what it takes at the least, and not before this.
@@ -23,6 +23,15 @@ pub(super) struct Common {
     /// Where the two handlers stand, as far as they are given.
     handlers: [Option<Span>; 2],
     on_hold: Option<OnHold>,
+    after_restart: Option<(Asked, Span)>,
+}
+
+/// `after_restart` as it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    Never,
+    Redo,
+    VerifyThenSkip,
 }
 
 impl Common {
@@ -37,13 +46,49 @@ impl Common {
         let on_fault = f.opt("on_fault", d, handler);
         let on_hold =
             f.opt("on_hold", d, |d, n| d.word(n, &[("stop", OnHold::Stop), ("finish", OnHold::Finish)]));
+        let words =
+            [("never", Asked::Never), ("redo", Asked::Redo), ("verify-then-skip", Asked::VerifyThenSkip)];
+        let after_restart = f.opt("after_restart", d, |d, n| d.word(n, &words).map(|word| (word, n.span)));
         Common {
             timeout,
             on_fail: on_fail.unwrap_or(Handler::Reject),
             on_fault: on_fault.unwrap_or(Handler::Ask),
             handlers: [on_fail_span, on_fault_span],
             on_hold,
+            after_restart,
         }
+    }
+
+    /// What the kind permits of it. `check`: what tells that the step had done its work.
+    fn after_restart(&self, d: &mut Decoder<'_>, kind: &dyn StepKind, check: Option<Expr>) -> AfterRestart {
+        let Some((asked, span)) = self.after_restart else { return AfterRestart::Never };
+        let refusal = match (asked, kind.restart(), check) {
+            (Asked::Never, ..) => return AfterRestart::Never,
+            (Asked::Redo, Restart::Redo, _) => return AfterRestart::Redo,
+            (Asked::VerifyThenSkip, Restart::Verify, Some(check)) => {
+                return AfterRestart::VerifyThenSkip { check };
+            }
+            (Asked::VerifyThenSkip, Restart::Verify, None) => {
+                let message = "no sensor tells here that the part lies in the nest".to_string();
+                (message, "add `check:` with the sensor that sees the part in the nest, or write `never`")
+            }
+            (Asked::Redo, Restart::Never | Restart::Verify, _) => {
+                let help = match kind.restart() {
+                    Restart::Verify => "write `verify-then-skip` and a `check:`, or `never`",
+                    _ => "write `never`: the unit is taken out after a restart",
+                };
+                (format!("a {} that was broken off is never done again", kind.name()), help)
+            }
+            (Asked::VerifyThenSkip, ..) => {
+                let help = match kind.restart() {
+                    Restart::Redo => "write `redo`, or `never`",
+                    _ => "write `never`: the unit is taken out after a restart",
+                };
+                (format!("nothing tells that a {} had come to its end", kind.name()), help)
+            }
+        };
+        d.sink.error(Code::RestartRefused, span, refusal.0, refusal.1);
+        AfterRestart::Never
     }
 
     /// The whole step's time, from the recipe or from what it takes at the least.
@@ -85,6 +130,7 @@ impl Common {
         let timeout = self.timeout(d, &draft);
         self.retried_late_enough(d, &draft);
         let default = if kind.irreversible() { OnHold::Finish } else { OnHold::Stop };
+        let after_restart = self.after_restart(d, kind, draft.verifies.take());
         draft.resources.sort();
         draft.resources.dedup();
         draft.equipment.sort_unstable();
@@ -103,6 +149,7 @@ impl Common {
             on_fail: self.on_fail,
             on_fault: self.on_fault,
             on_hold: self.on_hold.or(draft.on_hold).unwrap_or(default),
+            after_restart,
             irreversible: kind.irreversible(),
             measurements: draft.measurements,
             windows: draft.windows,

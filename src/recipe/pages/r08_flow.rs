@@ -127,6 +127,13 @@ on_reject:",
         wrong: "- { depth: 12.5 .. 13.0 mm, force: 20 .. 140 N }",
         right: "- { depth: 10.0 .. 12.0 mm, force: 20 .. 140 N }",
     }
+    RestartRefused in Recipe {
+        what: "`after_restart` says something else than this kind of step permits, or there is no `check` to be looked at.",
+        why: "Where the controller died nobody knows how far the step had come. `redo` is for what can be done twice, \
+            `verify-then-skip` for a part that a `check` sees where it was to be put; with everything else the unit is taken out.",
+        wrong: "on_hold: finish\n      after_restart: redo",
+        right: "on_hold: finish",
+    }
 }
 
 fn too_many_steps(base: &str) -> Vec<u8> {

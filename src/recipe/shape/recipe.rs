@@ -64,6 +64,7 @@ shape! { pub(super) STEP = "step", "Fields of every step." {
     opt "on_fail" = "reject": Either(&[What::Word(&["reject", "ask"]), What::Fields(&HANDLER)]), "The part is bad: what then.";
     opt "on_fault" = "ask": Either(&[What::Word(&["reject", "ask"]), What::Fields(&HANDLER)]), "The machine could not: what then.";
     opt "on_hold": Word(&["stop", "finish"]), "What a Hold does to it: stop where it is, or finish first.";
+    opt "after_restart" = "never": Word(&["never", "redo", "verify-then-skip"]), "What is offered for the unit if the controller died in this step: nothing, to do it once more, or to go on if its check holds.";
 }}
 
 shape! { pub HANDLER = "handler", "Tries again." {

@@ -54,8 +54,9 @@ impl StateAuditor {
                     Some(from) => Err(format!("no row of the table leads from {from:?} to {:?}", change.to)),
                 }
             }
-            (EventData::UnitOpened(_), Some(serial)) => match self.units.insert(serial.clone(), None) {
+            (EventData::UnitOpened(opened), Some(serial)) => match self.units.insert(serial.clone(), None) {
                 None => Ok(()),
+                Some(Some(UnitResult::Interrupted)) if opened.resumed.is_some() => Ok(()),
                 Some(_) => Err(format!("unit {serial} was opened twice")),
             },
             (EventData::UnitResult(end), Some(serial)) => {

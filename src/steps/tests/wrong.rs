@@ -81,6 +81,12 @@ fn structure_and_words() {
         ("recipe: 1 ", "recipe: «2 ", &["R0110"]),
         ("version: 3.2.0", "version: «3.2", &["R0111"]),
         ("on_hold: finish", "on_hold: «pause", &["R0105"]),
+        ("on_hold: finish", "after_restart: «maybe", &["R0105"]),
+        ("on_hold: finish", "after_restart: «redo", &["R0820"]),
+        ("on_hold: finish", "after_restart: «verify-then-skip", &["R0820"]),
+        ("check: nest_cap_present }", "check: nest_cap_present, after_restart: «redo }", &["R0820"]),
+        ("check: nest_cap_present }", "after_restart: «verify-then-skip }", &["R0820"]),
+        ("      stabilise: 1 s", "      after_restart: «verify-then-skip\n      stabilise: 1 s", &["R0820"]),
         (
             "windows:                             # judged every cycle, the whole curve kept\n        - { depth: 10.0 .. 12.0 mm, force: 20 .. 140 N }",
             "windows: «5",

@@ -115,3 +115,35 @@ fn sealed_step(seed: u64) -> SealedLine {
     let draft = testing::unit_drafts("S1").remove(1);
     SealedLine::read(&sealer.seal(draft).expect("plain numbers").line).expect("its own line")
 }
+
+/// What passed before stands in the opening before; the record of the serial is both.
+#[test]
+fn a_unit_that_went_on_has_the_steps_of_both_openings_once() {
+    use cellwright_model::event::{AttemptRef, EventData, Resumed};
+    use cellwright_model::outcome::UnitResult;
+    let mut first = testing::unit_drafts("S1");
+    let step_2 = first.remove(2);
+    if let EventData::UnitResult(end) = &mut first[2].data {
+        end.result = UnitResult::Interrupted;
+    }
+    let mut second = testing::unit_drafts("S1");
+    second.splice(1..3, [step_2]);
+    let carried = vec![AttemptRef { step: "step-1".into(), n: 1, attempt: 1 }];
+    let resumed = Resumed { by: "ada".into(), step: "step-2".into(), how: "begin".into(), carried };
+    if let EventData::UnitOpened(opened) = &mut second[0].data {
+        opened.resumed = Some(resumed);
+    }
+    let mut sealer = Sealer::simulated(&testing::address(), 1);
+    let drafts = first.into_iter().chain(second);
+    let lines =
+        drafts.map(|d| SealedLine::read(&sealer.seal(d).expect("plain numbers").line).expect("its own"));
+    let record = record("S1", &lines.collect::<Vec<_>>());
+    assert_eq!(record["result"], "good");
+    let steps = record["steps"].as_array().expect("a list");
+    let steps: Vec<_> = steps.iter().map(|s| (s["n"].as_u64(), s["opening"].as_u64())).collect();
+    assert_eq!(steps, [(Some(1), Some(1)), (Some(2), Some(2))]);
+    let openings = record["openings"].as_array().expect("a list");
+    assert_eq!((&openings[0]["result"], &openings[0]["resumed"]), (&json!("interrupted"), &Value::Null));
+    assert_eq!(openings[1]["resumed"]["by"], "ada");
+    assert_eq!(openings[1]["resumed"]["carried"][0]["step"], "step-1");
+}

@@ -3,14 +3,16 @@
 use std::path::Path;
 
 use cellwright_model::curve::sha256_hex;
-use cellwright_model::event::{Context, Event, EventData, JournalEntry, Route, Stamp, UnitContext};
+use cellwright_model::event::{
+    Component, Context, Event, EventData, JournalEntry, Route, Stamp, StepEnded, UnitContext,
+};
 use cellwright_model::limits::IDENTITIES_MAX;
 use cellwright_model::material::LotShare;
 use cellwright_model::order::{KnownOrder, OrderBook, OrderProgress};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 
-use super::ByName;
+use super::{ByName, left};
 use crate::chain::{Head, SealedLine};
 use crate::error::TraceError;
 
@@ -30,7 +32,8 @@ CREATE TABLE IF NOT EXISTS intents (
 -- terms: as the order was begun with; the counts only grow.
 CREATE TABLE IF NOT EXISTS orders (
     id TEXT PRIMARY KEY, terms TEXT NOT NULL, started INTEGER NOT NULL DEFAULT 0, good INTEGER NOT NULL DEFAULT 0,
-    ng INTEGER NOT NULL DEFAULT 0, interrupted INTEGER NOT NULL DEFAULT 0) STRICT;
+    ng INTEGER NOT NULL DEFAULT 0, interrupted INTEGER NOT NULL DEFAULT 0,
+    resumed INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE IF NOT EXISTS tray_cursors (tray TEXT PRIMARY KEY, pocket INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS tray_lots (tray TEXT PRIMARY KEY, lots TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS picks (tray TEXT PRIMARY KEY, picks INTEGER NOT NULL) STRICT;
@@ -52,6 +55,8 @@ pub struct Recovery {
     pub delivered: u64,
     /// Units that were open, in the order of their serials: each is interrupted.
     pub open_units: Vec<OpenUnit>,
+    /// Units that earlier controllers left, of which nothing was moved since.
+    pub left_units: Vec<OpenUnit>,
     /// Orders that were begun here, complete ones too.
     pub orders: OrderBook,
     /// None before the first unit.
@@ -110,6 +115,15 @@ pub struct OpenUnit {
     /// Steps that were under way, by ordinal and attempt.
     #[serde(default)]
     pub intents: Vec<OpenIntent>,
+    /// Its outcomes and components have been kept from its opening on; not by an older program.
+    #[serde(default)]
+    pub kept: bool,
+    /// How its attempts ended, in their order.
+    #[serde(skip)]
+    pub outcomes: Vec<StepEnded>,
+    /// Components that it has taken, by name.
+    #[serde(skip)]
+    pub components: Vec<Component>,
 }
 
 /// A step that was under way.
@@ -134,7 +148,9 @@ pub struct Place {
 }
 
 pub(super) fn create(conn: &Connection) -> rusqlite::Result<()> {
-    conn.execute_batch(SCHEMA)
+    conn.execute_batch(SCHEMA)?;
+    conn.execute_batch(left::SCHEMA)?;
+    left::upgrade(conn)
 }
 
 pub(super) fn begin(conn: &Connection, cell: &str, stream: &str) -> rusqlite::Result<()> {
@@ -203,9 +219,17 @@ pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result
     let run =
         |sql: &str, params: &[&dyn rusqlite::ToSql]| conn.prepare_cached(sql)?.execute(params).map(|_| ());
     match entry {
-        JournalEntry::UnitOpened { context, unit, time } => {
-            let open =
-                OpenUnit { context: context.clone(), unit: unit.clone(), opened: *time, intents: Vec::new() };
+        JournalEntry::UnitOpened { context, unit, time, resumes } => {
+            let open = OpenUnit {
+                context: context.clone(),
+                unit: unit.clone(),
+                opened: *time,
+                intents: Vec::new(),
+                kept: true,
+                outcomes: Vec::new(),
+                components: Vec::new(),
+            };
+            left::opened(conn, &unit.serial, *resumes)?;
             run("INSERT OR REPLACE INTO open_units VALUES (?1, ?2)", &[&unit.serial, &json(&open)?])
         }
         JournalEntry::StepIntent { serial, step, n, attempt, station, time, route } => {
@@ -217,14 +241,17 @@ pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result
             )
         }
         JournalEntry::UnitClosed { serial, .. } => close_unit(conn, serial),
+        JournalEntry::UnitLeft { serial } => left::leave(conn, serial),
+        JournalEntry::UnitForgotten { serial } => left::disturbed(conn, serial),
+        JournalEntry::ComponentUsed { serial, component } => left::used(conn, serial, component),
         JournalEntry::OrderTaken { terms } => run(
             "INSERT INTO orders (id, terms) VALUES (?1, ?2) ON CONFLICT (id) DO UPDATE SET terms = excluded.terms",
             &[&terms.id, &json(terms)?],
         ),
         JournalEntry::OrderProgress { order, progress: p } => run(
             "UPDATE orders SET started = max(started, ?2), good = max(good, ?3), ng = max(ng, ?4),
-             interrupted = max(interrupted, ?5) WHERE id = ?1",
-            &[order, &p.started, &p.good, &p.ng, &p.interrupted],
+             interrupted = max(interrupted, ?5), resumed = max(resumed, ?6) WHERE id = ?1",
+            &[order, &p.started, &p.good, &p.ng, &p.interrupted, &p.resumed],
         ),
         JournalEntry::SerialCounter(next) => {
             let known = meta(conn, "serial_counter")?.and_then(|text| text.parse().ok());
@@ -245,6 +272,7 @@ pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result
         }
         JournalEntry::PartLeft { part } => {
             run("DELETE FROM doubts WHERE part = ?1", &[part])?;
+            left::disturbed(conn, part)?;
             run("DELETE FROM parts WHERE part = ?1", &[part])
         }
         JournalEntry::PartIdentified { part, serial, unit } => {
@@ -260,6 +288,7 @@ pub(super) fn apply(conn: &Connection, entry: &JournalEntry) -> rusqlite::Result
         }
         JournalEntry::PartsJoined { serial } => {
             let parts = format!("{serial}/");
+            left::disturbed(conn, serial)?;
             run("DELETE FROM doubts WHERE substr(part, 1, length(?1)) = ?1", &[&parts])?;
             run("DELETE FROM parts WHERE substr(part, 1, length(?1)) = ?1", &[&parts])
         }
@@ -284,7 +313,7 @@ pub(super) fn close(conn: &Connection, event: &Event) -> rusqlite::Result<()> {
         EventData::StepOutcome(s) => {
             conn.prepare_cached("DELETE FROM intents WHERE serial = ?1 AND n = ?2 AND attempt = ?3")?
                 .execute(params![unit.serial, s.n, s.attempt])?;
-            Ok(())
+            left::ended(conn, &unit.serial, event.seq, s)
         }
         EventData::UnitResult(_) => close_unit(conn, &unit.serial),
         _ => Ok(()),
@@ -294,7 +323,7 @@ pub(super) fn close(conn: &Connection, event: &Event) -> rusqlite::Result<()> {
 fn close_unit(conn: &Connection, serial: &str) -> rusqlite::Result<()> {
     conn.prepare_cached("DELETE FROM open_units WHERE serial = ?1")?.execute([serial])?;
     conn.prepare_cached("DELETE FROM intents WHERE serial = ?1")?.execute([serial])?;
-    Ok(())
+    left::closed(conn, serial)
 }
 
 /// Moves the cursor of delivery, and drops what was delivered except for the last `tail` events.
@@ -311,7 +340,7 @@ pub(super) fn set_delivered(conn: &Connection, delivered: u64, tail: u64) -> rus
     Ok(())
 }
 
-fn json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
+pub(super) fn json<T: Serialize>(value: &T) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|e| rusqlite::Error::ToSqlConversionFailure(Box::new(e)))
 }
 
@@ -336,6 +365,7 @@ pub(super) fn recover(conn: &Connection, path: &Path) -> Result<Recovery, TraceE
         fresh: head.seq == 0,
         delivered,
         open_units: open_units(conn).map_err(sql)?.map_err(damaged)?,
+        left_units: left::units(conn).map_err(sql)?.map_err(damaged)?,
         orders: orders(conn).map_err(sql)?.map_err(damaged)?,
         serial_counter: number("serial_counter").map_err(sql)?,
         tray_cursors: pairs(conn, "SELECT tray, pocket FROM tray_cursors", |r| r.get(1)).map_err(sql)?,
@@ -353,7 +383,7 @@ pub(super) fn recover(conn: &Connection, path: &Path) -> Result<Recovery, TraceE
     })
 }
 
-type Checked<T> = rusqlite::Result<Result<T, String>>;
+pub(super) type Checked<T> = rusqlite::Result<Result<T, String>>;
 
 fn check_head(conn: &Connection, head: &Head) -> Checked<()> {
     if head.seq == 0 {
@@ -383,7 +413,10 @@ fn open_units(conn: &Connection) -> Checked<Vec<OpenUnit>> {
             Ok(unit)
         };
         match read() {
-            Ok(unit) => out.push(unit),
+            Ok(mut unit) => match left::complete(conn, &mut unit)? {
+                Ok(()) => out.push(unit),
+                Err(e) => return Ok(Err(e)),
+            },
             Err(e) => return Ok(Err(format!("open unit {serial}: {e}"))),
         }
     }
@@ -414,10 +447,15 @@ fn tray_lots(conn: &Connection) -> Checked<ByName<Vec<LotShare>>> {
 }
 
 fn orders(conn: &Connection) -> Checked<OrderBook> {
-    let mut query = conn.prepare("SELECT id, terms, started, good, ng, interrupted FROM orders")?;
+    let mut query = conn.prepare("SELECT id, terms, started, good, ng, interrupted, resumed FROM orders")?;
     let rows = query.query_map([], |r| {
-        let progress =
-            OrderProgress { started: r.get(2)?, good: r.get(3)?, ng: r.get(4)?, interrupted: r.get(5)? };
+        let progress = OrderProgress {
+            started: r.get(2)?,
+            good: r.get(3)?,
+            ng: r.get(4)?,
+            interrupted: r.get(5)?,
+            resumed: r.get(6)?,
+        };
         Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, progress))
     })?;
     let mut book = OrderBook::new();

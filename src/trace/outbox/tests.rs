@@ -104,7 +104,7 @@ fn what_was_made_of_an_order_is_known_after_a_kill() {
     let (mut outbox, recovery) = Outbox::open(dir.path(), options()).expect("new");
     assert!(recovery.orders.is_empty());
     let progress = |started, good| {
-        let progress = OrderProgress { started, good, ng: 0, interrupted: 0 };
+        let progress = OrderProgress { started, good, ..OrderProgress::default() };
         JournalEntry::OrderProgress { order: "PO-1".into(), progress }
     };
     let mut batch = unit_transactions("L1-001", 1);
@@ -126,7 +126,7 @@ fn what_was_made_of_an_order_is_known_after_a_kill() {
     let (mut outbox, recovery) = Outbox::open(dir.path(), options()).expect("left by the killed one");
     let known = &recovery.orders["PO-1"];
     assert_eq!(known.terms, order_terms(3));
-    assert_eq!(known.progress, OrderProgress { started: 2, good: 1, ng: 0, interrupted: 0 });
+    assert_eq!(known.progress, OrderProgress { started: 2, good: 1, ..OrderProgress::default() });
 
     // Taken again: the counts stay.
     let due = OrderTerms { due: Some("2030-01-01".into()), ..order_terms(3) };

@@ -198,6 +198,7 @@ pub(crate) fn step(id: &str, n: u32, ops: Vec<Primitive>) -> Step {
         on_fault: Handler::Ask,
         on_hold: OnHold::Stop,
         irreversible: false,
+        after_restart: Default::default(),
         measurements: vec![],
         windows: vec![],
         ops,
@@ -316,6 +317,7 @@ fn press() -> Step {
         resources: vec![Resource::Axis(PRESS), Resource::StationSpace(WORK)],
         check_before: Some(Expr::Input(PRESENT)),
         irreversible: true,
+        after_restart: Default::default(),
         on_hold: OnHold::Finish,
         measurements: vec![measurement("seat_force", of, 70.0, 150.0)],
         windows: vec![Window {

@@ -70,7 +70,7 @@ fn order() -> String {
 }
 
 fn recipe() -> String {
-    let steps = "  - wait: { id: w, station: test, until: air_ok, hold: 100 ms, timeout: 5 s, when: air_ok, on_hold: stop }
+    let steps = "  - wait: { id: w, station: test, until: air_ok, hold: 100 ms, timeout: 5 s, when: air_ok, on_hold: stop, after_restart: redo }
   - check: { id: c, station: test, that: air_ok, on_fault: { retry: 1, after: 1 s, then: ask } }
   - set: { id: s, station: test, check: air_ok, output: spare_lamp, to: true }
   - measure: { id: m, station: test, check: air_ok, sensor: leak_1, settle: 1 s, over: 1 s, measure: { x: { of: mean, \
