@@ -178,7 +178,8 @@ impl Parts {
     /// there: whoever takes the tray away would take it along.
     pub(crate) fn unsettled_in(&self, tray: TrayId) -> Option<&str> {
         let left = self.leftovers.iter().map(|l| (&l.serial, Some(l.at)));
-        let doubts = self.doubts.iter().flat_map(|d| [(&d.route.serial, d.here()), (&d.route.serial, d.next())]);
+        let doubts =
+            self.doubts.iter().flat_map(|d| [(&d.route.serial, d.here()), (&d.route.serial, d.next())]);
         let mut at = left.chain(doubts);
         at.find(|(_, at)| at.is_some_and(|at| at.tray() == Some(tray))).map(|(serial, _)| serial.as_str())
     }
