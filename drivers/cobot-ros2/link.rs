@@ -73,7 +73,7 @@ impl RobotDriver for CobotLink {
         let Some(free) = self.pending.iter_mut().find(|p| p.is_none()) else {
             return self.refused.push_back((request.id, RobotRefusal::Busy));
         };
-        if self.requests.push(request).is_err() {
+        if self.requests.is_abandoned() || self.requests.push(request).is_err() {
             return self.refused.push_back((request.id, RobotRefusal::NotConnected));
         }
         *free = Some(Pending { id: request.id, deadline: now + self.answer_timeout });
@@ -99,6 +99,11 @@ impl RobotDriver for CobotLink {
                     }
                 }
             }
+        }
+        // Whoever moves it is gone.
+        if self.reports.is_abandoned() && !self.state.lost {
+            self.state = RobotState { lost: true, moving: true, ..self.state };
+            return Some(RobotReport::State(self.state));
         }
         let id = self.timed_out(now)?;
         Some(RobotReport::Reply { id, reply: RobotReply::Faulted(RobotRefusal::TimedOut) })

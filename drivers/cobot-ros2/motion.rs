@@ -138,6 +138,13 @@ impl Motion {
         ended
     }
 
+    /// Somebody else moves it: it is there.
+    pub(crate) fn be_at(&mut self, joints: &Joints, speeds: &Joints) {
+        self.position = DataArrayOrVec::Stack(*joints);
+        self.velocity = DataArrayOrVec::Stack(*speeds);
+        self.acceleration = DataArrayOrVec::new(None, 0.0);
+    }
+
     /// Joints held where they are (brakes on).
     pub(crate) fn rest(&mut self) {
         self.velocity = DataArrayOrVec::new(None, 0.0);

@@ -9,6 +9,7 @@ use cellwright_model::robot::{
 use cellwright_model::{DurationNs, RequestId, TimeNs};
 use rtrb::{Consumer, Producer};
 
+use crate::follow::{FollowEnds, Pose};
 use crate::motion::{Motion, NoTrajectory};
 
 pub use crate::motion::JointLimits;
@@ -80,6 +81,8 @@ pub struct TwinCobot {
     protective_stop: bool,
     last_state: Option<TimeNs>,
     states_dropped: u64,
+    /// Another robot, whose place is this one's.
+    followed: Option<triple_buffer::Output<Pose>>,
 }
 
 /// The description of a cobot cannot be simulated.
@@ -104,16 +107,23 @@ impl core::fmt::Display for CobotModelError {
 
 impl std::error::Error for CobotModelError {}
 
-impl CobotModel {
-    /// From the cell's description; stands at its pose `home`, or at the middle of its joints if it has none.
-    pub fn from_cell(robot: &cellwright_model::cell::Robot, grip_time: DurationNs) -> CobotModel {
-        let limits = JointLimits {
+impl JointLimits {
+    /// From the cell's description.
+    pub fn of(robot: &cellwright_model::cell::Robot) -> JointLimits {
+        JointLimits {
             lo: robot.joint_lo,
             hi: robot.joint_hi,
             velocity_max: robot.joint_velocity_max,
             acceleration_max: robot.joint_acceleration_max,
             jerk_max: robot.joint_jerk_max,
-        };
+        }
+    }
+}
+
+impl CobotModel {
+    /// From the cell's description; stands at its pose `home`, or at the middle of its joints if it has none.
+    pub fn from_cell(robot: &cellwright_model::cell::Robot, grip_time: DurationNs) -> CobotModel {
+        let limits = JointLimits::of(robot);
         let middle = core::array::from_fn(|j| (limits.lo[j] + limits.hi[j]) / 2.0);
         CobotModel { limits, start: robot.pose("home").unwrap_or(middle), grip_time }
     }
@@ -142,6 +152,7 @@ impl TwinCobot {
             protective_stop: false,
             last_state: None,
             states_dropped: 0,
+            followed: None,
         })
     }
 
@@ -161,6 +172,16 @@ impl TwinCobot {
         if let Some(gripping) = &mut self.gripping {
             gripping.id = NOBODY;
         }
+    }
+
+    /// From now on it stands where another robot is, and only its gripper is asked: at once, the other one has taken its
+    /// time.
+    pub fn follow(&mut self, FollowEnds { ends, pose }: FollowEnds) {
+        self.reconnect(ends);
+        self.motion.rest();
+        self.activity = Activity::AtRest;
+        self.model.grip_time = DurationNs(0);
+        self.followed = Some(pose);
     }
 
     /// The emergency stop circuit: while it is active, a move ends in a fault and nothing is begun.
@@ -192,6 +213,11 @@ impl TwinCobot {
             self.take(now, request);
         }
         self.move_on(now);
+        // After the requests: a place was written before the grip that was asked there.
+        if let Some(pose) = &mut self.followed {
+            let (joints, speeds) = pose.read();
+            self.motion.be_at(joints, speeds);
+        }
         self.grip_on(now, workspace);
         self.holding = workspace.holds();
         self.report_state(now);
@@ -205,6 +231,7 @@ impl TwinCobot {
             speeds: self.motion.velocity().into(),
             holding: self.holding,
             moving: !matches!(self.activity, Activity::AtRest),
+            lost: false,
         }
     }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The driver of ROS 2 robots against a mock robot in another process, over real middleware (rmw_fastrtps_cpp): the
-# conformance suite of the drivers, faults with the time of each reaction, 50 starts and stops.
+# Cobots over ROS 2, over real middleware (rmw_fastrtps_cpp), against a mock robot in another process: the driver by the
+# conformance suite of the drivers, faults with the time of each reaction, 200 starts and stops; then a cell (cell.py).
 #
 #   hil-tests/ros2/run.sh
 #
@@ -12,6 +12,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export PATH=$PATH:/usr/sbin:/sbin
 skipped_status=77
 target=${CARGO_TARGET_DIR:-$PWD/target}
+# Programs with ROS 2 stand apart, so that `target/release` is what everybody else builds.
+ours=$target/ros2
 
 skip() {
   echo "  skip  $*"
@@ -21,7 +23,13 @@ skip() {
 prefix=$(hil-tests/ros2/prefix.sh) || skip "there is no ROS 2 here, and none could be made"
 environment=$(hil-tests/ros2/env.sh "$prefix")
 eval "$environment"
-cargo build --release --locked -p cellwright-cobot-ros2 --features ros2 --examples
+# What the plain build has compiled is not compiled again: the same packages with the same features, and ROS 2 besides.
+if [ ! -d "$ours" ] && [ -d "$target/release/deps" ]; then
+  mkdir -p "$ours/release"
+  cp -a --reflink=auto "$target/release"/{deps,build,.fingerprint} "$ours/release"
+fi
+CARGO_TARGET_DIR=$ours cargo build --release --locked --workspace --features cellwright/ros2,cellwright-cobot-ros2/ros2 \
+  --bin cellwright --example mock_robot --example ros2_suite
 
 new=(unshare -n)
 [ "$(id -u)" = 0 ] || new=(unshare -rn)
@@ -31,7 +39,14 @@ command -v ip >/dev/null || skip "ip is not there (iproute2)"
 # A process that is killed leaves its shared memory behind: over UDP only.
 export FASTDDS_BUILTIN_TRANSPORTS=UDPv4 ROS_DOMAIN_ID=77 ROS_LOG_DIR=$target/ros2-log
 export RCUTILS_LOGGING_USE_STDOUT=0
-"${new[@]}" sh -euc '
-  ip link set lo up multicast on
-  ip route add 224.0.0.0/4 dev lo
-  exec timeout 420 "$@"' sh "$target/release/examples/ros2_suite" "$target/release/examples/mock_robot"
+export CELLWRIGHT=$ours/release/cellwright CELLWRIGHT_PLAIN=$target/release/cellwright
+status=0
+in_namespace() {
+  "${new[@]}" sh -euc '
+    ip link set lo up multicast on
+    ip route add 224.0.0.0/4 dev lo
+    exec timeout "$@"' sh "$@" || status=1
+}
+in_namespace 420 "$ours/release/examples/ros2_suite" "$ours/release/examples/mock_robot"
+in_namespace 420 python3 hil-tests/machine.py again python3 hil-tests/ros2/cell.py "$ours/release/examples/mock_robot"
+exit $status

@@ -16,6 +16,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "approval",
             "bus",
+            "cobot-ros2",
             "controller",
             "driver-api",
             "editor",

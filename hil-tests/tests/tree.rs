@@ -18,6 +18,7 @@ const TOP: &[&str] = &[
     "README.md",
     "cells",
     "deny.toml",
+    "docs",
     "drivers",
     "hil-tests",
     "recipes",

@@ -213,7 +213,8 @@ pub(crate) struct RunArgs {
     /// Fault plan of the twin in this process: what goes wrong below the wire.
     #[arg(long, value_name = "FILE", conflicts_with = "twin")]
     pub(crate) faults: Option<PathBuf>,
-    /// Cobots: the twin's.
+    /// Cobots: the twin's, or those that ROS 2 reaches by the names of the cell file. With the twin they work in its
+    /// plant; a program that was built without ROS 2 refuses them.
     #[arg(long, value_enum, default_value_t = Robots::Twin)]
     pub(crate) robots: Robots,
     /// Who operates and answers: a person at this terminal (`ID`), or `auto:ID` on the twin.
@@ -249,6 +250,11 @@ impl RunArgs {
     pub(crate) fn on_twin(&self) -> bool {
         self.bus == "twin" || self.twin.is_some()
     }
+
+    /// Whether its cobots are those that ROS 2 reaches.
+    pub(crate) fn over_ros2(&self) -> bool {
+        self.robots == Robots::Ros2
+    }
 }
 
 fn twin_address(text: &str) -> Result<String, String> {
@@ -262,6 +268,7 @@ fn twin_address(text: &str) -> Result<String, String> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Robots {
     Twin,
+    Ros2,
 }
 
 #[derive(Debug, Args)]

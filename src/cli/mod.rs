@@ -21,6 +21,7 @@ mod progress;
 mod pulse;
 mod quarantine;
 mod record;
+mod ros2;
 mod run;
 mod running_cycle;
 mod scan;

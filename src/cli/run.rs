@@ -83,7 +83,7 @@ impl Watcher for Screen {
             }
         }
         if let Some(twin) = self.twin.take() {
-            self.say(&format!("twin: {twin}; no hardware moves."));
+            self.say(&format!("twin: {twin}."));
             self.say("Not a safety function, not a production record.");
         }
         for warning in started.warnings {
@@ -123,8 +123,13 @@ pub(crate) fn run(args: RunArgs) -> Result<ExitCode, Failure> {
         said: Lines::start(std::io::stderr())?,
         summary: Summary::default(),
         twin: args.on_twin().then(|| match &args.twin {
-            None => "wire-level segment, plant and cobots in this process".to_owned(),
-            Some(at) => format!("wire-level segment at {}, plant and cobots at {at}", args.bus),
+            None if args.over_ros2() => {
+                "wire-level segment and plant in this process, cobots over ROS 2; no drive moves".to_owned()
+            }
+            None => "wire-level segment, plant and cobots in this process; no hardware moves".to_owned(),
+            Some(at) => {
+                format!("wire-level segment at {}, plant and cobots at {at}; no hardware moves", args.bus)
+            }
         }),
         keys: (!args.json && !args.plain && view::possible()).then(|| at_the_keys(&args)),
         view: None,

@@ -1,20 +1,19 @@
 //! One run of a cell: outbox, network, recorder, real-time thread and station, made and ended in order.
 
+mod beyond;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cellwright_bus::capture::{self, Capture};
-use cellwright_bus::{InProcessLink, Link, RawSocketLink, Wait};
-use cellwright_controller::{AutoOperator, Controller, Input, LedgerSettings, Load, Order, Source, TrayUse};
-use cellwright_driver_api::message::RobotDriver;
+use cellwright_bus::{Link, RawSocketLink, Wait};
+use cellwright_controller::{AutoOperator, Controller, Input, LedgerSettings, Load, Order, Source};
 use cellwright_model::approval::Clearance;
 use cellwright_model::cell::Cell;
 use cellwright_model::event::{ClockState, Stamp};
-use cellwright_model::faults::FaultPlan;
 use cellwright_model::outcome::{Origin, Purpose};
-use cellwright_model::plant::PlantDescription;
 use cellwright_model::timing::Receive;
 use cellwright_model::{Date, TimeNs};
 use cellwright_rt::bus::BusCounters;
@@ -22,7 +21,6 @@ use cellwright_rt::clock::{Clock, MonotonicClock, PacedClock};
 use cellwright_rt::platform::PlatformWarning;
 use cellwright_rt::{LoopReport, RtEnds, Statistics, StopRequest};
 use cellwright_sim::left::left_units;
-use cellwright_sim::twin::{TwinSegment, TwinSide};
 use cellwright_sim::{Prepared, What, hands, read_faults, twin, wiring};
 use cellwright_station::{
     Asked, Control, Desk, End, FarTwin, Publisher, ReadQuarantine, Station, Told, interrupted,
@@ -33,7 +31,6 @@ use cellwright_trace::network::{Network, NetworkOptions};
 use cellwright_trace::recorder::Recorder;
 use cellwright_trace::store::{SqliteStore, StoreOptions};
 use cellwright_trace::{Ack, CellAddress, Outbox, OutboxOptions, OutboxWriter, Recovery};
-use cellwright_twin::faults::Faults;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
@@ -42,9 +39,11 @@ use super::approve::gate::{self, Gate};
 use super::args::RunArgs;
 use super::order::{self, Made, Work};
 use super::pulse::Pulse;
+use super::ros2;
 use super::running_cycle::{BoxLink, RunningCycle};
-use super::twin_bench::{self as bench, Bench, FarBench};
+use super::twin_bench::{self as bench, Bench};
 use super::{Failure, default_state, prepare, shown, terminal};
+use beyond::{Beyond, Other, beyond};
 
 /// How long the end of a run waits for the recorder; what waits longer stays in the outbox.
 const DELIVERY_MAX: Duration = Duration::from_secs(10);
@@ -118,12 +117,18 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
     let mut prepared = prepare(&what, here)?;
     order::names_units(&prepared, twin)?;
     let cleared = if twin { None } else { Some(cleared(args, &prepared, &operator)?) };
-    if !twin && !prepared.cell.robots.is_empty() {
+    if !twin && !args.over_ros2() && !prepared.cell.robots.is_empty() {
         return Err(Failure::Usage(format!(
-            "cell {} has cobots, and this build has a driver only for those of a twin: run it with --bus twin, or \
-             name the twin behind {} with --twin HOST:PORT",
+            "cell {} has cobots, and --robots twin are those of a twin: run it with --bus twin, name the twin behind \
+             {} with --twin HOST:PORT, or reach real ones with --robots ros2",
             prepared.cell.id, args.bus
         )));
+    }
+    if args.over_ros2() && args.twin.is_some() {
+        return Err(Failure::Usage(
+            "the twin at --twin moves its cobots itself: leave --robots ros2 out, or run the twin in this process"
+                .to_owned(),
+        ));
     }
     args.timing.apply(&mut prepared.cell)?;
     if args.faults.is_some() && !here {
@@ -137,11 +142,13 @@ pub(crate) fn run(args: &RunArgs, watcher: &mut (dyn Watcher + Send)) -> Result<
     if let (Some(far), Some(at)) = (&far, &args.twin) {
         bench::is_its_segment(&args.bus, at, far.hello.mark)?;
     }
+    let automatic = matches!(operator, Operator::Automatic(_));
+    let cobots = if args.over_ros2() { Some(ros2::connect(&prepared.cell, automatic)?) } else { None };
     let mut record = Record::open(args, &prepared)?;
     if let Some(cleared) = cleared {
         record.work = record.work.cleared(cleared);
     }
-    Session::new(args, prepared, operator, record, Other { socket, far, faults })?.run(watcher)
+    Session::new(args, prepared, operator, record, Other { socket, far, faults, cobots })?.run(watcher)
 }
 
 /// What the gate permits on a real bus. Production that it refuses is not begun at all; for anything else the cell can
@@ -284,6 +291,8 @@ struct Session {
     paced: Option<PacedClock>,
     pulse: Pulse,
     bench: Option<Bench>,
+    /// To cobots over ROS 2.
+    ros2: Option<ros2::Connection>,
     capture: Option<Capture>,
     rt_core: Option<usize>,
 }
@@ -300,7 +309,7 @@ impl Session {
         let pulse = Pulse::default();
         let trays = wiring::tray_use(&cell, Some(&record.recovery));
         let beyond = beyond(args, &cell, &trays, &pulse, plant, other)?;
-        let Beyond { link, paced, mut bench, robots } = beyond;
+        let Beyond { link, paced, mut bench, robots, ros2 } = beyond;
         if let Some(bench) = &mut bench {
             bench.go_on_after(&trays);
             bench.bring(&plan);
@@ -343,6 +352,7 @@ impl Session {
             paced,
             pulse,
             bench,
+            ros2,
             capture,
             rt_core,
         })
@@ -384,6 +394,7 @@ impl Session {
             attended,
             person: self.person,
             bench: self.bench,
+            ros2: self.ros2.as_ref().map(ros2::Connection::teller),
             writer,
             acks,
             ask,
@@ -399,6 +410,9 @@ impl Session {
         }
         stop.stop();
         let (cycle, bus) = cycle.join()?;
+        if let Some(Err(why)) = self.ros2.map(ros2::Connection::end) {
+            watcher.told(&Told::Warning(&why));
+        }
         let outcome = outcome?;
         let delivered = match &recorder {
             Some(_) => delivery.flush(DELIVERY_MAX),
@@ -414,53 +428,6 @@ impl Session {
         let capture = self.capture.map(|c| c.finish().map_err(|e| e.to_string()));
         let (end, made) = (outcome.end, work.made());
         Ok(Report { end, cycle, bus, unwritten, delivered, store, state, capture, made })
-    }
-}
-
-/// What was opened or read of the other end.
-struct Other {
-    socket: Option<BoxLink>,
-    far: Option<FarTwin>,
-    /// Of the twin in this process.
-    faults: Option<FaultPlan>,
-}
-
-/// What is at the other end: a link to the segment, and the drivers of its cobots.
-struct Beyond {
-    link: BoxLink,
-    /// Of a machine in this process.
-    paced: Option<PacedClock>,
-    /// `None`: a real machine.
-    bench: Option<Bench>,
-    robots: Vec<Box<dyn RobotDriver + Send>>,
-}
-
-fn beyond(
-    args: &RunArgs,
-    cell: &Cell,
-    trays: &[TrayUse],
-    pulse: &Pulse,
-    plant: Option<PlantDescription>,
-    Other { socket, far, faults }: Other,
-) -> Result<Beyond, Failure> {
-    match (socket, far, plant) {
-        (Some(link), None, _) => Ok(Beyond { link, paced: None, bench: None, robots: Vec::new() }),
-        (Some(link), Some(mut far), _) => {
-            let robots = core::mem::take(&mut far.robots).into_iter();
-            let robots = robots.map(|r| Box::new(r) as Box<dyn RobotDriver + Send>).collect();
-            let far = FarBench::new(far, args.twin.as_deref().unwrap_or_default());
-            Ok(Beyond { link, paced: None, bench: Some(Bench::Far(far)), robots })
-        }
-        (None, _, Some(plant)) => {
-            let mut side = TwinSide::new(cell, plant, args.seed, trays)?;
-            side.world.set_faults(faults.map(|plan| Faults::new(&plan, cell)));
-            let segment = TwinSegment::new(side.world, pulse.beats());
-            let clock = PacedClock::new(cell.cycle);
-            let link = Box::new(InProcessLink::new(segment, clock.clone()));
-            let bench = Some(Bench::Here(Box::new(side.devices)));
-            Ok(Beyond { link, paced: Some(clock), bench, robots: side.robots })
-        }
-        (None, _, None) => Err(Failure::Failed("the twin has no plant".to_owned())),
     }
 }
 
@@ -493,6 +460,7 @@ struct Pumped {
     attended: bool,
     person: Option<(String, Vec<Input>)>,
     bench: Option<Bench>,
+    ros2: Option<ros2::Teller>,
     writer: OutboxWriter,
     acks: Receiver<Ack>,
     ask: mpsc::Sender<Asked>,
@@ -521,6 +489,9 @@ impl Pumped {
                         terminal::read_lines(who, cell, ask).await;
                     }
                 });
+            }
+            if let Some(teller) = self.ros2 {
+                tokio::spawn(teller.run());
             }
             // Gone with its tasks and its name when the station has ended, before the state directory is
             // given up.

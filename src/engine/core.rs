@@ -476,6 +476,7 @@ impl Core {
             // Looked at all the time, and cleared there.
             AlarmCode::Starved | AlarmCode::Blocked => true,
             AlarmCode::Invariant => self.violated.contains(&alarm.place),
+            AlarmCode::RobotLost => lost_robot(cx).is_some_and(|name| name == alarm.place),
             AlarmCode::AnalogInvalid | AlarmCode::ZeroOffset => {
                 let channel = cx.cell.analog(&alarm.place);
                 channel.is_some_and(|id| cx.machine.fresh() && cx.machine.analog(id).is_none())
@@ -513,6 +514,9 @@ impl Core {
                 if let Some(cause) = &self.store_fault {
                     return Err(format!("the store cannot be written: {cause}"));
                 }
+                if let Some(name) = lost_robot(cx) {
+                    return Err(format!("the cobot `{name}` is not heard"));
+                }
                 match self.broken_invariant(cx) {
                     Some(id) if command == CellCommand::Unhold => {
                         Err(format!("the invariant `{id}` does not hold"))
@@ -523,4 +527,10 @@ impl Core {
             _ => Ok(()),
         }
     }
+}
+
+/// The first cobot that is not heard.
+fn lost_robot<'c>(cx: &Cx<'c>) -> Option<&'c str> {
+    let mut robots = cx.cell.robots.iter().zip(cx.machine.robots);
+    robots.find(|(_, state)| state.lost).map(|(robot, _)| robot.name.as_str())
 }

@@ -3,7 +3,7 @@
 use cellwright_model::cell::TrayKind;
 use cellwright_model::job::Refusal;
 use cellwright_model::plan::{Identify, Primitive, RobotOp};
-use cellwright_model::robot::{RobotCommand, RobotReply};
+use cellwright_model::robot::{RobotCommand, RobotRefusal, RobotReply};
 use cellwright_model::{DurationNs, Quantity, RobotId, TrayId};
 
 use crate::api::{DeviceReply, DeviceValue, Output};
@@ -129,7 +129,12 @@ pub(crate) fn poll(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primiti
     let now = env.cx.now;
     match op {
         Op::Robot { robot, id, deadline, halted, .. } => match env.cx.ledger.take_reply(*id) {
-            Some(Reply::Robot(RobotReply::Stopped)) if *halted => Progress::Again,
+            // Stopped by Hold, or silent meanwhile, and at rest now: asked again from where it is.
+            Some(Reply::Robot(RobotReply::Stopped | RobotReply::Faulted(RobotRefusal::NotConnected)))
+                if *halted =>
+            {
+                Progress::Again
+            }
             Some(Reply::Robot(reply)) => Progress::Ended(robot_end(primitive, reply)),
             Some(Reply::Device(_)) => Progress::Ended(OpEnd::Fault("robot-answer".into())),
             None if now < *deadline => Progress::Pending,

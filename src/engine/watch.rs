@@ -1,6 +1,8 @@
 //! What is looked at with every input, whatever the cell does: safety inputs, whether the cycle runs and why
-//! it has aborted, invariants of the recipe, whether records become durable. Every wait of the engine for the
+//! it has aborted, whether cobots are heard, invariants of the recipe, whether records become durable. Every wait of the engine for the
 //! cycle or for the record is bounded here; the others have deadlines of their own.
+
+use std::collections::BTreeSet;
 
 use cellwright_model::job::UrgentWord;
 use cellwright_model::outcome::FaultClass;
@@ -28,6 +30,8 @@ pub(crate) struct Watching {
     pub(crate) cause_owed: bool,
     /// The last cycle that was seen, and when.
     cycle: Option<(u64, TimeNs)>,
+    /// Cobots that are not heard, by their places, as far as that was said.
+    lost: BTreeSet<usize>,
     /// The store was found to be slow, and has not said so itself.
     store_slow: bool,
 }
@@ -39,6 +43,7 @@ impl Core {
         if self.watch_safety(cx) || self.watch_cycle(cx) || self.watching.cause_owed {
             return;
         }
+        self.watch_robots(cx);
         if cx.machine.fresh() {
             self.watch_bins(cx);
             self.watch_invariants(cx);
@@ -84,13 +89,9 @@ impl Core {
         false
     }
 
-    fn watch_invariants(&mut self, cx: &mut Cx<'_>) {
-        let (broken, mended) = self.look_at_invariants(cx);
-        for id in mended {
-            self.violated.remove(&id);
-            self.clear_alarms(cx, |a| a.code == AlarmCode::Invariant && a.place == id);
-        }
-        let watched = matches!(
+    /// States in which steps go on, or may at once.
+    fn is_making(&self) -> bool {
+        matches!(
             self.state(),
             CellState::Execute
                 | CellState::Suspending
@@ -98,8 +99,28 @@ impl Core {
                 | CellState::Unsuspending
                 | CellState::Unholding
                 | CellState::Completing
-        );
-        if !watched {
+        )
+    }
+
+    /// Silence of a cobot is danger: everything else is brought to rest, and it is told to stop, if it hears that.
+    fn watch_robots(&mut self, cx: &mut Cx<'_>) {
+        for (i, robot) in cx.cell.robots.iter().enumerate() {
+            let lost = cx.machine.robots.get(i).is_some_and(|state| state.lost);
+            if !lost && self.watching.lost.remove(&i) {
+                self.clear_alarms(cx, |a| a.code == AlarmCode::RobotLost && a.place == robot.name);
+            } else if lost && self.is_making() && self.watching.lost.insert(i) {
+                self.react(cx, &AlarmCode::RobotLost.fault(robot.name.clone(), &[]));
+            }
+        }
+    }
+
+    fn watch_invariants(&mut self, cx: &mut Cx<'_>) {
+        let (broken, mended) = self.look_at_invariants(cx);
+        for id in mended {
+            self.violated.remove(&id);
+            self.clear_alarms(cx, |a| a.code == AlarmCode::Invariant && a.place == id);
+        }
+        if !self.is_making() {
             return;
         }
         for (id, class) in broken {

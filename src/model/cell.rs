@@ -8,6 +8,7 @@ use crate::packml::{CellCommand, CellMode, CellState};
 use crate::pdos::Pdos;
 use crate::reference::Reference;
 use crate::robot::{Joints, RobotState};
+use crate::ros2::Ros2Robot;
 use crate::timing::Timing;
 use crate::wiring::Upstream;
 use crate::{
@@ -224,6 +225,9 @@ pub struct Robot {
     pub touch_up_deg: f64,
     /// Deadline for the answer to any one request.
     pub answer_timeout: DurationNs,
+    /// What it is called in ROS 2, for `run --robots ros2`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ros2: Option<Ros2Robot>,
 }
 
 /// A taught pose in joint space.

@@ -32,6 +32,7 @@ pub mod plant;
 pub mod quantity;
 pub mod reference;
 pub mod robot;
+pub mod ros2;
 pub mod serial;
 pub mod time;
 pub mod timing;

@@ -126,6 +126,9 @@ pub struct RobotState {
     pub speeds: Joints,
     pub holding: bool,
     pub moving: bool,
+    /// Its driver does not hear it any more: where it is, and whether it moves, nobody knows.
+    #[serde(default)]
+    pub lost: bool,
 }
 
 impl RobotState {

@@ -11,6 +11,7 @@ mod pdos;
 mod places;
 mod reference;
 mod robots;
+mod ros2;
 mod taught;
 mod timing;
 mod wiring;

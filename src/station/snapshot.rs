@@ -235,6 +235,9 @@ pub struct RobotSeen {
     /// It is known to rest at its pose `home`.
     #[serde(default)]
     pub home: bool,
+    /// It is not heard: what is said of it here was so once.
+    #[serde(default)]
+    pub lost: bool,
 }
 
 /// The newest snapshot, for whoever draws it: at most one every [`EVERY_NS`], none while nobody looks.
@@ -460,6 +463,7 @@ fn robots(controller: &Controller, now: TimeNs) -> Vec<RobotSeen> {
         moving: s.moving,
         holding: s.holding,
         home: r.rests_at_home(s, now),
+        lost: s.lost,
     };
     controller.cell().robots.iter().zip(controller.robots()).map(seen).collect()
 }

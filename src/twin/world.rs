@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use cellwright_analog_in::twin::{AnalogInTwin, ChannelConfig};
+use cellwright_cobot_ros2::follow::{FollowedCobot, follow};
 use cellwright_cobot_ros2::link::{CobotLink, link};
 use cellwright_cobot_ros2::twin::{CobotModel, CobotModelError, GRID_NS, TwinCobot, Workspace};
 use cellwright_digital_io::twin::{CouplerTwin, DigitalInputTwin, DigitalOutputTwin};
@@ -147,6 +148,19 @@ impl World {
             driver
         };
         self.cobots.iter_mut().zip(&cell.robots).map(connect).collect()
+    }
+
+    /// Drivers of robots elsewhere that work in this plant, in the order of the cell: each cobot stands where its robot is.
+    /// `robots`: as many as the cell has.
+    pub fn follow(&mut self, cell: &Cell, robots: Vec<CobotLink>) -> Vec<FollowedCobot> {
+        let join =
+            |((cobot, described), robot): ((&mut TwinCobot, &cellwright_model::cell::Robot), CobotLink)| {
+                let start = cobot.state().joints;
+                let (driver, ends) = follow(robot, start, described.answer_timeout);
+                cobot.follow(ends);
+                driver
+            };
+        self.cobots.iter_mut().zip(&cell.robots).zip(robots).map(join).collect()
     }
 
     /// Carries out a fault plan from now on; one that was there is over.

@@ -113,7 +113,7 @@ struct Gripping {
 struct Cancelling {
     sent: u32,
     last: Option<TimeNs>,
-    /// The last answer, and when it came.
+    /// The last answer, and when the first one like it came.
     answer: Option<(TimeNs, CancelAnswer)>,
 }
 
@@ -135,6 +135,8 @@ pub struct RobotClient {
     goals: u64,
     acts: VecDeque<Act>,
     last_state: Option<TimeNs>,
+    /// As it was reported last: silent.
+    told_lost: bool,
     states_dropped: u64,
 }
 
@@ -165,6 +167,7 @@ impl RobotClient {
             goals: 0,
             acts: VecDeque::new(),
             last_state: None,
+            told_lost: false,
             states_dropped: 0,
         })
     }
@@ -261,7 +264,9 @@ impl RobotClient {
 
     /// The server's answer to [`Act::CancelAll`].
     pub fn cancel_answered(&mut self, now: TimeNs, answer: CancelAnswer) {
-        self.cancelling.answer = Some((now, answer));
+        // A cancel is repeated, and so is its answer: rest counts from the first.
+        let before = self.cancelling.answer.filter(|(_, last)| *last == answer);
+        self.cancelling.answer = before.or(Some((now, answer)));
     }
 
     /// What a person has to know of the connection, if anything is wrong with it.
@@ -506,16 +511,18 @@ impl RobotClient {
         }
     }
 
-    /// The last state with the time of its receipt: in silence that time stays.
+    /// The last state with the time of its receipt: in silence that time stays, and the silence itself is told at once.
     fn report_state(&mut self, now: TimeNs) {
-        let Some((stamp, joints, speeds)) = self.joints.last() else { return };
+        let lost = !self.joints.fresh(now);
+        let (stamp, joints, speeds) = self.joints.last().unwrap_or_default();
         let moving = !matches!(self.motion, Motion::Still) || !self.joints.rests(now);
         let period = if moving { STATE_PERIOD_MOVING } else { STATE_PERIOD_AT_REST };
-        if self.last_state.is_some_and(|at| now.since(at) < period) {
+        let due = self.last_state.is_none_or(|at| now.since(at) >= period);
+        if !due && lost == self.told_lost {
             return;
         }
-        self.last_state = Some(now);
-        let state = RobotState { stamp, joints, speeds, holding: self.holding, moving };
+        (self.last_state, self.told_lost) = (Some(now), lost);
+        let state = RobotState { stamp, joints, speeds, holding: self.holding, moving, lost };
         if self.ends.reports.slots() <= REPORTS_RESERVED
             || self.ends.reports.push(RobotReport::State(state)).is_err()
         {

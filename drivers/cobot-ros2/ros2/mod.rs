@@ -12,7 +12,7 @@
 //! acknowledged may be moving the robot; so may one whose cancelling was accepted. Nothing here is a safety function.
 
 pub mod client;
-pub mod config;
+pub use cellwright_model::ros2 as config;
 pub mod joints;
 #[cfg(feature = "ros2")]
 pub mod shell;

@@ -19,6 +19,7 @@ use r2r::action_msgs::srv::CancelGoal;
 use r2r::builtin_interfaces::msg::Duration as RosDuration;
 use r2r::control_msgs::action::{FollowJointTrajectory, GripperCommand};
 use r2r::sensor_msgs::msg::JointState;
+use r2r::std_msgs::msg::Bool;
 use r2r::trajectory_msgs::msg::JointTrajectoryPoint;
 use r2r::{ActionClient, Client, GoalStatus, Node, QosProfile, WrappedActionTypeSupport};
 
@@ -38,6 +39,16 @@ const START_MAX: Duration = Duration::from_secs(10);
 const MESSAGES_A_TURN_MAX: usize = 10;
 /// What a person is told is looked at so often.
 const TOLD_EVERY: DurationNs = DurationNs::from_millis(50);
+
+/// A topic in the robot's namespace by which a mock says what it is: `std_msgs/msg/Bool`, latched.
+pub const MOCK_TOPIC: &str = "cellwright_mock";
+
+/// What the thread and its owner tell each other.
+struct Shared {
+    stop: Arc<AtomicBool>,
+    problems: Problems,
+    mocks: Arc<AtomicBool>,
+}
 
 /// One robot that the thread speaks to.
 pub struct RobotSetup {
@@ -82,7 +93,23 @@ impl std::error::Error for Ros2Error {}
 pub struct Ros2Cobots {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<bool>>,
-    problems: Arc<Mutex<Vec<String>>>,
+    problems: Problems,
+    mocks: Arc<AtomicBool>,
+}
+
+/// What is wrong with each robot's connection, for a person; lives on when the thread has ended.
+#[derive(Clone, Default)]
+pub struct Problems(Arc<Mutex<Vec<String>>>);
+
+impl Problems {
+    /// As it is now; empty: nothing is wrong.
+    pub fn now(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, problems: Vec<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = problems;
+    }
 }
 
 impl Ros2Cobots {
@@ -98,15 +125,19 @@ impl Ros2Cobots {
         }
         // Nobody was heard yet, and that is told from the beginning.
         let unheard = clients.iter().filter_map(|c| c.problem(clock())).collect();
-        let (stop, problems) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(unheard)));
+        let problems = Problems::default();
+        problems.set(unheard);
+        let (stop, mocks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (told, came_up) = mpsc::channel();
-        let (name, stop_seen, said) = (node.to_owned(), Arc::clone(&stop), Arc::clone(&problems));
+        let name = node.to_owned();
+        let shared =
+            Shared { stop: Arc::clone(&stop), problems: problems.clone(), mocks: Arc::clone(&mocks) };
         let body = move || {
             let run = || match connect(&name, clients) {
                 Ok((mut node, mut wires)) => {
                     // Nobody waits any more: then the flag to stop is set, too.
                     let _ = told.send(Ok(()));
-                    spin(&mut node, &mut wires, &clock, &stop_seen, &said);
+                    spin(&mut node, &mut wires, &clock, &shared);
                 }
                 Err(error) => {
                     let _ = told.send(Err(error));
@@ -116,7 +147,7 @@ impl Ros2Cobots {
         };
         let thread = std::thread::Builder::new().name("ros2".into()).spawn(body);
         let thread = Some(thread.map_err(|e| Ros2Error::Thread(e.to_string()))?);
-        let cobots = Ros2Cobots { stop, thread, problems };
+        let cobots = Ros2Cobots { stop, thread, problems, mocks };
         match came_up.recv_timeout(START_MAX) {
             Ok(Ok(())) => Ok(cobots),
             Ok(Err(error)) => Err(error),
@@ -127,7 +158,17 @@ impl Ros2Cobots {
 
     /// What is wrong with each robot's connection now, for a person; empty: nothing.
     pub fn problems(&self) -> Vec<String> {
-        self.problems.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.problems.now()
+    }
+
+    /// The same, for somebody else to look at.
+    pub fn told(&self) -> Problems {
+        self.problems.clone()
+    }
+
+    /// Every robot has said on [`MOCK_TOPIC`] that it is none: only then may it move with nobody beside it.
+    pub fn are_mocks(&self) -> bool {
+        self.mocks.load(Ordering::Relaxed)
     }
 
     /// The thread runs.
@@ -172,6 +213,8 @@ enum Word<R> {
 struct Wire {
     client: RobotClient,
     joints: LocalBoxStream<'static, JointState>,
+    mock: LocalBoxStream<'static, Bool>,
+    is_mock: bool,
     states: Vec<(StatusKind, String, LocalBoxStream<'static, r2r::Result<serde_json::Value>>)>,
     mover: ActionClient<FollowJointTrajectory::Action>,
     canceller: Client<CancelGoal::Service>,
@@ -202,6 +245,8 @@ fn wire(node: &mut Node, client: RobotClient) -> r2r::Result<Wire> {
     let action = robot.full(&robot.action);
     let joints =
         node.subscribe::<JointState>(&robot.full(&robot.joint_states), qos(robot.joint_states_qos))?;
+    let latched = qos(Qos { reliable: true, latched: true });
+    let mock = node.subscribe::<Bool>(&robot.full(MOCK_TOPIC), latched)?;
     let mut states = Vec::new();
     for (kind, topic) in StatusKind::ALL.into_iter().zip(robot.status_topics()) {
         let Some(topic) = topic else { continue };
@@ -215,6 +260,8 @@ fn wire(node: &mut Node, client: RobotClient) -> r2r::Result<Wire> {
     Ok(Wire {
         client,
         joints: joints.boxed_local(),
+        mock: mock.boxed_local(),
+        is_mock: false,
         states,
         mover: node.create_action_client(&action)?,
         // The action's own service: it takes every goal at once, those that nobody acknowledged among them.
@@ -239,8 +286,7 @@ fn spin(
     node: &mut Node,
     wires: &mut [Wire],
     clock: &dyn Fn() -> TimeNs,
-    stop: &AtomicBool,
-    said: &Mutex<Vec<String>>,
+    Shared { stop, problems, mocks }: &Shared,
 ) {
     let mut told: Option<TimeNs> = None;
     while !stop.load(Ordering::Relaxed) {
@@ -249,8 +295,8 @@ fn spin(
         let now = clock();
         if told.is_none_or(|at| now.since(at) >= TOLD_EVERY) {
             told = Some(now);
-            let problems = wires.iter().filter_map(|w| w.client.problem(now)).collect();
-            *said.lock().unwrap_or_else(PoisonError::into_inner) = problems;
+            problems.set(wires.iter().filter_map(|w| w.client.problem(now)).collect());
+            mocks.store(wires.iter().all(|w| w.is_mock), Ordering::Relaxed);
         }
     }
 }
@@ -273,6 +319,9 @@ impl Wire {
             let stamp = (state.header.stamp.sec, state.header.stamp.nanosec);
             let (names, positions, velocities) = (&state.name, &state.position, &state.velocity);
             self.client.joint_state(now, JointSample { stamp, names, positions, velocities });
+        }
+        if let Some(Some(said)) = self.mock.next().now_or_never() {
+            self.is_mock = said.data;
         }
         for (kind, field, messages) in &mut self.states {
             for _ in 0..MESSAGES_A_TURN_MAX {

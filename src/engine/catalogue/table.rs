@@ -263,6 +263,15 @@ catalogue! {
             within the bound of the recipe or of the cell file. An offset is never taken away \
             silently: it may be a part that lies there, or a sensor that was overloaded.",
     }
+    RobotLost "robot-lost": Hold, Device, Commands {
+        title: "A cobot is not heard",
+        cause: "nothing was heard of the cobot for longer than its watchdog; it may be moving",
+        place: "the cobot",
+        first: "see that the cobot stands, that it and its ROS nodes run, and its network cable",
+        page: "The states of the cobot do not arrive any more (`watchdog` in cell.yaml). What it was asked for is \
+            cancelled, which it may not hear either, so everything else is held. Once it is heard again and has \
+            stood still for a second the cell comes to rest, and the cobot goes on from where it is then.",
+    }
     Robot "robot": Hold, Device, Answer {
         title: "A cobot could not",
         cause: "the cobot could not do what the step asks: {cause}",

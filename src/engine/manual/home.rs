@@ -214,6 +214,7 @@ mod tests {
             touch_up_deg: 0.0,
             poses: Vec::new(),
             answer_timeout: DurationNs::from_millis(4_000),
+            ros2: None,
         };
         // 10 deg/s, so 20 deg in the half of 4 s.
         let home = [0.0, 10.0, 0.0, 0.0, 0.0, 0.0];

@@ -6,6 +6,7 @@ use cellwright_model::limits::JOINTS;
 use cellwright_model::robot::Joints;
 
 use super::devices::answer_timeout;
+use super::ros2::ros2;
 use super::{ENTRIES_MAX, entries};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields};
@@ -28,6 +29,7 @@ pub(super) fn robots(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
             poses: Vec::new(),
             touch_up_deg: 0.0,
             answer_timeout: DurationNs(0),
+            ros2: None,
         };
         if let Some(mut f) = d.fields(&entry.node) {
             joint_limits(d, &mut f, &mut robot);
@@ -36,6 +38,7 @@ pub(super) fn robots(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
             if let Some(node) = f.req("poses", d, |_, n| Some(n)) {
                 poses(d, node, &mut robot);
             }
+            robot.ros2 = f.opt("ros2", d, |d, n| ros2(d, n, &robot));
             f.finish(d);
         }
         cell.robots.push(robot);

@@ -128,4 +128,10 @@ pages! {
         wrong: "serial: 2004, pdos: { rx: { 0x1600: [0x6040/16] }, tx: { 0x1A00: [0x6041/16, 0x6064/32] } } }",
         right: "serial: 2004, pdos: { rx: { 0x1600: [0x6040/16, 0x607A/32] }, tx: { 0x1A00: [0x6041/16, 0x6064/32] } } }",
     }
+    Ros2Robot in Cell {
+        what: "A name, type or bound under `ros2:` is none that a robot can have.",
+        why: "What ROS 2 does not know is never heard, and a bound outside its range would watch nothing.",
+        wrong: "namespace: robot_l",
+        right: "namespace: /robot_l",
+    }
 }

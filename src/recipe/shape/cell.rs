@@ -7,6 +7,7 @@ use cellwright_model::reference::HomingMethod;
 use super::Form as F;
 use super::cell_devices::{CAMERA, DEVICE, EQUIPMENT, PRINTER, SCANNER, SIGNALS};
 use super::cell_places::{LEAK_TESTER, MATERIAL, STATION, TABLE, TRAY};
+use super::cell_ros2::ROS2;
 use super::{ACCELERATION, ANY, JERK, Keys, Names, POSITION, SPEED, What};
 use crate::shape;
 
@@ -85,6 +86,7 @@ shape! { ROBOT = "robot", "A cobot; joints in degrees." {
     req "answer_timeout": Quantity(&[Time]), "An answer takes no longer.";
     opt "touch_up" = "0": Number, "Degrees that a pose may be touched up at the machine, at most 5.";
     req "poses": Map(Keys::Given, &JOINT_LIST), "Taught poses: six joints in degrees; `home` is one, `<station>` and `<station>.above` for each that it serves.";
+    opt "ros2": Fields(&ROS2), "What it is called in ROS 2, for `run --robots ros2`.";
 }}
 
 shape! { JOINT_LIMITS = "joints", "Limits of the six joints, each a list of six numbers." {

@@ -8,6 +8,7 @@
 mod cell;
 mod cell_devices;
 mod cell_places;
+mod cell_ros2;
 mod faults;
 mod forms;
 mod order;

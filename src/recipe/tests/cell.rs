@@ -156,6 +156,70 @@ fn wrong_process_data() {
     assert_eq!(diagnose(&other).0[0].0, "R0903");
 }
 
+/// The embedded cell whose left cobot says something else, or more, of itself in ROS 2.
+fn with_ros2(from: &str, to: &str) -> String {
+    let text = repository(CELL);
+    let (before, after) = text.split_once(from).expect("it stands there");
+    format!("{before}{to}{after}")
+}
+
+#[test]
+fn wrong_names_and_bounds_of_a_ros_2_robot() {
+    const JOINTS: &str = "joints: [shoulder_pan_joint, shoulder_lift_joint, ";
+    const NAMESPACE: &str = "namespace: /robot_l\n";
+    let more = |line: &str| format!("{NAMESPACE}      {line}\n");
+    let cases: &[(&str, String, &str)] = &[
+        (NAMESPACE, "namespace: «robot_l\n".into(), "R0922"),
+        (NAMESPACE, "namespace: «/robot-l\n".into(), "R0922"),
+        (JOINTS, "joints: «[shoulder_pan_joint, shoulder_pan_joint, ".into(), "R0922"),
+        (JOINTS, "joints: «[shoulder_pan_joint, ".into(), "R0108"),
+        ("action: gripper", "action: 1gripper".into(), "R0922"),
+        ("message: std_msgs/msg/Int8", "message: Int8".into(), "R0922"),
+        ("watchdog: 150 ms", "watchdog: «1001 ms".into(), "R0922"),
+        ("watchdog: 150 ms", "watchdog: «2 ms".into(), "R0922"),
+        (NAMESPACE, more("action: «a//b"), "R0922"),
+        (NAMESPACE, more("point_period: «1 ms"), "R0922"),
+        (NAMESPACE, more("acknowledge_timeout: «8 s"), "R0922"),
+        (NAMESPACE, more("result_grace: «8 s"), "R0922"),
+        (NAMESPACE, more("rest: «{ speed: 1 deg/s, during: 0 s }"), "R0922"),
+        (NAMESPACE, more("rest: { speed: «0 deg/s, during: 1 s }"), "R0207"),
+        (NAMESPACE, more("target_tolerance: «0 deg"), "R0207"),
+        (NAMESPACE, more("joint_states_qos: «best"), "R0105"),
+        (NAMESPACE, more("remap: a"), "R0101"),
+    ];
+    for (from, to, code) in cases {
+        let (text, places) = marked(&with_ros2(from, to));
+        let (found, rows) = diagnose(&text);
+        assert_eq!(found.len(), 1, "{to}\n{}", rows.join("\n"));
+        assert_eq!(found[0].0, *code, "{to}\n{}", rows.join("\n"));
+        if let Some(place) = places.first() {
+            assert_eq!(found[0].1, *place, "{to}");
+        }
+    }
+    // Each of several is told.
+    let both = repository(CELL).replace("namespace: /robot_", "namespace: robot_");
+    assert_eq!(diagnose(&both).0.iter().filter(|(code, _)| code == "R0922").count(), 2);
+}
+
+#[test]
+fn what_a_ros_2_robot_is_called_and_held_to() {
+    let text = with_ros2(
+        "namespace: /robot_l\n",
+        "namespace: /left\n      joint_states_qos: reliable\n      rest: { speed: 1 deg/s, during: 0.2 s }\n",
+    );
+    let (cell, _) = load_cell(&Files::with(CELL, text), CELL, None, &mut Sources::default()).unwrap();
+    let robot = cell.robots[0].ros2.as_ref().expect("it has one");
+    assert_eq!((robot.name.as_str(), robot.full("joint_states").as_str()), ("robot_l", "/left/joint_states"));
+    assert!(robot.joint_states_qos.reliable && !robot.joint_states_qos.latched);
+    assert_eq!((robot.rest.speed_max, robot.rest.during), (1.0, DurationNs::from_millis(200)));
+    assert_eq!(robot.watchdog, DurationNs::from_millis(150));
+    assert_eq!(robot.answer_timeout, cell.robots[0].answer_timeout);
+    let gripper = robot.gripper.as_ref().expect("a gripper");
+    assert_eq!((gripper.open_m, gripper.closed_m, gripper.effort_n), (0.04, 0.0, 20.0));
+    let safety = robot.safety_mode.as_ref().expect("a topic");
+    assert_eq!((safety.message.as_str(), safety.qos.latched), ("std_msgs/msg/UInt8", true));
+}
+
 /// The embedded cell whose press says where it has its zero from.
 fn with_reference(reference: &str) -> String {
     let (before, after) =

@@ -89,8 +89,14 @@ fn grip(id: u32) -> RobotRequest {
     RobotRequest { id: RequestId(id), command: RobotCommand::Grip { close: true } }
 }
 
-const STATE: RobotState =
-    RobotState { stamp: TimeNs(1), joints: [12.5; 6], speeds: [0.0; 6], holding: true, moving: false };
+const STATE: RobotState = RobotState {
+    stamp: TimeNs(1),
+    joints: [12.5; 6],
+    speeds: [0.0; 6],
+    holding: true,
+    moving: false,
+    lost: false,
+};
 const DONE: RobotReply = RobotReply::Done { holding: true };
 
 #[tokio::test(flavor = "multi_thread")]

@@ -467,3 +467,59 @@ fn nothing_begins_before_its_servers_are_found() {
     assert_eq!(b.answers(), [(1, RobotReply::Rejected(RobotRefusal::NotConnected))]);
     assert!(b.client.problem(b.now()).unwrap().contains("no server of /joint_trajectory_controller/"));
 }
+
+#[test]
+fn silence_and_its_end_are_told_at_once() {
+    let mut b = bench();
+    b.moving(1);
+    assert!(!b.link.state().lost);
+    let last = b.ms - b.ms % PERIOD_MS;
+    b.publishing = false;
+    b.pass(last + 150 - b.ms);
+    assert!(!b.link.state().lost, "not before its watchdog");
+    b.pass(2);
+    let state = b.link.state();
+    assert!(state.lost && state.moving);
+    assert_eq!(state.stamp, TimeNs(last * 1_000_000), "when it was heard last");
+    b.publishing = true;
+    b.pass(PERIOD_MS);
+    assert!(!b.link.state().lost);
+}
+
+#[test]
+fn rest_counts_from_the_first_of_the_same_answers_to_repeated_cancels() {
+    let mut b = bench();
+    b.ask_move(1);
+    b.speed = 20.0;
+    // Nobody acknowledges; each cancel, every 300 ms, finds nothing to cancel.
+    let mut answered = 0;
+    for _ in 0..200 {
+        b.pass(10);
+        if b.ms > 900 {
+            (b.joints, b.speed) = (TO, 0.0);
+        }
+        let now = b.now();
+        for _ in answered..b.cancels().len() {
+            b.client.cancel_answered(now, CancelAnswer::Nothing);
+        }
+        answered = b.cancels().len();
+    }
+    assert!(answered > 2, "{answered}");
+    assert_eq!(b.answers(), [(1, RobotReply::Faulted(RobotRefusal::TimedOut))]);
+    let (at, ..) = b.replies[0];
+    assert!((1_900..2_000).contains(&at), "a second at rest, and no more: {at}");
+    assert!(!b.link.state().moving);
+}
+
+#[test]
+fn a_client_that_is_gone_is_silence_too() {
+    let mut b = bench();
+    let (link, ends) = link(DurationNs::from_millis(ANSWER_MS));
+    b.link = link;
+    drop(ends);
+    let now = b.now();
+    assert!(matches!(b.link.poll(now), Some(RobotReport::State(state)) if state.lost));
+    b.link.command(now, RobotRequest { id: RequestId(7), command: RobotCommand::Stop });
+    let reply = RobotReply::Rejected(RobotRefusal::NotConnected);
+    assert_eq!(b.link.poll(now), Some(RobotReport::Reply { id: RequestId(7), reply }));
+}

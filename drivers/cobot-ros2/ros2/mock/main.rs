@@ -1,9 +1,9 @@
 //! A robot for the tests of the driver: action servers, joint states and a UR's states over ROS 2, jerk-limited joints,
 //! and faults on command. It is no model of any robot's controller.
 //!
-//!     mock_robot [--namespace /NAME] [--rate HZ]
+//!     mock_robot [--namespace /NAME] [--rate HZ] [--memory FILE]
 //!
-//! Prints `ready`; then each line on standard input is a command, and its end ends the robot:
+//! With a memory its arm is where it was when the last process ended, as brakes hold an arm that nobody moves. Prints `ready`; then each line on standard input is a command, and its end ends the robot:
 //!
 //! | command | from then on |
 //! | --- | --- |
@@ -17,10 +17,14 @@
 //! | `abort CODE` | the next goal is aborted on its way, with this `error_code` |
 //! | `safety N`, `mode N`, `program 0`, `remote 0` | the robot's states; it stands unless `safety` is 1 or 2 |
 //! | `clock S` | stamps are S seconds off |
+//! | `report now` | prints `fastest V`: the highest speed of any joint so far, by its way in each step, deg/s; and `goals N` |
 
 mod arm;
 
+use std::fs::File;
 use std::io::BufRead;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -50,6 +54,8 @@ const NAMES: [&str; JOINTS] = [
 ];
 const HOME_DEG: Values = [90.0, -90.0, 0.0, -90.0, -90.0, 0.0];
 const TICK: Duration = Duration::from_millis(2);
+/// A shorter step says nothing of a speed.
+const STEP_JUDGED_S: f64 = 0.000_5;
 const GRIP_TIME: Duration = Duration::from_millis(150);
 
 /// What it was told to do wrong, and to say of itself.
@@ -86,8 +92,49 @@ struct Active {
     begun: Instant,
 }
 
+/// Where the arm was last, kept in a file.
+struct Memory {
+    file: File,
+    kept: Option<Values>,
+}
+
+impl Memory {
+    fn open(path: &Path) -> Result<Memory, Failure> {
+        let file = File::options().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut bytes = [0; 8 * JOINTS];
+        let kept = file.read_exact_at(&mut bytes, 0).is_ok().then(|| {
+            core::array::from_fn(|j| f64::from_le_bytes(core::array::from_fn(|b| bytes[8 * j + b])))
+        });
+        Ok(Memory { file, kept })
+    }
+
+    fn keep(&mut self, positions: Values) -> Result<(), Failure> {
+        if self.kept != Some(positions) {
+            self.kept = Some(positions);
+            self.file.write_all_at(&positions.map(f64::to_le_bytes).concat(), 0)?;
+        }
+        Ok(())
+    }
+}
+
+impl Active {
+    /// The result of a goal that was cancelled and is too late for it may be refused below: then nobody waits for it, and
+    /// the robot goes on.
+    fn tell(&mut self, outcome: Outcome) {
+        let told = match outcome {
+            Outcome::Succeeded => self.goal.succeed(result(0)),
+            Outcome::Cancelled => self.goal.cancel(result(0)),
+            Outcome::Aborted(code) => self.goal.abort(result(code)),
+        };
+        if let Err(error) = told {
+            eprintln!("mock_robot: a result was not taken: {error}");
+        }
+    }
+}
+
 struct Robot {
     arm: Arm,
+    memory: Option<Memory>,
     faults: Faults,
     active: Option<Active>,
     gripping: Option<(Instant, ActionServerGoal<Grip>)>,
@@ -98,22 +145,28 @@ struct Robot {
     mode: Publisher<Int8>,
     program: Publisher<Bool>,
     remote: Publisher<Bool>,
+    /// That it is none.
+    mock: Publisher<Bool>,
+    /// Highest speed of any joint, rad/s: a jump is one, however the goal calls it.
+    fastest: f64,
+    taken: u32,
     frozen: Option<JointState>,
 }
 
 fn main() -> Result<(), Failure> {
-    let (mut namespace, mut rate) = (String::new(), 250.0);
+    let (mut namespace, mut rate, mut memory) = (String::new(), 250.0, None);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let value = args.next().ok_or_else(|| format!("{arg} needs a value"))?;
         match arg.as_str() {
             "--namespace" => namespace = value,
             "--rate" => rate = value.parse()?,
+            "--memory" => memory = Some(Memory::open(Path::new(&value))?),
             _ => return Err(format!("{arg} is not known").into()),
         }
     }
     let mut node = Node::create(r2r::Context::create()?, "mock_robot", &namespace)?;
-    let mut robot = Robot::new(&mut node, &namespace)?;
+    let mut robot = Robot::new(&mut node, &namespace, memory)?;
     let (line, lines) = mpsc::channel();
     std::thread::spawn(move || {
         std::io::stdin().lock().lines().map_while(Result::ok).try_for_each(|l| line.send(l))
@@ -141,13 +194,15 @@ fn main() -> Result<(), Failure> {
 }
 
 impl Robot {
-    fn new(node: &mut Node, namespace: &str) -> Result<Robot, Failure> {
+    fn new(node: &mut Node, namespace: &str, memory: Option<Memory>) -> Result<Robot, Failure> {
         let name = |what: &str| format!("{namespace}/{what}");
         let latched = QosProfile::default().keep_last(1).reliable().transient_local();
         let goals = node
             .create_action_server::<Follow>(&name("joint_trajectory_controller/follow_joint_trajectory"))?;
+        let at = memory.as_ref().and_then(|m| m.kept).unwrap_or(HOME_DEG.map(f64::to_radians));
         let robot = Robot {
-            arm: Arm::new(HOME_DEG.map(f64::to_radians)),
+            arm: Arm::new(at),
+            memory,
             faults: Faults {
                 silent: false,
                 freeze: false,
@@ -171,7 +226,10 @@ impl Robot {
             safety: node.create_publisher(&name("safety_mode"), latched.clone())?,
             mode: node.create_publisher(&name("robot_mode"), latched.clone())?,
             program: node.create_publisher(&name("program_running"), latched.clone())?,
-            remote: node.create_publisher(&name("remote_control"), latched)?,
+            remote: node.create_publisher(&name("remote_control"), latched.clone())?,
+            mock: node.create_publisher(&name("cellwright_mock"), latched)?,
+            fastest: 0.0,
+            taken: 0,
             frozen: None,
         };
         robot.say()?;
@@ -183,6 +241,7 @@ impl Robot {
         self.mode.publish(&Int8 { data: self.faults.mode })?;
         self.program.publish(&Bool { data: self.faults.program })?;
         self.remote.publish(&Bool { data: self.faults.remote })?;
+        self.mock.publish(&Bool { data: true })?;
         Ok(())
     }
 
@@ -191,6 +250,7 @@ impl Robot {
             command.trim().split_once(' ').ok_or_else(|| format!("`{command}` is no command"))?;
         let f = &mut self.faults;
         match word {
+            "report" => println!("fastest {:.3} goals {}", self.fastest.to_degrees(), self.taken),
             "silent" => f.silent = value == "on",
             "freeze" => {
                 f.freeze = value == "on";
@@ -223,8 +283,16 @@ impl Robot {
         if !matches!(self.faults.safety, 1 | 2) {
             self.arm.stop();
         }
+        let before = self.arm.now.positions;
         let came_to_rest = self.arm.step(dt);
-        self.end_goal(came_to_rest)?;
+        if dt >= STEP_JUDGED_S {
+            let way = before.iter().zip(self.arm.now.positions).map(|(a, b)| (a - b).abs());
+            self.fastest = way.fold(self.fastest, |most, way| most.max(way / dt));
+        }
+        if let Some(memory) = &mut self.memory {
+            memory.keep(self.arm.now.positions)?;
+        }
+        self.end_goal(came_to_rest);
         if let Some((_, mut goal)) = self.gripping.take_if(|(due, _)| Instant::now() >= *due) {
             // There is always something between its fingers.
             let (position, effort) = (goal.goal.command.position, goal.goal.command.max_effort);
@@ -239,13 +307,15 @@ impl Robot {
         let Some(points) = points.filter(|_| !self.faults.refuse_goal) else { return Ok(request.reject()?) };
         // A goal before is preempted, as ros2_control does it.
         if let Some(mut before) = self.active.take() {
-            before.goal.abort(result(0))?;
+            let ended = if before.cancelled { Outcome::Cancelled } else { Outcome::Aborted(0) };
+            before.tell(ended);
         }
         self.arm.follow(points);
         if self.faults.lose_ack {
             return Ok(());
         }
         let (goal, cancels) = request.accept()?;
+        self.taken += 1;
         let cancels = cancels.boxed_local();
         self.active = Some(Active { goal, cancels, cancelled: false, told: None, begun: Instant::now() });
         Ok(())
@@ -264,8 +334,8 @@ impl Robot {
         }
     }
 
-    fn end_goal(&mut self, came_to_rest: bool) -> Result<(), Failure> {
-        let Some(active) = &mut self.active else { return Ok(()) };
+    fn end_goal(&mut self, came_to_rest: bool) {
+        let Some(active) = &mut self.active else { return };
         if active.told.is_none() {
             let halfway = active.begun.elapsed() > Duration::from_millis(200);
             let outcome = match self.faults.abort {
@@ -285,14 +355,9 @@ impl Robot {
         if let (true, Some((_, outcome))) = (active.cancelled, &mut active.told) {
             *outcome = Outcome::Cancelled;
         }
-        let Some((_, outcome)) = active.told.filter(|(due, _)| Instant::now() >= *due) else { return Ok(()) };
-        match outcome {
-            Outcome::Succeeded => active.goal.succeed(result(0))?,
-            Outcome::Cancelled => active.goal.cancel(result(0))?,
-            Outcome::Aborted(code) => active.goal.abort(result(code))?,
-        }
+        let Some((_, outcome)) = active.told.filter(|(due, _)| Instant::now() >= *due) else { return };
+        active.tell(outcome);
         self.active = None;
-        Ok(())
     }
 
     fn publish(&mut self) -> Result<(), Failure> {

@@ -15,7 +15,7 @@ use bench::{Bench, Mock};
 use cellwright_driver_api::message::RobotDriver;
 use cellwright_driver_api::message::conformance::check_robot_driver;
 
-const STARTS: usize = 50;
+const STARTS: usize = 200;
 /// More than the middleware needs for what it keeps for good; a leak of a whole node each time would be far more.
 const GROWTH_MAX_KB: i64 = 40_000;
 

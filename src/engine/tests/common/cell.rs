@@ -131,6 +131,7 @@ pub(crate) fn cell() -> Cell {
                 pose("work.above", 21.0),
             ],
             answer_timeout: DurationNs::from_millis(2_000),
+            ros2: None,
         }],
         cameras: vec![Camera {
             name: "cam".into(),

@@ -34,7 +34,7 @@ pub(crate) struct Bench {
     pub(crate) rt: RtStatus,
     pub(crate) robots: Vec<RobotState>,
     moves: Vec<Move>,
-    robot_move: Option<(RequestId, RobotCommand, u64)>,
+    pub(crate) robot_move: Option<(RequestId, RobotCommand, u64)>,
     pub(crate) robot_holding: bool,
     word: UrgentWord,
     /// Outputs of the panel, bit = output index.
@@ -552,6 +552,7 @@ impl Bench {
         self.robot_commands.push(request.command);
         let reply = |b: &mut Bench, id, reply| b.inbox.push_back(Input::Robot { id, reply });
         match (request.command, self.robot_move) {
+            (RobotCommand::Stop, _) if self.robots[0].lost => {}
             (RobotCommand::Stop, Some((id, RobotCommand::MoveJ { .. }, _))) => {
                 self.robot_move = None;
                 self.robots[0].moving = false;
@@ -574,7 +575,7 @@ impl Bench {
             self.robots[0].stamp = TimeNs(self.now * 1_000_000);
         }
         let Some((id, command, at)) = self.robot_move else { return };
-        if self.now < at || self.robot_dead {
+        if self.now < at || self.robot_dead || self.robots[0].lost {
             return;
         }
         self.robot_move = None;

@@ -148,11 +148,23 @@ fn cell_text() -> String {
             ("  buttons:", "  lights: { held: { green: dark, amber: blinking, red: steady } }\n  buttons:"),
             ("scale: 0.02 N, ", "scale: 0.02 N, offset: 0 N, "),
             ("    poses:\n      home:       [0", "    touch_up: 1\n    poses:\n      home:       [0"),
+            ("      watchdog: 150 ms                         # silent", ROS2_TEXT),
             ("signals:\n", "signals: # of everything\n"),
             ("  analogs:\n", "    spare_lamp: { device: do_1, bit: 7, off_state: false }\n  analogs:\n"),
         ],
     )
 }
+
+/// What the shipped cell leaves out of `ros2:`.
+const ROS2_TEXT: &str = "      action: joint_trajectory_controller/follow_joint_trajectory
+      joint_states: joint_states
+      joint_states_qos: reliable
+      rest: { speed: 0.5 deg/s, during: 100 ms }
+      point_period: 25 ms
+      target_tolerance: 0.5 deg
+      acknowledge_timeout: 500 ms
+      result_grace: 1 s
+      watchdog: 150 ms                         # silent";
 
 fn plant() -> String {
     let more =

@@ -1,16 +1,21 @@
-//! What a robot is called in ROS, and the bounds that it is held to.
+//! What a robot is called in ROS 2 (`ros2:` of a robot in cell.yaml), and the bounds that it is held to.
 
-use cellwright_model::DurationNs;
-use cellwright_model::limits::JOINTS;
+use serde::{Deserialize, Serialize};
+
+use crate::DurationNs;
+use crate::limits::JOINTS;
 
 /// Characters of a name of a topic, action or joint: far above what robots use, and a bound.
 const NAME_CHARS_MAX: usize = 200;
-/// A joint state comes at least ten times a second; a longer watchdog would watch nothing.
-const WATCHDOG_MAX: DurationNs = DurationNs::from_millis(1_000);
+/// A joint state comes at least ten times a second; a longer watchdog would watch nothing, a shorter one the machine.
+const WATCHDOG: (DurationNs, DurationNs) = (DurationNs::from_millis(10), DurationNs::from_millis(1_000));
+const POINT_PERIOD: (DurationNs, DurationNs) = (DurationNs::from_millis(5), DurationNs::from_millis(100));
+/// The fields of [`Ros2Robot::status_topics`], in their order.
+const STATES: [&str; 4] = ["robot_mode", "safety_mode", "program_running", "remote_control"];
 
 /// Whether a message that was sent before we listened is wanted, and whether one may be lost: it has to fit what the
 /// robot offers, or nothing is heard at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Qos {
     /// Lost messages are sent again. A publisher that offers best effort only is not heard with it.
     pub reliable: bool,
@@ -19,7 +24,7 @@ pub struct Qos {
 }
 
 /// A topic that tells one state of the robot, as a number (or as a boolean: 0 or 1).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusTopic {
     pub topic: String,
     /// `std_msgs/msg/Int8`, `ur_dashboard_msgs/msg/SafetyMode`, …; among the packages that r2r was built with.
@@ -30,7 +35,7 @@ pub struct StatusTopic {
 }
 
 /// A gripper that is commanded by `control_msgs/action/GripperCommand`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Gripper {
     pub action: String,
     /// Opening between the fingers when it is told to open, and to close on a part, m.
@@ -41,7 +46,7 @@ pub struct Gripper {
 }
 
 /// When a robot is at rest.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RestBound {
     /// Every joint slower than this, deg/s …
     pub speed_max: f64,
@@ -50,7 +55,7 @@ pub struct RestBound {
 }
 
 /// One robot, by its names in ROS. Names that do not begin with `/` stand in the namespace.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Ros2Robot {
     /// Its name in the cell, for messages to people.
     pub name: String,
@@ -140,101 +145,117 @@ impl Ros2Robot {
 
     /// Error: the first field that cannot be meant.
     pub fn check(&self) -> Result<(), ConfigError> {
-        self.check_names()?;
-        self.check_joints()?;
-        self.check_bounds()
+        self.problems().into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Every field that cannot be meant, once.
+    pub fn problems(&self) -> Vec<ConfigError> {
+        let mut found = Vec::new();
+        self.look_at_names(&mut found);
+        self.look_at_joints(&mut found);
+        self.look_at_times(&mut found);
+        self.look_at_bounds(&mut found);
+        found
     }
 
     fn error(&self, field: &'static str, cause: String, remedy: &'static str) -> ConfigError {
         ConfigError { robot: self.name.clone(), field, cause, remedy }
     }
 
-    fn check_names(&self) -> Result<(), ConfigError> {
+    fn look_at_names(&self, found: &mut Vec<ConfigError>) {
         const REMEDY: &str = "names are letters, digits and `_`, `/` between them, and begin with no digit";
         if !(self.namespace.is_empty() || (self.namespace.starts_with('/') && ros_name(&self.namespace))) {
-            return Err(self.error("namespace", format!("`{}` is none", self.namespace), REMEDY));
+            let cause = format!("`{}` is no namespace, which begins with `/`", self.namespace);
+            found.push(self.error("namespace", cause, REMEDY));
         }
+        let states = || STATES.into_iter().zip(self.status_topics()).filter_map(|(f, t)| Some((f, t?)));
         let mut names = vec![("action", &self.action), ("joint_states", &self.joint_states)];
         names.extend(self.gripper.iter().map(|g| ("gripper", &g.action)));
-        names.extend(self.status_topics().into_iter().flatten().map(|t| ("status topic", &t.topic)));
+        names.extend(states().map(|(field, topic)| (field, &topic.topic)));
         for (field, name) in names {
             if !ros_name(name) {
-                return Err(self.error(field, format!("`{name}` is no name in ROS"), REMEDY));
+                found.push(self.error(field, format!("`{name}` is no name in ROS"), REMEDY));
             }
         }
-        let fields = self.status_topics().into_iter().flatten();
-        match fields.into_iter().find(|t| t.message.split('/').count() != 3 || t.field.is_empty()) {
-            Some(t) => Err(self.error(
-                "status topic",
-                format!("`{}` with the field `{}` is no type of a message", t.message, t.field),
-                "write `package/msg/Type` and the name of one of its fields",
-            )),
-            None => Ok(()),
+        for (field, t) in states() {
+            let of_a_package = t.message.split('/').count() == 3 && t.message.split('/').all(ros_word);
+            if !of_a_package || !ros_word(&t.field) {
+                found.push(self.error(
+                    field,
+                    format!("`{}` with the field `{}` is no type of a message", t.message, t.field),
+                    "write `package/msg/Type` and the name of one of its fields",
+                ));
+            }
         }
     }
 
-    fn check_joints(&self) -> Result<(), ConfigError> {
+    fn look_at_joints(&self, found: &mut Vec<ConfigError>) {
         for (j, joint) in self.joints.iter().enumerate() {
             if joint.is_empty() || joint.len() > NAME_CHARS_MAX {
-                return Err(self.error(
-                    "joints",
-                    format!("joint {} has no name", j + 1),
-                    "name it as joint_states does",
-                ));
-            }
-            if self.joints[..j].contains(joint) {
-                return Err(self.error(
-                    "joints",
-                    format!("`{joint}` stands twice"),
-                    "name each of the six joints once, in the order of the poses",
-                ));
+                let cause = format!("joint {} has no name that can be one", j + 1);
+                found.push(self.error("joints", cause, "name it as joint_states does"));
+            } else if self.joints[..j].contains(joint) {
+                let cause = format!("`{joint}` stands twice");
+                let remedy = "name each of the six joints once, in the order of the poses";
+                found.push(self.error("joints", cause, remedy));
             }
         }
-        Ok(())
     }
 
-    fn check_bounds(&self) -> Result<(), ConfigError> {
-        const POSITIVE: &str = "state a positive finite number";
-        let positive = |v: f64| v.is_finite() && v > 0.0;
-        if self.watchdog.0 == 0 || self.watchdog > WATCHDOG_MAX {
-            let cause = format!("{} s is outside 0 < watchdog <= 1 s", self.watchdog.as_secs_f64());
-            return Err(self.error("watchdog", cause, "state some periods of the joint states"));
+    fn look_at_times(&self, found: &mut Vec<ConfigError>) {
+        let within = |v: DurationNs, (lo, hi): (DurationNs, DurationNs)| v >= lo && v <= hi;
+        if !within(self.watchdog, WATCHDOG) {
+            let cause = format!("{} s is no watchdog", self.watchdog.as_secs_f64());
+            found.push(self.error("watchdog", cause, "state some periods of the joint states, 10 ms to 1 s"));
         }
-        if !positive(self.rest.speed_max) || self.rest.during.0 == 0 {
-            return Err(self.error("rest", "a bound is not above zero".into(), POSITIVE));
-        }
-        if !positive(self.target_tolerance) {
-            return Err(self.error("target_tolerance", format!("{} deg", self.target_tolerance), POSITIVE));
-        }
-        if self.point_period < DurationNs::from_millis(5) || self.point_period > DurationNs::from_millis(100)
-        {
+        if !within(self.point_period, POINT_PERIOD) {
             let cause = format!("{} s between two points", self.point_period.as_secs_f64());
-            return Err(self.error("point_period", cause, "state 5 ms to 100 ms"));
+            found.push(self.error("point_period", cause, "state 5 ms to 100 ms"));
         }
         if self.acknowledge_timeout.0 == 0 || self.acknowledge_timeout >= self.answer_timeout {
-            return Err(self.error(
+            found.push(self.error(
                 "acknowledge_timeout",
                 "it is not within the robot's answer_timeout".into(),
                 "state a shorter one, or a longer answer_timeout",
             ));
         }
-        match &self.gripper {
-            Some(g) if ![g.open_m, g.closed_m, g.effort_n].iter().all(|v| v.is_finite() && *v >= 0.0) => {
-                Err(self.error("gripper", "an opening or force is no number above zero".into(), POSITIVE))
-            }
-            _ => Ok(()),
+        if self.result_grace >= self.answer_timeout {
+            found.push(self.error(
+                "result_grace",
+                "it is not within the robot's answer_timeout".into(),
+                "state a shorter one, or a longer answer_timeout",
+            ));
         }
     }
+
+    fn look_at_bounds(&self, found: &mut Vec<ConfigError>) {
+        const POSITIVE: &str = "state a value above zero";
+        let positive = |v: f64| v.is_finite() && v > 0.0;
+        if !positive(self.rest.speed_max) || self.rest.during.0 == 0 {
+            found.push(self.error("rest", "a bound is not above zero".into(), POSITIVE));
+        }
+        if !positive(self.target_tolerance) {
+            let cause = format!("{} deg", self.target_tolerance);
+            found.push(self.error("target_tolerance", cause, POSITIVE));
+        }
+        if let Some(g) = &self.gripper
+            && ![g.open_m, g.closed_m, g.effort_n].iter().all(|v| v.is_finite() && *v >= 0.0)
+        {
+            found.push(self.error("gripper", "an opening or force is negative".into(), POSITIVE));
+        }
+    }
+}
+
+/// A word of a name.
+fn ros_word(word: &str) -> bool {
+    word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Absolute or relative; no substitutions, no private names.
 fn ros_name(name: &str) -> bool {
     let inner = name.strip_prefix('/').unwrap_or(name);
-    let word = |w: &str| {
-        w.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-            && w.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    };
-    name.len() <= NAME_CHARS_MAX && inner.split('/').all(word)
+    name.len() <= NAME_CHARS_MAX && inner.split('/').all(ros_word)
 }
 
 #[cfg(test)]
@@ -272,7 +293,7 @@ mod tests {
             ("target_tolerance", |r| r.target_tolerance = 0.0),
             ("point_period", |r| r.point_period = DurationNs::from_millis(1)),
             ("acknowledge_timeout", |r| r.acknowledge_timeout = r.answer_timeout),
-            ("status topic", |r| {
+            ("robot_mode", |r| {
                 let (topic, message) = ("mode".to_owned(), "Int8".to_owned());
                 let field = "data".to_owned();
                 r.robot_mode = Some(StatusTopic { topic, message, field, qos: Qos::default() });

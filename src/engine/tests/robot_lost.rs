@@ -1,0 +1,73 @@
+//! A cobot that is not heard any more in the middle of its way: held at once, and on command it goes on from where it is.
+
+mod common;
+
+use std::sync::Arc;
+
+use cellwright_engine::api::Input;
+use cellwright_engine::catalogue::AlarmCode;
+use cellwright_model::outcome::UnitResult;
+use cellwright_model::packml::{CellCommand, CellState};
+use cellwright_model::robot::{RobotCommand, RobotRefusal, RobotReply};
+
+use common::{Bench, plan};
+
+fn moves(b: &Bench) -> Vec<RobotCommand> {
+    b.robot_commands.iter().filter(|c| matches!(c, RobotCommand::MoveJ { .. })).copied().collect()
+}
+
+/// It is heard again, and was seen at rest: what it was moved for is over.
+fn heard_again(b: &mut Bench) {
+    (b.robots[0].lost, b.robots[0].moving) = (false, false);
+    if let Some((id, ..)) = b.robot_move.take() {
+        b.put(Input::Robot { id, reply: RobotReply::Faulted(RobotRefusal::NotConnected) });
+    }
+}
+
+/// In production, the cobot on its way.
+fn under_way() -> Bench {
+    let mut b = Bench::new();
+    b.produce(Arc::new(plan()), 1);
+    b.until_true("a cobot under way", |b| b.robots[0].moving);
+    b
+}
+
+#[test]
+fn silence_holds_at_once_and_the_cobot_is_asked_again_when_it_is_back() {
+    let mut b = under_way();
+    let last = *moves(&b).last().expect("it moves");
+    b.robots[0].lost = true;
+    b.ticks(2);
+    assert_eq!(b.status().state, CellState::Holding);
+    assert!(b.alarms.iter().any(|a| a.code == AlarmCode::RobotLost), "{:?}", b.alarms);
+    assert_eq!(b.robot_commands.last(), Some(&RobotCommand::Stop));
+    b.ticks(3_000);
+    assert_eq!(b.status().state, CellState::Holding, "nobody knows whether it stands");
+
+    let before = moves(&b).len();
+    heard_again(&mut b);
+    b.until(CellState::Held);
+    b.ticks(100);
+    assert_eq!(moves(&b).len(), before, "nothing moves before a person says so");
+    b.command(CellCommand::Unhold);
+    b.until_true("it moves again", |b| b.robots[0].moving);
+    assert_eq!(moves(&b).last(), Some(&last), "to where it was on its way to");
+    b.until(CellState::Completed);
+    assert_eq!(b.closed()[0].result, UnitResult::Good);
+    assert!(!b.closed()[0].retested && b.questions.is_empty());
+}
+
+#[test]
+fn what_is_not_heard_is_neither_unheld_nor_started() {
+    let mut b = under_way();
+    b.command(CellCommand::Hold);
+    b.until(CellState::Held);
+    b.robots[0].lost = true;
+    b.ticks(2);
+    b.command(CellCommand::Unhold);
+    b.ticks(10);
+    assert_eq!(b.status().state, CellState::Held);
+    b.robots[0].lost = false;
+    b.command(CellCommand::Unhold);
+    b.until(CellState::Completed);
+}
