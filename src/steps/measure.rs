@@ -210,6 +210,8 @@ fn specification(cx: &mut Context<'_, '_>, text: Text) -> String {
             cx.d.sink.warning(Code::SpecMismatch, text.span, message, help);
         }
         Some(_) => {}
+        // With errors before it is perhaps only misspelt.
+        None if cx.d.sink.errors() > 0 => {}
         None => {
             let message = format!("`{}` is a paragraph, and the recipe names no specification", text.text);
             let help = format!("write `specification: {{ id: {named}, revision: … }}` at the recipe's head");

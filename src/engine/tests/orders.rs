@@ -71,9 +71,10 @@ fn given(trained_until: &[(&str, &str)]) -> Clearance {
 fn what_is_not_approved_is_not_started_in_production() {
     let refusal = Refusal::new(RefusalKind::Unsigned, "recipe r 1.0.0", "it is draft", "have it signed");
     let refused = Clearance::Refused { refusals: vec![refusal] };
-    let given = given(&[]);
+    let given = given(&[("anna", "2099-12-31")]);
     for (clearance, is_refused) in [(refused, true), (given, false)] {
         let mut b = Bench::new();
+        b.put(Input::Today(Date::parse("2027-03-01").expect("a date")));
         b.until_idle();
         let order = Order::units("A-1", Arc::new(plan()), 1).cleared(clearance);
         b.put(Input::Order { order, by: common::machine::who() });

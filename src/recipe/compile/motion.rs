@@ -89,12 +89,15 @@ impl Way<'_, '_> {
             let name = &self.cell.stations[to.index()].name;
             self.turns(&format!("the table brings the unit to `{name}`"));
         }
+        if self.rejected {
+            // Whatever it moves itself, it brings out.
+            self.left.retain(|mover, _| !uses(step, *mover));
+        }
         if step.station.is_none() {
             self.turns(&format!("`{}` begins, which has no `station:` that keeps the table", step.id));
         }
         self.at = step.station.or(self.at);
-        self.meets(ix);
-        if may_reject(step) {
+        if !self.meets(ix) && may_reject(step) {
             self.at_rejection.extend(self.left.iter().map(|(mover, left)| (*mover, left.clone())));
         }
         for p in step.ops.iter().chain(&step.cleanup) {
@@ -109,23 +112,18 @@ impl Way<'_, '_> {
         }
     }
 
-    /// Where a step moves something, or a person reaches in, nothing else stands.
-    fn meets(&mut self, ix: usize) {
+    /// Where a step moves something, or a person reaches in, nothing else stands. `true`: something does, and it is said.
+    fn meets(&mut self, ix: usize) -> bool {
         let step = &self.walked.steps[ix];
         let moves = |r: &Resource| matches!(r, Resource::Axis(_) | Resource::Robot(_));
         if !step.resources.iter().any(moves) && step.kind != "by-hand" {
-            return;
+            return false;
         }
-        let of_step = |mover: &Mover| {
-            let own = match *mover {
-                Mover::Axis(axis) => Resource::Axis(axis),
-                Mover::Robot(robot) => Resource::Robot(robot),
-            };
-            step.resources.contains(&own)
-        };
+        let before = self.d.sink.errors();
         let in_space = |s: &StationId| step.resources.contains(&Resource::StationSpace(*s));
         for (mover, left) in &self.left {
-            let Some(station) = left.stations.iter().find(|s| in_space(s)).filter(|_| !of_step(mover)) else {
+            let Some(station) = left.stations.iter().find(|s| in_space(s)).filter(|_| !uses(step, *mover))
+            else {
                 continue;
             };
             let station = &self.cell.stations[station.index()].name;
@@ -134,6 +132,7 @@ impl Way<'_, '_> {
             let (help, span) = (self.way_back(*mover), self.walked.effects[left.ix].span);
             self.d.sink.error_with(Code::LeftInTheWay, span, message, help, labels);
         }
+        self.d.sink.errors() > before
     }
 
     /// A motion into a station stands in a step there: only then its nest is that of this unit, and stays.
@@ -261,6 +260,14 @@ impl Way<'_, '_> {
         let help = "put both steps into one branch, or one of them behind the `parallel`";
         self.d.sink.error_with(Code::Beside, self.walked.effects[second].span, why, help, labels);
     }
+}
+
+fn uses(step: &Step, mover: Mover) -> bool {
+    let own = match mover {
+        Mover::Axis(axis) => Resource::Axis(axis),
+        Mover::Robot(robot) => Resource::Robot(robot),
+    };
+    step.resources.contains(&own)
 }
 
 /// What it finds may send the unit to its reject path. A motion finds nothing.

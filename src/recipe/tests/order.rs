@@ -68,7 +68,7 @@ fn purpose_and_recipe_belong_together() {
             "{found:?}"
         );
     }
-    let other = once(&repository(REWORK), "part: IS-23", "part: IS-25");
+    let other = once(&repository(REWORK), "part: IS-23, udi: { di: 04012345678949 }", "part: IS-25");
     let found = at(REWORK, &other).expect_err("another product");
     assert!(found[0].starts_with("R1003 ") && found[0].contains("the order is of IS-25"), "{found:?}");
 }

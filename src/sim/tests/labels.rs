@@ -67,7 +67,7 @@ fn the_label_of_a_unit_of_an_order_is_its_udi() {
         ends.iter().filter(|(e, _)| e.label.is_some()).collect();
     assert_eq!(of_label.len(), 2);
     for (n, (end, udi)) in of_label.into_iter().enumerate() {
-        let content = format!("(01)04012345678925(10)LH23-0518(21)LH0518-000{}", n + 1);
+        let content = format!("(01)04012345678956(10)LH23-0518(21)LH0518-000{}", n + 1);
         assert_eq!(udi.as_ref(), Some(&content));
         let label = Label { content, udi: true, printer: "label_1".into(), fate: Applied, printed: 1 };
         assert_eq!(end.label, Some(label));
