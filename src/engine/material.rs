@@ -44,6 +44,14 @@ impl Barred {
         }
     }
 
+    /// A lot that is in a unit already. Errors: the cause, in words.
+    pub(crate) fn lot(&self, part: &str, lot: &str) -> Result<(), String> {
+        match &self.unreadable {
+            Some(why) => Err(format!("the list of quarantined lots cannot be read: {why}")),
+            None => self.why(part, lot, None),
+        }
+    }
+
     /// Why a lot must not be used today: a cause word and what it is about.
     fn why(&self, part: &str, lot: &str, expiry: Option<Date>) -> Result<(), String> {
         if let Some(q) = self.quarantined.iter().find(|q| q.bars(part, lot)) {

@@ -5,8 +5,11 @@
 
 mod point;
 
+use std::collections::BTreeSet;
+
 use cellwright_model::RequestId;
 use cellwright_model::cell::Cell;
+use cellwright_model::event::Component;
 use cellwright_model::plan::AfterRestart;
 
 use crate::api::{Question, QuestionKind, Source};
@@ -195,6 +198,13 @@ impl Core {
         for offer in core::mem::take(&mut self.resume.offers) {
             self.forget(cx, offer, "the machine was moved by hand since".into());
         }
+        // Those too that this controller does not offer, since it makes something else.
+        let left = self.parts.leftovers.iter().map(|l| l.serial.clone());
+        let serials: BTreeSet<_> =
+            left.chain(self.parts.doubts.iter().map(|d| d.route.serial.clone())).collect();
+        for serial in serials {
+            cx.record(Record::UnitForgotten { serial });
+        }
     }
 
     /// It is taken out, whichever controller comes to that.
@@ -241,7 +251,9 @@ impl Core {
         if matches!(next, Next::Complete) {
             return Some("the order is complete".into());
         }
-        open.order.clearance.lapsed(&kept.by.who, self.parts.barred.today)
+        let barred = |c: &Component| self.parts.barred.lot(&c.part, c.lot.as_deref()?).err();
+        let barred = unit.known_components().iter().find_map(barred);
+        barred.or_else(|| open.order.clearance.lapsed(&kept.by.who, self.parts.barred.today))
     }
 
     fn reopen(&mut self, cx: &mut Cx<'_>, kept: Kept) {

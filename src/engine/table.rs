@@ -5,9 +5,10 @@
 //! *Want*: what one unit asks of the table. *Standing*: not turning, and within tolerance of a station.
 
 use cellwright_model::angle::nearest_equivalent;
-use cellwright_model::cell::{Cell, Table};
+use cellwright_model::cell::{Cell, Robot, Table};
 use cellwright_model::job::{Refusal, RtOp};
 use cellwright_model::plan::{Place, PlaceWhat, Plan, Primitive, RobotOp, Step};
+use cellwright_model::robot::RobotState;
 use cellwright_model::{DurationNs, JobId, StationId, StepIx, TimeNs};
 
 use crate::api::{Machine, MachineFault};
@@ -193,8 +194,12 @@ fn angle_of(cell: &Cell, table: &Table, nest: u16, station: StationId) -> Option
     Some(cell.stations.get(station.index())?.table_au - f64::from(nest) * pitch)
 }
 
-/// The axis that stands in the table's way, by its name.
+/// The axis or cobot that stands in the table's way, by its name.
 fn in_the_way<'c>(machine: &Machine<'_>, cell: &'c Cell, table: &Table) -> Option<&'c str> {
+    let stands = |(robot, state): &(&Robot, &RobotState)| robot.may_stand_in_a_station(state, &cell.stations);
+    if let Some((robot, _)) = cell.robots.iter().zip(machine.robots).find(stands) {
+        return Some(&robot.name);
+    }
     let clear = |c: &cellwright_model::cell::AxisClear| {
         let axis = machine.rt.axes.get(c.axis.index());
         axis.is_some_and(|a| a.actual_au >= c.lo_au && a.actual_au <= c.hi_au)

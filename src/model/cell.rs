@@ -527,9 +527,21 @@ impl Robot {
     /// old ([`crate::limits::ROBOT_STATE_AGE_MAX`]) does not say so.
     pub fn rests_at_home(&self, state: &RobotState, now: TimeNs) -> bool {
         let Some(home) = self.pose("home") else { return true };
-        let there = home.iter().zip(&state.joints).all(|(a, b)| (a - b).abs() <= AT_HOME_DEG);
-        there && !state.moving && state.is_known(now)
+        near(&home, &state.joints) && !state.moving && state.is_known(now)
     }
+
+    /// It was left in a station, at its pose or above, or nobody knows where it is. One that moves is in a step, which
+    /// has the station.
+    pub fn may_stand_in_a_station(&self, state: &RobotState, stations: &[Station]) -> bool {
+        let mut poses = stations.iter().flat_map(|s| [s.name.clone(), format!("{}.above", s.name)]);
+        let there = |name: String| self.pose(&name).is_some_and(|pose| near(&pose, &state.joints));
+        state.lost || (!state.moving && poses.any(there))
+    }
+}
+
+/// Both stand at the same place, as far as a cobot is in nobody's way there.
+fn near(pose: &Joints, joints: &Joints) -> bool {
+    pose.iter().zip(joints).all(|(a, b)| (a - b).abs() <= AT_HOME_DEG)
 }
 
 impl Tray {

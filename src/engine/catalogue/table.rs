@@ -432,12 +432,12 @@ catalogue! {
             nests wait with it.",
     }
     TableNotClear "table-not-clear": Hold, Motion, StopFirst {
-        title: "An axis stands in the way of the table",
+        title: "An axis or a cobot stands in the way of the table",
         cause: "{axis} stands in the way of the table",
-        place: "the axis",
-        first: "see whether the axis can go back freely",
-        page: "The table turns only while what reaches into it is out of its way (`clear_when` of the cell file). An axis \
-            that no step moves any more stands there; homing brings it out.",
+        place: "the axis or cobot",
+        first: "see whether it can go back freely",
+        page: "The table turns only while what reaches into it is out of its way: axes by `clear_when` of the cell file, cobots \
+            at no station. One that no step moves any more stands there, or a cobot is not heard; Reset brings it out.",
     }
     Starved "starved": Warning, Process, Alone {
         title: "No part is there",

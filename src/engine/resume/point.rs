@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use cellwright_model::StepIx;
 use cellwright_model::event::{AttemptRef, Component, StepEnded};
 use cellwright_model::outcome::{FaultClass, StepOutcome};
 use cellwright_model::plan::{AfterRestart, Node, Place, PlaceWhat, Plan, Primitive};
+use cellwright_model::{OutputId, StepIx};
 
 /// With which cause a start of the controller ends what was under way.
 pub const RESTART: &str = "controller-restart";
@@ -107,6 +107,11 @@ impl LeftUnit {
         }
         let (step, how) = self.how(&steps, at)?;
         let before = steps_of(&self.plan.body[..at]);
+        let over: Vec<StepIx> =
+            before.iter().copied().filter(|ix| matches!(last(&steps, *ix), Last::Over(_))).collect();
+        if let Some(set_up) = self.taken_back(&over, step) {
+            return Err(Some(format!("a Reset takes back what `{set_up}` has set up")));
+        }
         let carried = before.iter().filter_map(|ix| self.carried(&steps, *ix)).collect();
         let in_nest = self.put_in(&steps, at, (step, how));
         Ok(Point { at, step, how, carried, in_nest })
@@ -161,6 +166,26 @@ impl LeftUnit {
             (Last::UnderWay, AfterRestart::VerifyThenSkip { .. }) => How::Verify,
         };
         Ok((ix, how))
+    }
+
+    /// The step whose effect is not there any more after a Reset, which takes outputs off and brings axes and cobots home:
+    /// an output that was left on, or a motion at the station where the unit goes on.
+    fn taken_back(&self, over: &[StepIx], at: StepIx) -> Option<&str> {
+        let mut on: BTreeMap<OutputId, StepIx> = BTreeMap::new();
+        for ix in over {
+            let step = self.plan.step(*ix);
+            for op in step.ops.iter().filter(|_| step.kind == "set") {
+                match op {
+                    Primitive::SetOutput { output, value: true } => drop(on.insert(*output, *ix)),
+                    Primitive::SetOutput { output, value: false } => drop(on.remove(output)),
+                    _ => {}
+                }
+            }
+        }
+        let station = self.plan.step(at).station;
+        let here = over.iter().rev().take_while(|ix| self.plan.step(**ix).station == station);
+        let moved = here.copied().find(|ix| self.plan.step(*ix).kind == "move");
+        on.into_values().next().or(moved).map(|ix| self.plan.step(ix).id.as_str())
     }
 
     fn carried(&self, steps: &BTreeMap<StepIx, Last>, ix: StepIx) -> Option<AttemptRef> {

@@ -115,13 +115,14 @@ impl Way<'_, '_> {
     /// Where a step moves something, or a person reaches in, nothing else stands. `true`: something does, and it is said.
     fn meets(&mut self, ix: usize) -> bool {
         let step = &self.walked.steps[ix];
-        let moves = |r: &Resource| matches!(r, Resource::Axis(_) | Resource::Robot(_));
-        if !step.resources.iter().any(moves) && step.kind != "by-hand" {
-            return false;
-        }
+        let robot = step.resources.iter().any(|r| matches!(r, Resource::Robot(_)));
+        let axis = step.resources.iter().any(|r| matches!(r, Resource::Axis(_)));
+        let by_hand = step.kind == "by-hand";
+        // Axes of a station are built to work together.
+        let meets = |mover: &Mover| robot || by_hand || (axis && matches!(mover, Mover::Robot(_)));
         let before = self.d.sink.errors();
         let in_space = |s: &StationId| step.resources.contains(&Resource::StationSpace(*s));
-        for (mover, left) in &self.left {
+        for (mover, left) in self.left.iter().filter(|(mover, _)| meets(mover)) {
             let Some(station) = left.stations.iter().find(|s| in_space(s)).filter(|_| !uses(step, *mover))
             else {
                 continue;
@@ -270,10 +271,9 @@ fn uses(step: &Step, mover: Mover) -> bool {
     step.resources.contains(&own)
 }
 
-/// What it finds may send the unit to its reject path. A motion finds nothing.
+/// What it finds, or that it could not, sends the unit to its reject path, and nobody is asked before.
 fn may_reject(step: &Step) -> bool {
-    let rejects = [step.on_fail, step.on_fault].into_iter().any(|handler| handler.last() == Then::Reject);
-    rejects && !matches!(step.kind.as_str(), "move" | "set")
+    (step.judges() && step.on_fail.last() == Then::Reject) || step.on_fault.last() == Then::Reject
 }
 
 /// What one branch, or several, use: each with a step that does.
