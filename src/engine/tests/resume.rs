@@ -5,11 +5,11 @@ mod common;
 use std::sync::Arc;
 
 use cellwright_engine::{How, LeftUnit, RESTART};
-use cellwright_model::StepIx;
 use cellwright_model::event::{Component, StepEnded};
 use cellwright_model::expr::Expr;
 use cellwright_model::outcome::{FaultClass, StepOutcome};
-use cellwright_model::plan::{AfterRestart, Node, Plan};
+use cellwright_model::plan::{AfterRestart, Node, Plan, Primitive, RobotOp};
+use cellwright_model::{OutputId, RobotId, StepIx};
 
 use common::{cell as c, plan};
 
@@ -142,4 +142,22 @@ fn what_is_verified_counts_as_put_in() {
     unit.under_way.clear();
     let point = unit.point().expect("certain");
     assert_eq!((point.how, point.in_nest), (How::Begin, vec!["hub".to_owned()]));
+}
+
+/// A Reset takes outputs off and brings axes and cobots home; what was done since is not known to need them.
+#[test]
+fn nothing_goes_on_where_a_reset_has_taken_back_what_was_set_up() {
+    let clamped = |kind: &str, op: Primitive| {
+        let mut plan = asks();
+        let station = plan.steps[4].station;
+        let press = &mut plan.steps[3];
+        (press.kind, press.station, press.ops) = (kind.into(), station, vec![op]);
+        left(plan, &to("inspect"), &["inspect"])
+    };
+    let output = |value| Primitive::SetOutput { output: OutputId(0), value };
+    refused(&clamped("set", output(true)), "a Reset takes back what `press` has set up");
+    assert_eq!(clamped("set", output(false)).point().expect("certain").how, How::Redo);
+    let over = RobotOp::MovePose { pose: "home".into(), speed: 1.0 };
+    let moved = Primitive::Robot { robot: RobotId(0), request: over };
+    refused(&clamped("move", moved), "a Reset takes back what `press` has set up");
 }
