@@ -27,14 +27,15 @@ HISTOGRAM_US = 20_000
 
 
 class StandStills:
-    """A sleeper on each core, above every other priority where this user may; it tells each sleep that ended late."""
+    """A sleeper on each core; it tells each sleep that ended late. Above every other priority where this user may, or
+    `ordinary`: as threads of the kernel that carry frames on when much else is to be done."""
 
-    def __init__(self, folder, late_ns, sleep_ns=SLEEP_NS):
+    def __init__(self, folder, late_ns, sleep_ns=SLEEP_NS, ordinary=False):
         self.logs, self.sleepers = [], []
         for core in sorted(os.sched_getaffinity(0)):
             log = pathlib.Path(folder) / f"stand-stills-{core}"
             with open(log, "wb") as out:
-                sleeper = [sys.executable, __file__, "sleeper", *map(str, (core, sleep_ns, late_ns, os.getpid()))]
+                sleeper = [sys.executable, __file__, "sleeper", *map(str, (core, sleep_ns, late_ns, os.getpid(), int(ordinary)))]
                 self.sleepers.append(subprocess.Popen(sleeper, stdout=out))
             self.logs.append(log)
 
@@ -52,10 +53,11 @@ class StandStills:
         return [int(late) for at, late in told if int(at) >= from_ns]
 
 
-def sleep_and_tell(core, sleep_ns, late_ns, parent):
+def sleep_and_tell(core, sleep_ns, late_ns, parent, ordinary):
     os.sched_setaffinity(0, {core})
     with contextlib.suppress(PermissionError):
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY_MAX))
+        if not ordinary:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(PRIORITY_MAX))
     before = time.monotonic_ns()
     while os.getppid() == parent:
         time.sleep(sleep_ns / 1e9)
@@ -112,7 +114,7 @@ def share_later_than(counts, limit_us):
 def again(command):
     """The command's exit status. One that failed on a machine that kept its time failed for good."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, StandStills(folder, STOOD_NS, SELDOM_NS) as machine:
+    with tempfile.TemporaryDirectory() as folder, StandStills(folder, STOOD_NS, SELDOM_NS, True) as machine:
         for attempt in range(1, ATTEMPTS + 1):
             # What a build has left to be written keeps the disk, and soft interrupts, busy for minutes.
             os.sync()

@@ -264,6 +264,10 @@ def with_branch(checks, cell):
             return
         master.config_map()
         checks.check("branch: pysoem sets up distributed clocks", master.config_dc())
+        master.state_check(pysoem.SAFEOP_STATE, 2_000_000)
+        master.read_state()
+        checks.equal("branch: SAFE-OP", {s.state for s in master.slaves}, {pysoem.SAFEOP_STATE})
+        # Last of all: the frames of a scan wait at pysoem's socket, too, which tells its own by eight bits only.
         scanned = cellwright("scan", "--iface", OURS, "--json").json()
         open_ports = [[port for port, p in enumerate(d["ports"]) if not p["loop_closed"]] for d in scanned]
         split = 3
@@ -276,9 +280,6 @@ def with_branch(checks, cell):
         hop = delays[1]
         checks.check("branch: pysoem measures the way that a frame takes",
                      hop > 0 and all(abs(delay - n * hop) <= n for delay, n in zip(delays, hops)), str(delays))
-        master.state_check(pysoem.SAFEOP_STATE, 2_000_000)
-        master.read_state()
-        checks.equal("branch: SAFE-OP", {s.state for s in master.slaves}, {pysoem.SAFEOP_STATE})
     finally:
         master.state = pysoem.INIT_STATE
         master.write_state()

@@ -68,7 +68,7 @@ class Scene:
 def wrong_files(checks, scene):
     """Told with place and remedy, before anything is written."""
     for name, changed, code in (
-        ("a DI with a wrong check digit", {"di": DI[:-1] + "9"}, "R0113"),
+        ("a DI with a wrong check digit", {"di": DI[:-1] + "0"}, "R0113"),
         ("serials of the cell's own counter", {"prefix": "CW-"}, "R1001"),
         ("more units than serials", {"last": "0003"}, "R1002"),
         ("production on the twin", {"purpose": "production"}, "R1003"),

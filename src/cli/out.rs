@@ -6,12 +6,15 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Lines that wait for a reader: minutes of a run at 2 KiB each. Full: the new one is dropped and counted.
 const LINES_MAX: usize = 16_384;
 /// At the end, a reader that takes no line for so long is given up.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long [`Lines::settle`] waits, and how long between two looks.
+const SETTLES_WITHIN: Duration = Duration::from_millis(200);
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// A line to standard output, like `println!`, but without a panic when nobody reads.
 macro_rules! outln {
@@ -26,7 +29,8 @@ pub(crate) use {errln, outln};
 /// Writes a line and flushes. What it says is in the record or in the exit status too, so a reader that
 /// went away is no reason to stop.
 pub(crate) fn write(to: &mut dyn Write, text: fmt::Arguments<'_>) {
-    let _ = writeln!(to, "{text}").and_then(|()| to.flush());
+    // At once: nothing else that writes to the terminal comes between a line and its end.
+    let _ = to.write_all(format!("{text}\n").as_bytes()).and_then(|()| to.flush());
 }
 
 /// Lines on their way to one stream, which a thread of its own writes.
@@ -64,6 +68,14 @@ impl Lines {
         match self.queue.try_send(line) {
             Ok(()) => self.queued += 1,
             Err(_) => self.dropped += 1,
+        }
+    }
+
+    /// Waits until all that was handed over is written, but not for long: a reader that pauses is not waited for.
+    pub(crate) fn settle(&self) {
+        let until = Instant::now() + SETTLES_WITHIN;
+        while self.written.load(Ordering::Relaxed) < self.queued && Instant::now() < until {
+            std::thread::sleep(LOOK_EVERY);
         }
     }
 

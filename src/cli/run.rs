@@ -75,6 +75,11 @@ impl Watcher for Screen {
     }
 
     fn started(&mut self, started: Started<'_>) {
+        for warning in started.warnings {
+            self.said.line(format!("warning: {warning}"));
+        }
+        // On the shell's own screen, before the view covers it.
+        self.said.settle();
         if let Some((who, automatic)) = self.keys.take() {
             let (cell, desk, statistics) = (started.cell.clone(), started.desk, started.statistics);
             match View::start(Of { cell, desk, statistics, who, automatic }) {
@@ -85,9 +90,6 @@ impl Watcher for Screen {
         if let Some(twin) = self.twin.take() {
             self.say(&format!("twin: {twin}."));
             self.say("Not a safety function, not a production record.");
-        }
-        for warning in started.warnings {
-            self.said.line(format!("warning: {warning}"));
         }
     }
 
