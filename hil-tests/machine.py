@@ -2,7 +2,8 @@
 
 A witness is independent of the program under test: sleepers that were woken late, cyclictest's histogram.
 
-    machine.py again COMMAND ...     a suite in real time: what failed while the machine stood still is done again
+    machine.py in-time COMMAND ...   a suite in real time: what failed while the machine stood still is done again
+    machine.py on-disk COMMAND ...   one that waits for what is durable: what failed while the disk stood still is, too
 """
 
 import contextlib
@@ -20,6 +21,9 @@ SELDOM_NS = 10_000_000
 """Between two looks of a witness that must not be met at the 99th percentile of what runs beside it at 1 ms."""
 STOOD_NS = 4_000_000
 """A cycle of what runs over a wire: its frames were lost."""
+SYNC_EVERY_NS = 200_000_000
+DISK_STOOD_NS = 1_000_000_000
+"""The cell says that its record is not durable after as long."""
 ATTEMPTS, NO_MORE_AFTER_S = 3, 240
 PRIORITY_MAX = 99
 HISTOGRAM_US = 20_000
@@ -33,11 +37,13 @@ class StandStills:
     def __init__(self, folder, late_ns, sleep_ns=SLEEP_NS, ordinary=False):
         self.logs, self.sleepers = [], []
         for core in sorted(os.sched_getaffinity(0)):
-            log = pathlib.Path(folder) / f"stand-stills-{core}"
-            with open(log, "wb") as out:
-                sleeper = [sys.executable, __file__, "sleeper", *map(str, (core, sleep_ns, late_ns, os.getpid(), int(ordinary)))]
-                self.sleepers.append(subprocess.Popen(sleeper, stdout=out))
-            self.logs.append(log)
+            self.start(folder, "sleeper", core, sleep_ns, late_ns, os.getpid(), int(ordinary))
+
+    def start(self, folder, *witness):
+        log = pathlib.Path(folder) / f"stand-stills-{len(self.logs)}"
+        with open(log, "wb") as out:
+            self.sleepers.append(subprocess.Popen([sys.executable, __file__, *map(str, witness)], stdout=out))
+        self.logs.append(log)
 
     def __enter__(self):
         return self
@@ -51,6 +57,26 @@ class StandStills:
         """How late, in ns, each sleep was that ended after `from_ns` of the monotonic clock."""
         told = [line.split() for log in self.logs for line in log.read_text().splitlines()]
         return [int(late) for at, late in told if int(at) >= from_ns]
+
+
+class DiskStands(StandStills):
+    """A writer on the disk where the suites keep what they make; it tells each write that was durable late."""
+
+    def __init__(self, folder):
+        self.logs, self.sleepers = [], []
+        self.start(folder, "writer", SYNC_EVERY_NS, DISK_STOOD_NS, os.getpid())
+
+
+def write_and_tell(every_ns, late_ns, parent):
+    with tempfile.TemporaryFile() as file:
+        while os.getppid() == parent:
+            before = time.monotonic_ns()
+            os.pwrite(file.fileno(), before.to_bytes(8, sys.byteorder), 0)
+            os.fsync(file.fileno())
+            now = time.monotonic_ns()
+            if now - before > late_ns:
+                print(now, now - before, flush=True)
+            time.sleep(every_ns / 1e9)
 
 
 def sleep_and_tell(core, sleep_ns, late_ns, parent, ordinary):
@@ -111,10 +137,16 @@ def share_later_than(counts, limit_us):
     return sum(count for latency, count in counts.items() if latency >= limit_us) / max(1, sum(counts.values()))
 
 
-def again(command):
-    """The command's exit status. One that failed on a machine that kept its time failed for good."""
-    began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder, StandStills(folder, STOOD_NS, SELDOM_NS, True) as machine:
+WITNESSES = {
+    "in-time": ("machine", lambda folder: StandStills(folder, STOOD_NS, SELDOM_NS, True)),
+    "on-disk": ("disk", DiskStands),
+}
+
+
+def again(what, command):
+    """The command's exit status. One that failed while its witness kept its time failed for good."""
+    began, (name, witness) = time.monotonic(), WITNESSES[what]
+    with tempfile.TemporaryDirectory() as folder, witness(folder) as machine:
         for attempt in range(1, ATTEMPTS + 1):
             # What a build has left to be written keeps the disk, and soft interrupts, busy for minutes.
             os.sync()
@@ -124,10 +156,12 @@ def again(command):
             spoilt = status not in (0, SKIPPED) and stood
             if not spoilt or attempt == ATTEMPTS or time.monotonic() - began > NO_MORE_AFTER_S:
                 return status
-            print(f"attempt {attempt} failed (exit {status}) on a machine that stood still {len(stood)} times, "
+            print(f"attempt {attempt} failed (exit {status}) on a {name} that stood still {len(stood)} times, "
                   f"{max(stood) / 1e6:.1f} ms at the most: once more", flush=True)
 
 
 if __name__ == "__main__":
     what, *rest = sys.argv[1:]
-    sys.exit(again(rest) if what == "again" else sleep_and_tell(*map(int, rest)))
+    if what in WITNESSES:
+        sys.exit(again(what, rest))
+    {"sleeper": sleep_and_tell, "writer": write_and_tell}[what](*map(int, rest))

@@ -48,5 +48,5 @@ in_namespace() {
     exec timeout "$@"' sh "$@" || status=1
 }
 in_namespace 420 "$ours/release/examples/ros2_suite" "$ours/release/examples/mock_robot"
-in_namespace 420 python3 hil-tests/machine.py again python3 hil-tests/ros2/cell.py "$ours/release/examples/mock_robot"
+in_namespace 420 python3 hil-tests/machine.py in-time python3 hil-tests/ros2/cell.py "$ours/release/examples/mock_robot"
 exit $status
