@@ -188,6 +188,30 @@ class Started:
         return self.err_path.read_text(errors="replace")
 
 
+class Commanded:
+    """A run that a person commands by `ctl`: whoever stands on it sets `checks`, `state` (its directory) and `run`."""
+
+    LOOK_EVERY_S = 0.05
+
+    def ctl(self, *args):
+        first = () if args[0] == "status" else ("ctl",)
+        return cellwright(*first, *args, "--state", self.state, timeout=30)
+
+    def status(self):
+        seen = self.ctl("status", "--json")
+        return json.loads(seen.out) if seen.code == 0 else {}
+
+    def wait(self, state, timeout=60):
+        reached = until(lambda: self.status().get("state") == state, timeout, step=self.LOOK_EVERY_S)
+        return self.checks.check(f"it comes to {state}", reached,
+                                 f"it is in {self.status().get('state')}; {short(self.run.stderr())}")
+
+    def accepted(self, *args):
+        ended = self.ctl(*args)
+        return self.checks.check(f"ctl {' '.join(args)}: accepted", ended.code == 0 and "accepted" in ended.out,
+                                 short(ended.text))
+
+
 def until(condition, timeout, step=0.05):
     """Whether `condition` came true within `timeout` seconds."""
     end = time.monotonic() + timeout

@@ -133,13 +133,7 @@ mod tests {
     }
 
     fn rig() -> Rig {
-        let limits = JointLimits {
-            lo: [-180.0; 6],
-            hi: [180.0; 6],
-            velocity_max: [180.0; 6],
-            acceleration_max: [900.0; 6],
-            jerk_max: [12_000.0; 6],
-        };
+        let limits = JointLimits::alike();
         let model = CobotModel { limits, start: [0.0; 6], grip_time: DurationNs::from_millis(150) };
         let (robot, ends) = link(ANSWER);
         let (driver, follows) = follow(robot, [0.0; 6], ANSWER);

@@ -1,7 +1,7 @@
 //! Jerk-limited joint motion of one cobot, in degrees: a move to rest, and a stop from any state.
 
 use cellwright_model::limits::JOINTS;
-use cellwright_model::robot::Joints;
+use cellwright_model::robot::{Joints, RobotRefusal};
 use nalgebra::SVector;
 use rsruckig::prelude::*;
 
@@ -37,6 +37,14 @@ impl JointLimits {
     /// Every joint within its limits; false for values that are no numbers.
     pub fn contains(&self, joints: &Joints) -> bool {
         (0..JOINTS).all(|j| joints[j] >= self.lo[j] && joints[j] <= self.hi[j])
+    }
+
+    /// A move to `joints` at a share of the highest velocity can be asked for. Errors: why not.
+    pub(crate) fn permit(&self, joints: &Joints, speed: f64) -> Result<(), RobotRefusal> {
+        if !self.contains(joints) {
+            return Err(RobotRefusal::JointLimit);
+        }
+        if speed > 0.0 && speed <= 1.0 { Ok(()) } else { Err(RobotRefusal::BadSpeed) }
     }
 
     /// Every maximum a positive finite number: rsruckig plans with others, and moves wrongly.
@@ -153,17 +161,26 @@ impl Motion {
 }
 
 #[cfg(test)]
+impl JointLimits {
+    /// Of an arm whose joints are all alike, for tests.
+    pub(crate) fn alike() -> JointLimits {
+        JointLimits {
+            lo: [-180.0; JOINTS],
+            hi: [180.0; JOINTS],
+            velocity_max: [180.0; JOINTS],
+            acceleration_max: [900.0; JOINTS],
+            jerk_max: [12_000.0; JOINTS],
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     fn limits() -> JointLimits {
-        JointLimits {
-            lo: [-180.0; JOINTS],
-            hi: [180.0; JOINTS],
-            velocity_max: [180.0, 180.0, 180.0, 240.0, 240.0, 240.0],
-            acceleration_max: [900.0; JOINTS],
-            jerk_max: [12_000.0; JOINTS],
-        }
+        let velocity_max = [180.0, 180.0, 180.0, 240.0, 240.0, 240.0];
+        JointLimits { velocity_max, ..JointLimits::alike() }
     }
 
     #[test]

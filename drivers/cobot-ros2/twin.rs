@@ -269,12 +269,7 @@ impl TwinCobot {
         to: &Joints,
         speed: f64,
     ) -> Result<(), RobotRefusal> {
-        if !self.model.limits.contains(to) {
-            return Err(RobotRefusal::JointLimit);
-        }
-        if !(speed > 0.0 && speed <= 1.0) {
-            return Err(RobotRefusal::BadSpeed);
-        }
+        self.model.limits.permit(to, speed)?;
         self.motion.plan_move(to, speed).map_err(|NoTrajectory| RobotRefusal::ProtectiveStop)?;
         self.activity = Activity::Moving { id, since: now };
         Ok(())

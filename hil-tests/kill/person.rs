@@ -120,14 +120,19 @@ impl Person {
     /// What is wanted still: units that were interrupted are made up for.
     fn order(&mut self, cell: &mut VirtualCell, dice: &mut Dice) {
         if !core::mem::replace(&mut self.loaded, true) {
-            for load in wiring::loads(cell.cell(), cell.materials()) {
+            let loads = wiring::loads(cell.cell(), cell.materials());
+            let is_loaded: Vec<TrayId> = loads.iter().map(|l| l.tray).collect();
+            for load in loads {
                 let (tray, label, by) = (load.tray, load.label, self.by.clone());
                 cell.give(Input::MaterialLoaded { tray, label, next: None, left: None, by });
             }
             for (i, tray) in cell.cell().clone().trays.iter().enumerate() {
-                if matches!(tray.kind, TrayKind::Source | TrayKind::Good) {
+                let id = TrayId(i as u16);
+                // A source that nothing is brought for has no part in this recipe.
+                let used = tray.kind == TrayKind::Source && is_loaded.contains(&id);
+                if used || tray.kind == TrayKind::Good {
                     let left = 1 + dice.below(LEFT_MAX) as u32;
-                    self.exchange(cell, TrayId(i as u16), tray.pockets() - left);
+                    self.exchange(cell, id, tray.pockets() - left);
                 }
             }
         }

@@ -19,7 +19,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import common
-from common import Checks, Started, cellwright, paths_of_units, short, until, workdir
+from common import Checks, Commanded, Started, cellwright, paths_of_units, short, until, workdir
 
 ROBOTS = ("robot_l", "robot_r")
 UNITS = 2
@@ -125,29 +125,13 @@ def same_as_with_the_twins(checks, folder, program):
     return mocks
 
 
-class Cell:
+class Cell(Commanded):
     """A run that a person commands by `ctl`."""
 
     def __init__(self, checks, folder, *args):
         self.checks, self.state = checks, folder / "killed"
         self.run = Started(["run", "--operator", "maria", "--units", UNITS, "--seed", SEED, "--state", self.state,
                             "--json", "--robots", "ros2", *args], folder / "killed-run", cwd=folder)
-
-    def ctl(self, *args):
-        first = () if args[0] == "status" else ("ctl",)
-        return cellwright(*first, *args, "--state", self.state, timeout=30)
-
-    def status(self):
-        seen = self.ctl("status", "--json")
-        return json.loads(seen.out) if seen.code == 0 else {}
-
-    def wait(self, state, timeout=WAY_TIMEOUT_S):
-        reached = until(lambda: self.status().get("state") == state, timeout, step=0.05)
-        return self.checks.check(f"it comes to {state}", reached, f"it is in {self.status().get('state')}; {short(self.run.stderr())}")
-
-    def accepted(self, *args):
-        ended = self.ctl(*args)
-        return self.checks.check(f"ctl {' '.join(args)}: accepted", ended.code == 0, short(ended.text))
 
     def robot(self, name):
         return next((r for r in self.status().get("robots", []) if r["name"] == name), {})

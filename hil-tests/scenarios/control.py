@@ -17,7 +17,7 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import common
-from common import Checks, Started, cellwright, short, until, workdir
+from common import Checks, Commanded, Started, cellwright, short, until, workdir
 
 NOBODY = 65534
 ME = pwd.getpwuid(os.getuid()).pw_name
@@ -29,7 +29,7 @@ HUB_GTIN = "04012345678901"
 STATUS = {"state", "mode", "units", "alarms", "axes", "bus", "questions", "order", "counts", "trays"}
 
 
-class Cell:
+class Cell(Commanded):
     """A running cell and the one who commands it."""
 
     def __init__(self, checks, folder, state, *args):
@@ -43,23 +43,6 @@ class Cell:
         if not until(lambda: self.ctl("status").code == 0, 30, step=0.2):
             self.checks.check("a controller that can be asked", False, self.run.stderr())
             self.checks.end()
-
-    def ctl(self, *args):
-        first = () if args[0] == "status" else ("ctl",)
-        return cellwright(*first, *args, "--state", self.state, timeout=30)
-
-    def status(self):
-        seen = self.ctl("status", "--json")
-        return json.loads(seen.out) if seen.code == 0 else {}
-
-    def wait(self, state, timeout=60):
-        reached = until(lambda: self.status().get("state") == state, timeout, step=0.1)
-        self.checks.check(f"it comes to {state}", reached, f"it is in {self.status().get('state')}")
-
-    def accepted(self, *args):
-        ended = self.ctl(*args)
-        self.checks.check(f"ctl {' '.join(args)}: accepted", ended.code == 0 and "accepted" in ended.out,
-                          short(ended.text))
 
     def refused(self, why, *args):
         ended = self.ctl(*args)

@@ -6,7 +6,6 @@ slower: two cycles and those that this machine has missed meanwhile. After each 
 units are as good as without. What a person holds, stops or aborts waits for them and is not ended by the automatic operator.
 """
 
-import json
 import pathlib
 import signal
 import sys
@@ -14,7 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import common
-from common import Checks, Started, cellwright, short, until, workdir
+from common import Checks, Commanded, Started, short, until, workdir
 
 CYCLES_MAX = 2
 # Where a hold is tried: a step that has begun; an axis that moves for it.
@@ -34,26 +33,12 @@ SEED = 1
 PATIENCE = 3.0
 
 
-class Cell:
+class Cell(Commanded):
+    LOOK_EVERY_S = 0.02
+
     def __init__(self, checks, folder, name, *args):
         self.checks, self.state, self.moved = checks, folder / name, False
         self.run = Started(["run", "--plain", "--state", self.state, *args], folder / name, cwd=folder)
-
-    def ctl(self, *args):
-        first = () if args[0] == "status" else ("ctl",)
-        return cellwright(*first, *args, "--state", self.state, timeout=30)
-
-    def status(self):
-        seen = self.ctl("status", "--json")
-        return json.loads(seen.out) if seen.code == 0 else {}
-
-    def command(self, word):
-        ended = self.ctl(word)
-        return self.checks.check(f"ctl {word}: accepted", ended.code == 0, short(ended.text))
-
-    def wait(self, state, timeout=60):
-        reached = until(lambda: self.status().get("state") == state, timeout, step=0.02)
-        return self.checks.check(f"it comes to {state}", reached, f"it is in {self.status().get('state')}")
 
 
 def is_at(seen, step, axis):
@@ -68,7 +53,7 @@ def hold_at(checks, cell, what, step, axis):
     if not checks.check(f"{what}: the moment comes", until(lambda: is_at(cell.status(), step, axis), 120, step=0.0)):
         return
     before = cell.status()
-    cell.command("hold")
+    cell.accepted("hold")
     cell.wait("Held")
     seen = cell.status()
     told = seen.get("reaction")
@@ -89,7 +74,7 @@ def hold_at(checks, cell, what, step, axis):
 
 
 def goes_on(cell):
-    cell.command("unhold")
+    cell.accepted("unhold")
     cell.wait("Execute")
 
 
@@ -100,7 +85,7 @@ def measured(checks, folder):
         hold_at(checks, cell, what, step, axis)
         goes_on(cell)
     checks.check("something moved at one of them", cell.moved)
-    cell.command("complete")
+    cell.accepted("complete")
     checks.equal("run empty, it ends by itself, with 0", cell.run.wait(180), 0)
     events = common.stored_events(cell.state / "dhr.db")
     ends = [(e["data"]["result"], e["data"].get("cause") or "") for e in common.of_type(events, common.UNIT_RESULT)]
@@ -123,12 +108,12 @@ def in_hand(checks, folder):
         ("stop", "Stopped", ["reset", "start"]),
         ("abort", "Aborted", ["clear", "reset"]),
     ]:
-        cell.command(word)
+        cell.accepted(word)
         cell.wait(state)
         time.sleep(PATIENCE)
         checks.equal(f"after {word} it waits in {state}", (cell.run.alive(), cell.status().get("state")), (True, state))
         for step in back:
-            cell.command(step)
+            cell.accepted(step)
             cell.wait({"unhold": "Execute", "unsuspend": "Execute", "reset": "Idle", "start": "Execute", "clear": "Stopped"}[step])
     checks.check("it says whom it waits for", "this run waits for `cellwright ctl unhold`" in cell.run.stderr(), short(cell.run.stderr()))
     cell.run.signal(signal.SIGTERM)

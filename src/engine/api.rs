@@ -48,6 +48,14 @@ impl Source {
     pub fn new(who: impl Into<String>, from: impl Into<String>) -> Source {
         Source { who: who.into(), from: from.into() }
     }
+    /// A person, by the id in users.yaml, for whom a user of the cell PC asks.
+    pub fn on_behalf(id: &str, user: &str, from: impl Into<String>) -> Source {
+        Source::new(format!("{id} ({user})"), from)
+    }
+    /// The person's id, whoever asks for him.
+    pub fn person(&self) -> &str {
+        self.who.split_once(" (").map_or(&self.who, |(id, _)| id)
+    }
     /// The controller itself: a fault, a safety signal, the end of an order.
     pub fn inside() -> Source {
         Source::new("cellwright", "engine")

@@ -185,7 +185,7 @@ impl Core {
     /// That the training of this person is over, in words.
     fn lapsed(&self, by: &Source) -> Option<String> {
         let clearance = &self.order.as_ref()?.order.clearance;
-        clearance.lapsed(&by.who, self.parts.barred.today)
+        clearance.lapsed(by.person(), self.parts.barred.today)
     }
 
     fn answer(&mut self, cx: &mut Cx<'_>, id: RequestId, answer: String, reason: Option<String>, by: Source) {

@@ -253,7 +253,7 @@ impl Core {
         }
         let barred = |c: &Component| self.parts.barred.lot(&c.part, c.lot.as_deref()?).err();
         let barred = unit.known_components().iter().find_map(barred);
-        barred.or_else(|| open.order.clearance.lapsed(&kept.by.who, self.parts.barred.today))
+        barred.or_else(|| open.order.clearance.lapsed(kept.by.person(), self.parts.barred.today))
     }
 
     fn reopen(&mut self, cx: &mut Cx<'_>, kept: Kept) {

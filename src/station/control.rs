@@ -275,7 +275,7 @@ impl Peer {
         match acting_as {
             None => Ok(itself),
             Some(id) if self.uid == 0 || self.uid == own_uid => {
-                Ok(Source::new(format!("{id} ({})", self.user), self.from.clone()))
+                Ok(Source::on_behalf(id, &self.user, self.from.clone()))
             }
             Some(id) => {
                 let why =

@@ -344,12 +344,7 @@ impl RobotClient {
         to: &Joints,
         speed: f64,
     ) -> Result<(), RobotRefusal> {
-        if !self.limits.contains(to) {
-            return Err(RobotRefusal::JointLimit);
-        }
-        if !(speed > 0.0 && speed <= 1.0) {
-            return Err(RobotRefusal::BadSpeed);
-        }
+        self.limits.permit(to, speed)?;
         self.ready(now)?;
         let (_, from, _) = self.joints.last().ok_or(RobotRefusal::NotConnected)?;
         let points = plan(&self.limits, from, to, speed, self.robot.point_period)

@@ -54,21 +54,12 @@ pub(crate) fn plan(
 mod tests {
     use super::*;
 
-    fn limits() -> JointLimits {
-        JointLimits {
-            lo: [-180.0; JOINTS],
-            hi: [180.0; JOINTS],
-            velocity_max: [180.0; JOINTS],
-            acceleration_max: [900.0; JOINTS],
-            jerk_max: [12_000.0; JOINTS],
-        }
-    }
-
     #[test]
     fn points_follow_each_other_and_end_at_rest_at_the_target() {
         let to = [60.0, -62.0, 98.0, -126.0, -90.0, 35.0];
         let period = DurationNs::from_millis(25);
-        let points = plan(&limits(), [0.0, -90.0, 90.0, -90.0, -90.0, 0.0], &to, 0.5, period).unwrap();
+        let points =
+            plan(&JointLimits::alike(), [0.0, -90.0, 90.0, -90.0, -90.0, 0.0], &to, 0.5, period).unwrap();
         assert!(points.len() > 20 && points.len() < 100, "{}", points.len());
         let last = points.last().unwrap();
         assert_eq!(last.positions, to.map(f64::to_radians));
@@ -90,9 +81,10 @@ mod tests {
     #[test]
     fn a_long_way_has_its_points_further_apart_and_none_at_all_takes_a_little_time() {
         let here = [0.0; JOINTS];
-        let slow = plan(&limits(), here, &[170.0; JOINTS], 0.001, DurationNs::from_millis(5)).unwrap();
+        let slow =
+            plan(&JointLimits::alike(), here, &[170.0; JOINTS], 0.001, DurationNs::from_millis(5)).unwrap();
         assert_eq!(slow.len(), POINTS_MAX);
-        let none = plan(&limits(), here, &here, 1.0, DurationNs::from_millis(25)).unwrap();
+        let none = plan(&JointLimits::alike(), here, &here, 1.0, DurationNs::from_millis(25)).unwrap();
         assert_eq!(none.len(), 1);
         assert!(none[0].after > DurationNs(0));
     }

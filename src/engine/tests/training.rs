@@ -50,8 +50,11 @@ fn lapses(b: &Bench) -> Vec<&Alarm> {
 }
 
 fn answer(b: &mut Bench, who: &str) -> Result<(), String> {
+    answer_by(b, Source::new(who, "ctl"))
+}
+
+fn answer_by(b: &mut Bench, by: Source) -> Result<(), String> {
     let id = b.questions.first().expect("a question").id;
-    let by = Source::new(who, "ctl");
     b.put(Input::Answer { id, answer: "ok".into(), reason: None, by });
     b.answered.last().expect("an answer").1.clone()
 }
@@ -106,10 +109,14 @@ fn an_answer_of_somebody_whose_training_is_over_is_refused_and_recorded() {
             if what.starts_with("answer `ok`") && by.who == "lars" && *cause == why)
     };
     assert_eq!(b.records.iter().filter(|r| recorded(r)).count(), 1);
+    let asked_for = answer_by(&mut b, Source::on_behalf("lars", "cellsvc", "ctl"));
+    assert_eq!(asked_for, Err(why), "whoever asks for him");
+    let unknown = answer(&mut b, "cellsvc").expect_err("nobody knows him");
+    assert!(unknown.starts_with("cellsvc does not stand in users.yaml"), "{unknown}");
     assert!(b.step().is_some(), "the step still waits");
     b.put(Input::Today(day("2027-03-02")));
     assert!(answer(&mut b, "anna").is_err(), "nor does the operator answer after midnight");
-    answer(&mut b, "otto").expect("trained");
+    answer_by(&mut b, Source::on_behalf("otto", "cellsvc", "ctl")).expect("trained");
     b.until(CellState::Completed);
     assert_eq!(b.closed()[0].result, UnitResult::Good);
 }

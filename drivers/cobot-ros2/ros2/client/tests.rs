@@ -28,13 +28,7 @@ fn names() -> [String; 6] {
 fn bench_of(change: impl FnOnce(&mut Ros2Robot)) -> Bench {
     let mut robot = Ros2Robot::new("robot_l", names(), DurationNs::from_millis(ANSWER_MS));
     change(&mut robot);
-    let limits = JointLimits {
-        lo: [-180.0; 6],
-        hi: [180.0; 6],
-        velocity_max: [180.0; 6],
-        acceleration_max: [900.0; 6],
-        jerk_max: [12_000.0; 6],
-    };
+    let limits = JointLimits::alike();
     let (link, ends) = link(DurationNs::from_millis(ANSWER_MS));
     let mut client = RobotClient::new(robot, limits, ends).expect("a usable robot");
     client.served(true);
