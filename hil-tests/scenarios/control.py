@@ -5,7 +5,6 @@ Acceptance: accepted and refused as the state chart says, each in the record wit
 for its owner and group; a second controller is refused and takes nothing over; a dead one's socket is replaced.
 """
 
-import json
 import os
 import pathlib
 import pwd
