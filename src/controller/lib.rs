@@ -220,6 +220,9 @@ impl Controller {
         while let Some(input) = self.devices.poll(now) {
             feed(self, None, input);
         }
+        if !self.cell.zones.is_empty() {
+            self.ends.tell_robots(self.devices.robot_states());
+        }
         for input in inputs.operator.drain(..) {
             feed(self, None, input);
         }

@@ -20,6 +20,7 @@ use crate::ledger::{Cx, JobEnded, Reply};
 use crate::messages::refusal_word;
 use crate::ops::{self, OpEnd, Progress};
 use crate::zeroing::Zeroing;
+use crate::zones;
 
 /// The cycle acts on a word within its next cycles; a second means that it does not run.
 const APPLIED_WITHIN: DurationNs = DurationNs::from_millis(1_000);
@@ -418,6 +419,8 @@ fn begin(cx: &mut Cx<'_>, act: Act) -> Result<(Doing, TimeNs), String> {
         }
         Act::Reference(axis) => {
             let described = cx.cell.axes.get(axis.index()).ok_or("unknown-axis")?;
+            // On its way anywhere.
+            free(zones::on_the_axis(cx, axis, f64::NAN))?;
             let looks = described.reference.homing().map_or(DurationNs(0), |h| h.within);
             let job = cx.job(RtOp::Home { axis });
             Ok((Doing::Job(job), within(cx, DurationNs(looks.0.saturating_add(ACT_WITHIN.0)))))
@@ -427,6 +430,7 @@ fn begin(cx: &mut Cx<'_>, act: Act) -> Result<(Doing, TimeNs), String> {
             let velocity_au_s = described.velocity_max * share;
             let actual = cx.machine.rt.axes.get(axis.index()).map_or(0.0, |a| a.actual_au);
             let target_au = home(cx.cell, axis, described, actual);
+            free(zones::on_the_axis(cx, axis, target_au))?;
             // Twice the time of the way at this speed, and what every act may take.
             let way = DurationNs::from_secs_f64(2.0 * (actual - target_au).abs() / velocity_au_s);
             let job = cx.job(RtOp::MoveTo { axis, target_au, velocity_au_s });
@@ -435,11 +439,17 @@ fn begin(cx: &mut Cx<'_>, act: Act) -> Result<(Doing, TimeNs), String> {
         Act::RobotHome(robot) => {
             let described = cx.cell.robots.get(robot.index()).ok_or("unknown-robot")?;
             let to = described.pose("home").ok_or("no-pose: home")?;
+            free(zones::on_the_way(cx, robot, &to))?;
             let id = cx.robot(robot, RobotCommand::MoveJ { to, speed: share });
             Ok((Doing::Robot(id), within(cx, ACT_WITHIN)))
         }
         Act::Zero(sensor) => Ok((Doing::Zero(Zeroing::begin(cx, sensor)), cx.now + ACT_WITHIN)),
     }
+}
+
+/// Nothing else is in a zone on the way. Error: what is, in which.
+fn free(taken: Option<(&str, &str)>) -> Result<(), String> {
+    taken.map_or(Ok(()), |(zone, by)| Err(format!("{by} is in zone {zone}")))
 }
 
 /// Where an axis goes to be home. The table turns on from station to station: it goes to the nearest angle at

@@ -176,11 +176,12 @@ pub(crate) fn code(kind: RtFaultKind) -> AlarmCode {
         RtFaultKind::DriveMode => AlarmCode::DriveMode,
         RtFaultKind::Homing => AlarmCode::Homing,
         RtFaultKind::Sto => AlarmCode::Sto,
+        RtFaultKind::ZoneTaken => AlarmCode::ZoneTaken,
     }
 }
 
-/// A fault of the cycle in words, at the place that it speaks of.
-pub(crate) fn of_cycle(fault: &RtFault, place: String) -> MachineFault {
+/// A fault of the cycle in words, at the place that it speaks of. `zone`: the name of the one that it speaks of.
+pub(crate) fn of_cycle(fault: &RtFault, place: String, zone: &str) -> MachineFault {
     let (value, limit) = match fault.kind {
         RtFaultKind::SetpointStep => (format!("{:.4}", fault.value), format!("{:.4}", fault.limit)),
         RtFaultKind::Velocity => (format!("{:.1}", fault.value), format!("{:.1}", fault.limit)),
@@ -195,6 +196,7 @@ pub(crate) fn of_cycle(fault: &RtFault, place: String) -> MachineFault {
         ("error", cia402::error_name(fault.value as u16)),
         ("mode", cia402::mode_name(fault.value as i8)),
         ("inputs", place.as_str()),
+        ("zone", zone),
         ("cause", "error bit, or out of range"),
     ];
     let in_words = code(fault.kind).fault(place.clone(), &known);

@@ -7,8 +7,9 @@ mod going_on;
 use cellwright_model::outcome::StepOutcome;
 use cellwright_model::packml::CellCommand;
 use cellwright_model::plan::{Handler, OnHold, Step, Then};
+use cellwright_model::zone::Mover;
 use cellwright_model::{DurationNs, RequestId, TimeNs};
-use cellwright_model::{StationId, StepIx};
+use cellwright_model::{StationId, StepIx, ZoneId};
 
 use crate::api::{Question, QuestionKind};
 use crate::branch_chart::{BranchEvent as E, BranchMachine, BranchState as S, Effect};
@@ -77,6 +78,10 @@ pub(crate) enum Waits {
     Supply(Starved),
     /// A person, before this step.
     Break(StepIx),
+    /// Something that is inside, or may be.
+    Zone(ZoneId, Mover),
+    /// Inputs that are valid: without them nobody knows where things stand.
+    Inputs,
 }
 
 /// One active path.

@@ -31,6 +31,7 @@ use crate::resume::Resume;
 use crate::table::Carousel;
 use crate::unit::{Demand, Shop, Unit};
 use crate::watch::Watching;
+use crate::zones::Standing;
 
 /// Rounds in which the units and the cell answer each other within one input; more is a program error.
 const ROUNDS_MAX: u32 = 1_000;
@@ -65,6 +66,8 @@ pub(crate) struct Core {
     /// Since when a unit has been starved or blocked; whether the cell suspended itself for that.
     pub(crate) starved_since: Option<cellwright_model::TimeNs>,
     pub(crate) suspended_alone: bool,
+    /// What stands in a zone that somebody waits for, and is moved by nobody.
+    pub(crate) standing: Option<Standing>,
     powered: bool,
     /// Transitions that no table has, and rounds without an end: program errors.
     pub(crate) program_errors: u32,
@@ -102,6 +105,7 @@ impl Core {
             watching: Watching::default(),
             starved_since: None,
             suspended_alone: false,
+            standing: None,
             powered: false,
             program_errors: 0,
         }
@@ -148,6 +152,7 @@ impl Core {
             Intent::Clear => Acting::clear(cx),
             Intent::Home => {
                 self.carousel.forget();
+                self.resources.end_turn();
                 self.reconcile.begin_homing();
                 Acting::Homing(Homing::new(cx.cell))
             }
@@ -247,6 +252,10 @@ impl Core {
             // The table turns when nothing else is to be done: what a unit wants is known then.
             moved = moved || self.turn_table(cx);
             moved = moved || self.watch_supply(cx);
+            if let Some(fault) = self.watch_zones(cx).filter(|_| !moved) {
+                self.react(cx, &fault);
+                moved = true;
+            }
             moved |= self.poll_acting(cx);
             if !moved {
                 return;
@@ -336,6 +345,7 @@ impl Core {
                 }
                 cx.ledger.forget_all();
                 self.carousel.forget();
+                self.resources.end_turn();
                 self.flow = Flow::Abort { at_rest: true };
             }
             Acting::HeldUnits => self.flow = Flow::Hold { at_rest: true },

@@ -166,7 +166,8 @@ impl Core {
         if of_step && !self.units.is_empty() {
             return;
         }
-        self.react(cx, &alarms::of_cycle(fault, place_of(cx.cell, fault)));
+        let zone = cx.cell.zones.get(fault.limit as usize).map_or("?", |z| z.name.as_str());
+        self.react(cx, &alarms::of_cycle(fault, place_of(cx.cell, fault), zone));
     }
 
     pub(crate) fn change_mode(&mut self, cx: &mut Cx<'_>, mode: CellMode, by: &Source) {

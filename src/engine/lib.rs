@@ -52,6 +52,7 @@ mod unit;
 mod validate;
 mod watch;
 mod zeroing;
+mod zones;
 
 pub use api::{
     Alarm, Answered, BreakRequest, DeviceReply, DeviceValue, Input, Machine, MachineFault, ManualRequest,

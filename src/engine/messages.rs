@@ -15,6 +15,7 @@ use crate::presence;
 use crate::record::{Location, Record};
 use crate::step::StepRun;
 use crate::unit::Env;
+use crate::zones;
 
 /// The drivers answer at their own deadline; this much later the engine stops waiting for them.
 pub(crate) const ANSWER_GRACE: DurationNs = DurationNs::from_millis(1_000);
@@ -71,6 +72,11 @@ fn begin_robot(env: &mut Env<'_, '_>, robot: RobotId, request: &RobotOp) -> Begu
     let Some(device) = env.cx.cell.robots.get(robot.index()) else {
         return Begun::Ended(OpEnd::Fault("unknown-robot".into()));
     };
+    if let RobotCommand::MoveJ { to, .. } = &command
+        && let Some((zone, by)) = zones::on_the_way(env.cx, robot, to)
+    {
+        return Begun::Ended(OpEnd::Fault(format!("zone-taken: {zone}, by {by}")));
+    }
     if let RobotCommand::Grip { close } = command
         && let Err(cause) = presence::of_gripper(env, robot, close)
     {
@@ -109,8 +115,8 @@ fn robot_command(env: &mut Env<'_, '_>, robot: RobotId, request: &RobotOp) -> Re
         RobotOp::MoveStation { above, speed } => {
             let station = env.unit.station.and_then(|s| cell.stations.get(s.index()));
             let station = station.ok_or("unit-at-no-station")?;
-            let name = if *above { format!("{}.above", station.name) } else { station.name.clone() };
-            Ok(RobotCommand::MoveJ { to: pose(&name)?, speed: *speed })
+            let to = pose(&zones::station_pose(&station.name, *above))?;
+            Ok(RobotCommand::MoveJ { to, speed: *speed })
         }
         RobotOp::Grip { close, .. } => Ok(RobotCommand::Grip { close: *close }),
     }

@@ -128,7 +128,7 @@ impl Core {
             let free = (0..table::nests(cx.cell)).filter(|n| self.nest_is_free(*n));
             wants.extend(free.map(|nest| (nest, Want::Station(entry))));
         }
-        match self.carousel.poll(cx, begin, &wants) {
+        match self.carousel.poll(cx, &mut self.resources, begin, &wants) {
             Turned::Nothing => return false,
             Turned::Began => self.units.values_mut().for_each(|u| u.data.station = None),
             Turned::Stands => {
@@ -157,6 +157,7 @@ impl Core {
             self.units.iter().filter(|(_, u)| u.closed(cx, wait)).map(|(id, _)| *id).collect();
         for id in &closed {
             let Some(unit) = self.units.remove(id) else { continue };
+            self.resources.end_unit(*id);
             self.parts.leftovers.extend(unit.data.leftovers());
             self.look_among_good(cx, &unit);
             if let Some(open) = &mut self.order {

@@ -17,6 +17,7 @@ use crate::ops::Op;
 use crate::parts::TrayState;
 use crate::resources::{Blocked, BranchKey};
 use crate::unit::Unit;
+use crate::zones;
 
 /// A snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,6 +137,11 @@ impl Engine {
                     format!("the table, to station {name}")
                 }
                 Waits::Table(None) => "the table".into(),
+                Waits::Inputs => "valid inputs".into(),
+                Waits::Zone(zone, by) => {
+                    let zone = self.resource_text(Resource::Zone(*zone));
+                    format!("{zone}, in which {} stands", zones::name(&self.cell, *by))
+                }
                 Waits::Break(ix) => format!("`next`, at the break before {}", unit.data.plan.step(*ix).id),
                 Waits::Supply(starved) => format!("{}: {}", starved.place(&self.cell), starved.cause()),
             }),
@@ -174,10 +180,17 @@ impl Engine {
     }
 
     fn holder(&self, key: BranchKey) -> String {
+        if key == BranchKey::TABLE {
+            return "the table".into();
+        }
         let unit = self.core.units.get(&key.unit);
         let branch = unit.and_then(|u| u.branches.get(&key.branch).map(|b| (u, b)));
         let step = branch.and_then(|(u, b)| b.step_ix(&u.data).map(|ix| u.data.plan.step(ix).id.clone()));
-        step.unwrap_or_else(|| format!("branch {} of unit {}", key.branch, key.unit.0))
+        let otherwise = || match unit {
+            Some(unit) if key == BranchKey::of_unit(key.unit) => format!("unit {}", unit.data.serial),
+            _ => format!("branch {} of unit {}", key.branch, key.unit.0),
+        };
+        step.unwrap_or_else(otherwise)
     }
 
     fn resource_text(&self, resource: Resource) -> String {
@@ -193,6 +206,7 @@ impl Engine {
             Resource::StationSpace(id) => {
                 cell.stations.get(id.index()).map(|x| format!("the space at {}", x.name))
             }
+            Resource::Zone(id) => cell.zones.get(id.index()).map(|x| format!("zone {}", x.name)),
         };
         name.unwrap_or_else(|| "a resource".into())
     }

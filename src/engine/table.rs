@@ -17,8 +17,10 @@ use crate::branch_chart::BranchState;
 use crate::catalogue::AlarmCode;
 use crate::ledger::{Cx, JobEnded};
 use crate::ops::{self, OpEnd};
+use crate::resources::Resources;
 use crate::sequencer::Item;
 use crate::unit::{Unit, UnitData};
+use crate::zones;
 
 /// The table's actual position follows its setpoint within this after a move.
 const SETTLE_WITHIN: DurationNs = DurationNs::from_millis(1_000);
@@ -81,11 +83,21 @@ impl Carousel {
     }
 
     /// Carries a turn on, or begins one if `begin` and the wants of all nests (by number) agree.
-    pub(crate) fn poll(&mut self, cx: &mut Cx<'_>, begin: bool, wants: &[(u16, Want)]) -> Turned {
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Cx<'_>,
+        resources: &mut Resources,
+        begin: bool,
+        wants: &[(u16, Want)],
+    ) -> Turned {
         let cell = cx.cell;
         let Some(table) = &cell.table else { return Turned::Nothing };
         if let Some(turning) = self.turning.take() {
-            return self.carry_on(cx, turning);
+            let turned = self.carry_on(cx, turning);
+            if self.turning.is_none() {
+                resources.end_turn();
+            }
+            return turned;
         }
         if !begin || !cx.machine.fresh() {
             return Turned::Nothing;
@@ -94,11 +106,17 @@ impl Carousel {
             self.not_clear = None;
             return Turned::Nothing;
         };
-        if let Some(axis) = in_the_way(&cx.machine, cell, table) {
-            let axis = axis.to_string();
-            return self.wait_for_clear(cx, axis);
+        let zones = zones::of_table(cell);
+        let stands = in_the_way(&cx.machine, cell, table).or_else(|| zones::in_the_table(cx, &zones));
+        if let Some(name) = stands {
+            let name = name.to_string();
+            return self.wait_for_clear(cx, name);
         }
         self.not_clear = None;
+        // A step has one of them: its end is an input.
+        if !resources.begin_turn(&zones) {
+            return Turned::Nothing;
+        }
         let job = cx.job(RtOp::MoveTo { axis: table.axis, target_au, velocity_au_s: table.velocity });
         self.turning = Some(Turning { target_au, doing: Doing::Moving(job) });
         Turned::Began

@@ -159,6 +159,7 @@ fn resource(r: Resource, cell: &Cell) -> Result<(), String> {
         Resource::Analog(id) => within("analog", id.index(), cell.analogs.len()),
         Resource::Tray(id) => within("tray", id.index(), cell.trays.len()),
         Resource::StationSpace(id) => within("station", id.index(), cell.stations.len()),
+        Resource::Zone(id) => within("zone", id.index(), cell.zones.len()),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::robot::{Joints, RobotState};
 use crate::ros2::Ros2Robot;
 use crate::timing::Timing;
 use crate::wiring::Upstream;
+use crate::zone::Zone;
 use crate::{
     AnalogId, AxisId, CameraId, Dimension, DurationNs, InputId, LeakTesterId, OutputId, PrinterId, RobotId,
     ScannerId, StationId, TimeNs, TrayId,
@@ -42,6 +43,9 @@ pub struct Cell {
     pub stations: Vec<Station>,
     pub table: Option<Table>,
     pub robots: Vec<Robot>,
+    /// Volumes that axes, table and cobots share, one at a time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub zones: Vec<Zone>,
     pub cameras: Vec<Camera>,
     pub scanners: Vec<Scanner>,
     pub printers: Vec<Printer>,

@@ -42,6 +42,8 @@ index! {
     TrayId(u16);
     /// A leak tester: place in `Cell::leak_testers`.
     LeakTesterId(u16);
+    /// A zone: place in `Cell::zones`.
+    ZoneId(u16);
     /// A step of a Plan: place in `Plan::steps`.
     StepIx(u16);
     /// A unit in work, counted from 1 within one controller's life. The serial is its name outside.

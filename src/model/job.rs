@@ -3,9 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{ANALOG_MAX, AXES_MAX};
+use crate::limits::{ANALOG_MAX, AXES_MAX, ROBOTS_MAX};
 use crate::outcome::FaultClass;
-use crate::{AnalogId, AxisId, DurationNs, JobId, TimeNs};
+use crate::robot::RobotState;
+use crate::{AnalogId, AxisId, DurationNs, JobId, RobotId, TimeNs};
 
 /// Controller to cycle.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -224,6 +225,32 @@ pub enum RtFaultKind {
     Homing,
     /// Torque was removed by STO, and no safety input says why.
     Sto,
+    /// Another body is, or may be, in the zone that the axis was on its way into; value = its position, limit = ZoneId.
+    ZoneTaken,
+}
+
+/// What the cycle is told of the cobots: the last known state of each, a latest-value buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct RobotsSeen {
+    states: [RobotState; ROBOTS_MAX],
+    count: usize,
+}
+
+impl RobotsSeen {
+    /// Of these, by their ids; those beyond [`ROBOTS_MAX`] are not known.
+    pub fn of(states: &[RobotState]) -> RobotsSeen {
+        let mut seen = RobotsSeen::default();
+        for (slot, state) in seen.states.iter_mut().zip(states) {
+            *slot = *state;
+            seen.count += 1;
+        }
+        seen
+    }
+
+    /// The state of a cobot; `None`: nobody has told.
+    pub fn get(&self, robot: RobotId) -> Option<&RobotState> {
+        self.states.get(..self.count)?.get(robot.index())
+    }
 }
 
 /// The urgent word, a latest-value buffer: acted on in the cycle that first sees a new epoch.

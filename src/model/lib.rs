@@ -37,6 +37,7 @@ pub mod serial;
 pub mod time;
 pub mod timing;
 pub mod wiring;
+pub mod zone;
 
 pub use date::Date;
 pub use ids::*;

@@ -33,6 +33,12 @@ pub const JOINTS: usize = 6;
 /// Older than this the last known state of a cobot says nothing of where it stands: it reports at least once a
 /// second, and two reports may be lost.
 pub const ROBOT_STATE_AGE_MAX: DurationNs = DurationNs::from_millis(3_000);
+/// The same of one that moves: it reports many times within this, and is soon elsewhere.
+pub const ROBOT_MOVING_AGE_MAX: DurationNs = DurationNs::from_millis(200);
+/// Zones of a cell: one bit each of a word in the cycle.
+pub const ZONES_MAX: usize = 32;
+/// Cobots of a cell: their states go to the cycle in a buffer of this size.
+pub const ROBOTS_MAX: usize = 8;
 /// Serials of parts that are remembered, so that one is not used twice: a week of production around the
 /// clock at a takt of 6 s; older ones are forgotten.
 pub const IDENTITIES_MAX: usize = 100_000;

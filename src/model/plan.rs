@@ -7,7 +7,7 @@ use crate::expr::Expr;
 use crate::outcome::FaultClass;
 use crate::{
     AnalogId, AxisId, CameraId, DurationNs, InputId, OutputId, PrinterId, RobotId, ScannerId, StationId,
-    StepIx, TrayId,
+    StepIx, TrayId, ZoneId,
 };
 
 mod restart;
@@ -191,6 +191,8 @@ pub enum Resource {
     Tray(TrayId),
     /// The space above a station that cobots, spindle and press share.
     StationSpace(StationId),
+    /// Taken by the engine when the step begins, by where its movers stand: no Plan names one.
+    Zone(ZoneId),
 }
 
 /// What is done about an attempt that did not pass.

@@ -15,6 +15,7 @@ mod ros2;
 mod taught;
 mod timing;
 mod wiring;
+mod zones;
 
 use cellwright_model::cell::{Cell, ManualLimits, Panel, Sequences, ZeroSensor};
 use cellwright_model::timing::Timing;
@@ -114,6 +115,7 @@ fn empty_cell() -> Cell {
         stations: Vec::new(),
         table: None,
         robots: Vec::new(),
+        zones: Vec::new(),
         cameras: Vec::new(),
         scanners: Vec::new(),
         printers: Vec::new(),
@@ -164,6 +166,7 @@ fn cell(d: &mut Decoder<'_>, root: &Node) -> Option<Cell> {
     devices::check_stations(d, &cell, &at_stations);
     places::table(d, &mut f, &mut cell);
     robots::robots(d, &mut f, &mut cell);
+    zones::zones(d, &mut f, &mut cell);
     devices::cameras(d, &mut f, &mut cell);
     devices::scanners(d, &mut f, &mut cell);
     devices::printers(d, &mut f, &mut cell);

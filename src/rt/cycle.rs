@@ -11,7 +11,7 @@
 use cellwright_driver_api::cyclic::CyclicDriver;
 use cellwright_model::cell::Cell;
 use cellwright_model::job::{
-    AxisStatus, BusStatus, RtCommand, RtFault, RtFaultKind, RtStatus, Urgent, UrgentWord,
+    AxisStatus, BusStatus, RobotsSeen, RtCommand, RtFault, RtFaultKind, RtStatus, Urgent, UrgentWord,
 };
 use cellwright_model::outcome::FaultClass;
 use cellwright_model::timing::Timing;
@@ -28,6 +28,7 @@ use crate::io::Signals;
 use crate::link::{BringUpEnds, RtEnds};
 use crate::power::PowerJobs;
 use crate::reaction::Reacting;
+use crate::zone::Zones;
 
 /// A reply later than this share of the period is not used: the rest of the cycle needs its time.
 const DEADLINE_SHARE: (u64, u64) = (3, 4);
@@ -52,6 +53,8 @@ pub struct Cycle {
     pub(crate) events: Events,
     pub(crate) commands: Consumer<RtCommand>,
     pub(crate) urgent: triple_buffer::Output<Urgent>,
+    zones: Zones,
+    robots: triple_buffer::Output<RobotsSeen>,
     status: triple_buffer::Input<RtStatus>,
     pub(crate) bring_up: BringUpEnds,
     pub(crate) number: u64,
@@ -103,6 +106,8 @@ impl Cycle {
             events: Events::new(ends.events),
             commands: ends.commands,
             urgent: ends.urgent,
+            zones: Zones::new(cell),
+            robots: ends.robots,
             status: ends.status,
             bring_up: ends.bring_up,
             number: 0,
@@ -192,6 +197,9 @@ impl Cycle {
         }
         self.take_commands(now, fresh);
         self.abort_progress(&m);
+        if !self.aborted {
+            self.zones.look(&m, &mut self.axes, self.robots.read());
+        }
         self.advance(&m);
         self.reacting.look(self.number, &self.axes);
         self.sample(now, fresh);

@@ -32,6 +32,7 @@ mod reaction;
 mod runner;
 mod tighten;
 pub mod wake;
+mod zone;
 
 pub use config::CycleError;
 pub use cycle::Cycle;

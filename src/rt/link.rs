@@ -5,6 +5,7 @@
 //! | --- | --- | --- | --- |
 //! | commands | controller | ring of 64 | rejected: [`RingFull`] |
 //! | urgent word | controller | latest value | - |
+//! | states of cobots | controller | latest value | - |
 //! | events | cycle | ring of 1024 | fault `EventsLost`, abort class |
 //! | status | cycle | latest value | - |
 //! | curves | cycle and back | rings of 16, by ownership | cannot be: there are 16 buffers |
@@ -17,8 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cellwright_model::JobId;
 use cellwright_model::curve::{Curve, CurveSample};
-use cellwright_model::job::{RtCommand, RtEvent, RtStatus, Urgent, UrgentWord};
+use cellwright_model::job::{RobotsSeen, RtCommand, RtEvent, RtStatus, Urgent, UrgentWord};
 use cellwright_model::limits::{CURVE_BUFFERS, CURVE_SAMPLES_MAX, RT_COMMANDS_MAX, RT_EVENTS_MAX};
+use cellwright_model::robot::RobotState;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::bus::BusFault;
@@ -43,6 +45,7 @@ pub struct FinishedCurve {
 pub struct RtEnds {
     pub(crate) commands: Consumer<RtCommand>,
     pub(crate) urgent: triple_buffer::Output<Urgent>,
+    pub(crate) robots: triple_buffer::Output<RobotsSeen>,
     pub(crate) events: Producer<RtEvent>,
     pub(crate) status: triple_buffer::Input<RtStatus>,
     pub(crate) captures: Captures,
@@ -83,6 +86,7 @@ pub struct ControllerEnds {
     commands: Producer<RtCommand>,
     urgent: triple_buffer::Input<Urgent>,
     last: Urgent,
+    robots: triple_buffer::Input<RobotsSeen>,
     events: Consumer<RtEvent>,
     status: triple_buffer::Output<RtStatus>,
     curves: Consumer<FinishedCurve>,
@@ -97,6 +101,7 @@ pub fn link() -> (RtEnds, ControllerEnds) {
     let (command_in, command_out) = RingBuffer::new(RT_COMMANDS_MAX);
     let (event_in, event_out) = RingBuffer::new(RT_EVENTS_MAX);
     let (urgent_in, urgent_out) = triple_buffer::triple_buffer(&Urgent::default());
+    let (robots_in, robots_out) = triple_buffer::triple_buffer(&RobotsSeen::default());
     let (status_in, status_out) = triple_buffer::triple_buffer(&RtStatus::default());
     let (curve_in, curve_out) = RingBuffer::new(CURVE_BUFFERS);
     let (back_in, back_out) = RingBuffer::new(CURVE_BUFFERS);
@@ -109,6 +114,7 @@ pub fn link() -> (RtEnds, ControllerEnds) {
         RtEnds {
             commands: command_out,
             urgent: urgent_out,
+            robots: robots_out,
             events: event_in,
             status: status_in,
             captures,
@@ -118,6 +124,7 @@ pub fn link() -> (RtEnds, ControllerEnds) {
             commands: command_in,
             urgent: urgent_in,
             last: Urgent::default(),
+            robots: robots_in,
             events: event_out,
             status: status_out,
             curves: curve_out,
@@ -197,6 +204,11 @@ impl ControllerEnds {
     /// The word set last.
     pub fn urgent(&self) -> Urgent {
         self.last
+    }
+
+    /// Tells the cycle where the cobots were heard last, by their ids.
+    pub fn tell_robots(&mut self, states: &[RobotState]) {
+        self.robots.write(RobotsSeen::of(states));
     }
 
     /// The newest status.

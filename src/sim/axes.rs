@@ -51,6 +51,7 @@ pub fn cell(model: &Cell, count: u16, period: DurationNs, realtime: Timing) -> O
         stations: Vec::new(),
         table: None,
         robots: Vec::new(),
+        zones: Vec::new(),
         cameras: Vec::new(),
         scanners: Vec::new(),
         printers: Vec::new(),

@@ -137,13 +137,14 @@ fn every_kind_of_the_cycle_has_its_words() {
         DriveMode,
         Homing,
         Sto,
+        ZoneTaken,
     ];
     for kind in kinds {
         let rt = RtFault { kind, axis: Some(AxisId(0)), value: 4660.0, limit: 2.0, class: FaultClass::Stop };
-        let words = of_cycle(&rt, "press_z".into());
+        let words = of_cycle(&rt, "press_z".into(), "under_press");
         assert!(!words.cause.contains(['{', '?']), "{kind:?}: {}", words.cause);
         assert_eq!((words.class, words.place.as_str()), (AlarmClass::Stop, "press_z"));
     }
     let drive = RtFault { kind: Drive, axis: None, value: 4660.0, limit: 0.0, class: FaultClass::Abort };
-    assert!(of_cycle(&drive, "press_z".into()).cause.contains("0x1234"));
+    assert!(of_cycle(&drive, "press_z".into(), "").cause.contains("0x1234"));
 }

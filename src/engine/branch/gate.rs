@@ -3,16 +3,17 @@
 
 use cellwright_model::expr::Expr;
 use cellwright_model::outcome::StepOutcome;
-use cellwright_model::plan::Step;
+use cellwright_model::plan::{Resource, Step};
 use cellwright_model::{StationId, StepIx};
 
 use super::{Branch, BranchEnd, Waits};
 use crate::branch_chart::BranchEvent as E;
 use crate::conditions::View;
+use crate::ledger::Cx;
 use crate::record::{Record, StepResult};
 use crate::sequencer::{BlockIx, Item};
 use crate::unit::{Env, Spawn};
-use crate::{supply, table};
+use crate::{supply, table, zones};
 
 impl Branch {
     pub(super) fn poll_gate(&mut self, env: &mut Env<'_, '_>, gates: bool) -> Option<E> {
@@ -123,11 +124,21 @@ impl Branch {
             env.resources.leave_queue(self.key);
             return closed;
         }
+        let zones = zones::look(env, ix).inspect_err(|_| env.resources.leave_queue(self.key))?;
         let mut needs = env.unit.plan.step(ix).resources.clone();
+        needs.extend(zones.into_iter().map(Resource::Zone));
         needs.sort_unstable();
         needs.dedup();
-        env.resources.acquire(self.key, &needs).map_err(Waits::Turn)
+        let free = at_home(env.cx);
+        env.resources.acquire(self.key, &needs, &free).map_err(Waits::Turn)
     }
+}
+
+/// Cobots that rest at home: nobody keeps them.
+fn at_home(cx: &Cx<'_>) -> impl Fn(Resource) -> bool {
+    let home = cx.cell.robots.iter().zip(cx.machine.robots).map(|(r, state)| r.rests_at_home(state, cx.now));
+    let home: Vec<bool> = home.collect();
+    move |r| matches!(r, Resource::Robot(id) if home.get(id.index()).copied().unwrap_or(false))
 }
 
 /// Whether the step is to be done, by its `when:`. One that looks at signals is looked at where the step would be

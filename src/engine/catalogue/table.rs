@@ -439,6 +439,23 @@ catalogue! {
         page: "The table turns only while what reaches into it is out of its way: axes by `clear_when` of the cell file, cobots \
             at no station. One that no step moves any more stands there, or a cobot is not heard; Reset brings it out.",
     }
+    ZoneNotClear "zone-not-clear": Hold, Motion, StopFirst {
+        title: "An axis or a cobot stands in a zone that another one has to enter",
+        cause: "{body} stands in zone {zone}",
+        place: "the axis or cobot",
+        first: "see whether it can go back freely",
+        page: "A step waits for a zone in which something stands that no step moves any more, or a cobot that is not \
+            heard. Axes and cobots enter a shared zone one at a time; Reset brings it out.",
+    }
+    ZoneTaken "zone-taken": Hold, Motion, Commands {
+        title: "An axis was stopped before a zone that is taken",
+        cause: "another body is, or may be, in zone {zone}; the axis was stopped at {value}",
+        place: "the axis",
+        first: "see what stands in the zone, and whether the cobots are heard",
+        page: "The cycle looks at every zone itself, by the last states of the cobots and the positions of the axes, and \
+            lets no axis come into one in which something else is. A cobot that is not heard counts as inside. What \
+            moves by the steps of a recipe has reserved its zones before: this alarm is for what does not.",
+    }
     Starved "starved": Warning, Process, Alone {
         title: "No part is there",
         cause: "no part is there",

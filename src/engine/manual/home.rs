@@ -16,6 +16,7 @@ use crate::api::{MachineFault, Source};
 use crate::core::Core;
 use crate::ledger::{Cx, Reply};
 use crate::messages::ANSWER_GRACE;
+use crate::zones;
 
 /// Share of its answer's time that one leg takes at its speed; the rest is for ramps and the answer.
 const LEG_SHARE: f64 = 0.5;
@@ -116,6 +117,9 @@ impl Homing {
         }
         let speed = cx.cell.manual.speed;
         let (to, last) = leg(robot, &state.joints, home, speed);
+        if let Some((zone, by)) = zones::on_the_way(cx, self.robot, &to) {
+            return Some(Err(format!("{by} is in zone {zone}, on its way: bring that out first")));
+        }
         let deadline = cx.now + robot.answer_timeout + ANSWER_GRACE;
         cx.wake_at(deadline);
         let id = cx.robot(self.robot, RobotCommand::MoveJ { to, speed });

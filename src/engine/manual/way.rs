@@ -7,6 +7,7 @@ use cellwright_model::{AxisId, TimeNs};
 use super::Jog;
 use crate::ledger::Cx;
 use crate::table::AT_STATION_AU;
+use crate::zones;
 
 /// A jog ends so far inside its way, in in-position windows of its axis: a move may end one of them beyond its
 /// target, and a drive that is switched off then lets its axis coast a little further. What has reached the end
@@ -29,6 +30,10 @@ pub(super) fn way(cx: &Cx<'_>, axis: AxisId, positive: bool) -> Result<f64, Stri
     let mut narrowed = None;
     if let (Some(range), Err(why)) = (clear_range(cx.cell, axis), stations_free(cx)) {
         (lo, hi) = (lo.max(range.lo_au), hi.min(range.hi_au));
+        narrowed = Some(why);
+    }
+    if let Some((least, most, why)) = zones::free_way(cx, axis, at, (lo, hi)) {
+        (lo, hi) = (least, most);
         narrowed = Some(why);
     }
     let window = described.in_position_au();

@@ -51,7 +51,7 @@ impl Core {
         if wants.is_empty() && !self.carousel.is_turning() {
             return Nests::Seen;
         }
-        match self.carousel.poll(cx, true, &wants) {
+        match self.carousel.poll(cx, &mut self.resources, true, &wants) {
             Turned::Fault(fault) => Nests::Fault(fault),
             // It stands: looked at in the next round.
             Turned::Stands => self.look_into_nests(cx, turn),

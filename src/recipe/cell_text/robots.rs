@@ -2,12 +2,12 @@
 
 use cellwright_model::DurationNs;
 use cellwright_model::cell::{Cell, Pose, Robot};
-use cellwright_model::limits::JOINTS;
+use cellwright_model::limits::{self, JOINTS};
 use cellwright_model::robot::Joints;
 
 use super::devices::answer_timeout;
+use super::entries;
 use super::ros2::ros2;
-use super::{ENTRIES_MAX, entries};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields};
 use crate::source::Span;
@@ -18,7 +18,7 @@ const TOUCH_UP_MAX_DEG: f64 = 5.0;
 
 pub(super) fn robots(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
     let Some(node) = f.opt("robots", d, |_, n| Some(n)) else { return };
-    for entry in entries(d, node, ENTRIES_MAX) {
+    for entry in entries(d, node, limits::ROBOTS_MAX) {
         let mut robot = Robot {
             name: entry.key.clone(),
             joint_lo: [f64::NAN; JOINTS],
@@ -112,7 +112,7 @@ pub(super) fn check_joints(d: &mut Decoder<'_>, span: Span, at: &Joints, robot: 
 }
 
 fn poses(d: &mut Decoder<'_>, node: &Node, robot: &mut Robot) {
-    for entry in entries(d, node, ENTRIES_MAX) {
+    for entry in entries(d, node, limits::ROBOTS_MAX) {
         let at = joints(d, &entry.node);
         let pose = Pose { name: entry.key.clone(), joints: at.unwrap_or([f64::NAN; JOINTS]) };
         if at.is_some() {

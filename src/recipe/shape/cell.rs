@@ -34,6 +34,7 @@ shape! { pub(super) CELL = "cell", "The machine: what is on its segment, where t
     req "stations": Map(Keys::Given, &What::Fields(&STATION)), "Where a nest can stand.";
     dep "table": Fields(&TABLE), "The rotary index table; needed for more than one unit in flight.";
     opt "robots": Map(Keys::Given, &What::Fields(&ROBOT)), "Cobots by name.";
+    opt "zones": Map(Keys::Given, &What::List(&What::Fields(&BODY))), "Volumes that axes, table and cobots share, one at a time.";
     opt "cameras": Map(Keys::Given, &What::Fields(&CAMERA)), "Cameras by name.";
     opt "scanners": Map(Keys::Given, &What::Fields(&SCANNER)), "Code scanners by name.";
     opt "printers": Map(Keys::Given, &What::Fields(&PRINTER)), "Label printers by name.";
@@ -87,6 +88,18 @@ shape! { ROBOT = "robot", "A cobot; joints in degrees." {
     opt "touch_up" = "0": Number, "Degrees that a pose may be touched up at the machine, at most 5.";
     req "poses": Map(Keys::Given, &JOINT_LIST), "Taught poses: six joints in degrees; `home` is one, `<station>` and `<station>.above` for each that it serves.";
     opt "ros2": Fields(&ROS2), "What it is called in ROS 2, for `run --robots ros2`.";
+}}
+
+shape! { BODY = "body", "What can be in a zone, and where it is when it is inside: an axis or a cobot." {
+    dep "axis": Name(Names::Axis), "An axis; the table's is inside while it turns.";
+    dep "within": Range(POSITION), "Where the axis is inside; its home is not. Not of the table.";
+    dep "robot": Name(Names::Robot), "A cobot: inside while each joint named here is in its range; at `home` it is not.";
+    opt "j1": Range(&[Angle]), "Of the first joint.";
+    opt "j2": Range(&[Angle]), "Of the second joint.";
+    opt "j3": Range(&[Angle]), "Of the third joint.";
+    opt "j4": Range(&[Angle]), "Of the fourth joint.";
+    opt "j5": Range(&[Angle]), "Of the fifth joint.";
+    opt "j6": Range(&[Angle]), "Of the sixth joint.";
 }}
 
 shape! { JOINT_LIMITS = "joints", "Limits of the six joints, each a list of six numbers." {

@@ -137,7 +137,7 @@ fn named(cell: &Cell, resource: Resource) -> Option<(LaneKind, &str)> {
         Resource::Printer(id) => cell.printers.get(id.index()).map(|x| (LaneKind::Printer, x.name.as_str())),
         Resource::Analog(id) => cell.analogs.get(id.index()).map(|x| (LaneKind::Analog, x.name.as_str())),
         Resource::Tray(id) => cell.trays.get(id.index()).map(|x| (LaneKind::Tray, x.name.as_str())),
-        Resource::StationSpace(_) => None,
+        Resource::StationSpace(_) | Resource::Zone(_) => None,
     }
 }
 

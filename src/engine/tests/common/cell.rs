@@ -133,6 +133,7 @@ pub(crate) fn cell() -> Cell {
             answer_timeout: DurationNs::from_millis(2_000),
             ros2: None,
         }],
+        zones: vec![],
         cameras: vec![Camera {
             name: "cam".into(),
             address: String::new(),

@@ -66,6 +66,7 @@ pub fn cell() -> Cell {
         stations: vec![],
         table: None,
         robots: vec![],
+        zones: vec![],
         cameras: vec![],
         scanners: vec![],
         printers: vec![],

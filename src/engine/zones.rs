@@ -1,0 +1,304 @@
+//! Zones: volumes that axes, table and cobots share. A step takes those that it comes into with everything else that it
+//! needs, before it begins, and only while nothing else is measured inside. What it leaves inside stays there, measured,
+//! and keeps others out, whoever holds the zone.
+//!
+//! Where a step goes is looked at from where its movers stand now, operation by operation. What nobody knows (where a
+//! cobot is, where a move ends) is everywhere.
+
+use cellwright_model::cell::Cell;
+use cellwright_model::limits::JOINTS;
+use cellwright_model::plan::{Primitive, Resource, RobotOp, Step, Target};
+use cellwright_model::robot::Joints;
+use cellwright_model::zone::{Body, Mover, Zone, way_out};
+use cellwright_model::{AxisId, DurationNs, RobotId, StepIx, TimeNs, TrayId, ZoneId};
+
+use crate::api::MachineFault;
+use crate::branch::Waits;
+use crate::catalogue::AlarmCode;
+use crate::core::Core;
+use crate::ledger::Cx;
+use crate::parts::Parts;
+use crate::unit::Env;
+
+/// What stands in a zone and is moved by nobody is waited for so long.
+const CLEAR_WITHIN: DurationNs = DurationNs::from_millis(10_000);
+const UNKNOWN: Joints = [f64::NAN; JOINTS];
+
+/// What stands in a zone that somebody waits for, and since when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Standing {
+    zone: ZoneId,
+    mover: Mover,
+    since: TimeNs,
+}
+
+/// The zones that the step takes. Error: one of them is not free, or it cannot be told.
+pub(crate) fn look(env: &Env<'_, '_>, ix: StepIx) -> Result<Vec<ZoneId>, Waits> {
+    if env.cx.cell.zones.is_empty() {
+        return Ok(Vec::new());
+    }
+    if !env.cx.machine.fresh() {
+        return Err(Waits::Inputs);
+    }
+    let step = env.unit.plan.step(ix);
+    let mut way =
+        Way { cx: env.cx, parts: env.parts, station: env.unit.station, movers: Vec::new(), zones: 0 };
+    way.walk(step);
+    let zones: Vec<ZoneId> = ids(env.cx.cell).filter(|z| way.zones >> z.0 & 1 == 1).collect();
+    let own = |mover: Mover| step.resources.contains(&resource(mover));
+    match zones.iter().find_map(|zone| Some((*zone, inside(env.cx, *zone, own)?))) {
+        Some((zone, mover)) => Err(Waits::Zone(zone, mover)),
+        None => Ok(zones),
+    }
+}
+
+/// A zone on a straight move of a cobot in which another body is: its name, and the body's.
+pub(crate) fn on_the_way<'c>(cx: &Cx<'c>, robot: RobotId, to: &Joints) -> Option<(&'c str, &'c str)> {
+    let from = joints(cx, robot);
+    taken(cx, Mover::Robot(robot), |zone| zone.meets_robot(robot, &from, to))
+}
+
+/// The same of an axis between here and there.
+pub(crate) fn on_the_axis<'c>(cx: &Cx<'c>, axis: AxisId, to_au: f64) -> Option<(&'c str, &'c str)> {
+    let from_au = actual(cx, axis);
+    taken(cx, Mover::Axis(axis), |zone| zone.meets_axis(axis, from_au, to_au))
+}
+
+fn taken<'c>(cx: &Cx<'c>, own: Mover, meets: impl Fn(&Zone) -> bool) -> Option<(&'c str, &'c str)> {
+    let cell = cx.cell;
+    let on_it = ids(cell).filter(|z| meets(&cell.zones[z.index()]));
+    on_it
+        .filter_map(|z| inside(cx, z, |mover| mover == own).map(|by| (z, by)))
+        .next()
+        .map(|(z, by)| (cell.zones[z.index()].name.as_str(), name(cell, by)))
+}
+
+/// Where an axis at `at` may go within a range while others are in its zones, if that is less: up to a volume that is
+/// taken, and out of one in which it is itself. With the reason.
+pub(crate) fn free_way(
+    cx: &Cx<'_>,
+    axis: AxisId,
+    at_au: f64,
+    (mut lo, mut hi): (f64, f64),
+) -> Option<(f64, f64, String)> {
+    let mut why = None;
+    for id in ids(cx.cell) {
+        let zone = &cx.cell.zones[id.index()];
+        let volume = zone.bodies.iter().find_map(|b| match b {
+            Body::Axis { axis: a, lo_au, hi_au } if *a == axis => Some((*lo_au, *hi_au)),
+            _ => None,
+        });
+        let Some((from, to)) = volume else { continue };
+        let Some(by) = inside(cx, id, |mover| mover == Mover::Axis(axis)) else { continue };
+        if at_au < from {
+            hi = hi.min(from);
+        } else if at_au > to {
+            lo = lo.max(to);
+        } else {
+            let travel =
+                cx.cell.axes.get(axis.index()).map_or((lo, hi), |a| (a.travel_lo_au, a.travel_hi_au));
+            let down = way_out(at_au, (from, to), travel) < 0.0;
+            (lo, hi) = if down { (lo, hi.min(at_au)) } else { (lo.max(at_au), hi) };
+        }
+        why = Some(format!("{} is in zone {}", name(cx.cell, by), zone.name));
+    }
+    why.map(|why| (lo, hi, why))
+}
+
+/// The table's zones: what it takes while it turns.
+pub(crate) fn of_table(cell: &Cell) -> Vec<Resource> {
+    let turns = |zone: &Zone| zone.bodies.iter().any(|b| matches!(b, Body::Table { .. }));
+    ids(cell).filter(|z| turns(&cell.zones[z.index()])).map(Resource::Zone).collect()
+}
+
+/// What is inside one of them, but for the table itself.
+pub(crate) fn in_the_table<'c>(cx: &Cx<'c>, zones: &[Resource]) -> Option<&'c str> {
+    let table = Mover::Axis(cx.cell.table.as_ref()?.axis);
+    let zones = zones.iter().filter_map(|r| if let Resource::Zone(zone) = r { Some(*zone) } else { None });
+    zones.filter_map(|zone| inside(cx, zone, |mover| mover == table)).next().map(|by| name(cx.cell, by))
+}
+
+/// A body that is measured inside, or may be, and is not one's own.
+fn inside(cx: &Cx<'_>, zone: ZoneId, own: impl Fn(Mover) -> bool) -> Option<Mover> {
+    let zone = cx.cell.zones.get(zone.index())?;
+    let axis = |axis: AxisId| cx.machine.rt.axes.get(axis.index());
+    let is_in = |body: &&Body| match body {
+        Body::Axis { axis: id, .. } => {
+            axis(*id).is_none_or(|a| zone.meets_axis(*id, a.actual_au, a.setpoint_au))
+        }
+        Body::Table { axis: id } => axis(*id).is_none_or(|a| a.moving),
+        Body::Robot { robot, volume } => {
+            cx.machine.robots.get(robot.index()).is_none_or(|state| volume.may_hold(state, cx.now))
+        }
+    };
+    zone.bodies.iter().filter(|b| !own(b.mover())).find(is_in).map(Body::mover)
+}
+
+fn ids(cell: &Cell) -> impl Iterator<Item = ZoneId> {
+    (0..cell.zones.len() as u16).map(ZoneId)
+}
+
+fn resource(mover: Mover) -> Resource {
+    match mover {
+        Mover::Axis(axis) => Resource::Axis(axis),
+        Mover::Robot(robot) => Resource::Robot(robot),
+    }
+}
+
+/// What people call it.
+pub(crate) fn name(cell: &Cell, mover: Mover) -> &str {
+    match mover {
+        Mover::Axis(axis) => cell.axes.get(axis.index()).map_or("an axis", |a| &a.name),
+        Mover::Robot(robot) => cell.robots.get(robot.index()).map_or("a cobot", |r| &r.name),
+    }
+}
+
+fn joints(cx: &Cx<'_>, robot: RobotId) -> Joints {
+    let known = cx.machine.robots.get(robot.index()).filter(|s| !s.lost && s.is_known(cx.now));
+    known.map_or(UNKNOWN, |s| s.joints)
+}
+
+fn actual(cx: &Cx<'_>, axis: AxisId) -> f64 {
+    cx.machine.rt.axes.get(axis.index()).map_or(f64::NAN, |a| a.actual_au)
+}
+
+/// Where a mover may be at one point of a step.
+enum Spot {
+    /// Between these.
+    Axis(AxisId, f64, f64),
+    Robot(RobotId, Joints),
+}
+
+/// The way of a step through the zones.
+struct Way<'e, 'b> {
+    cx: &'e Cx<'b>,
+    parts: &'e Parts,
+    station: Option<cellwright_model::StationId>,
+    movers: Vec<Spot>,
+    /// One bit each.
+    zones: u64,
+}
+
+impl Way<'_, '_> {
+    fn walk(&mut self, step: &Step) {
+        step.ops.iter().for_each(|p| self.pass(p));
+        // A step that is broken off cleans up from anywhere on its way: the box around all of that is met.
+        step.cleanup.iter().for_each(|p| self.pass(p));
+    }
+
+    fn pass(&mut self, primitive: &Primitive) {
+        match primitive {
+            Primitive::MoveTo { axis, target: Target::Value(to), .. } => self.axis(*axis, *to, *to),
+            Primitive::MoveTo { axis, .. } => self.axis(*axis, f64::NAN, f64::NAN),
+            Primitive::ApproachUntil { axis, limit, .. } => {
+                let limit = if let Target::Value(to) = limit { *to } else { f64::NAN };
+                let (lo, hi) = self.range(*axis);
+                self.axis(*axis, lo.min(limit), hi.max(limit));
+            }
+            Primitive::Tighten { axis, angle_max_au, .. } => {
+                let (lo, hi) = self.range(*axis);
+                self.axis(*axis, lo - angle_max_au, hi + angle_max_au);
+            }
+            Primitive::Robot { robot, request } => {
+                if let Some(to) = self.target(*robot, request) {
+                    self.robot(*robot, to);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn range(&self, axis: AxisId) -> (f64, f64) {
+        let known = self.movers.iter().find_map(|s| match s {
+            Spot::Axis(a, lo, hi) if *a == axis => Some((*lo, *hi)),
+            _ => None,
+        });
+        known.unwrap_or_else(|| {
+            let at = actual(self.cx, axis);
+            (at, at)
+        })
+    }
+
+    /// It may be anywhere between `lo` and `hi` afterwards.
+    fn axis(&mut self, axis: AxisId, lo: f64, hi: f64) {
+        let from = self.range(axis);
+        let (least, most) = (from.0.min(lo), from.1.max(hi));
+        let (least, most) = if lo.is_nan() || hi.is_nan() { (f64::NAN, f64::NAN) } else { (least, most) };
+        self.meet(|zone| zone.meets_axis(axis, least, most));
+        self.movers.retain(|s| !matches!(s, Spot::Axis(a, ..) if *a == axis));
+        self.movers.push(Spot::Axis(axis, lo, hi));
+    }
+
+    fn robot(&mut self, robot: RobotId, to: Joints) {
+        let known = self.movers.iter().find_map(|s| match s {
+            Spot::Robot(r, at) if *r == robot => Some(*at),
+            _ => None,
+        });
+        let from = known.unwrap_or_else(|| joints(self.cx, robot));
+        self.meet(|zone| zone.meets_robot(robot, &from, &to));
+        self.movers.retain(|s| !matches!(s, Spot::Robot(r, _) if *r == robot));
+        self.movers.push(Spot::Robot(robot, to));
+    }
+
+    fn meet(&mut self, meets: impl Fn(&Zone) -> bool) {
+        for (i, zone) in self.cx.cell.zones.iter().enumerate() {
+            self.zones |= u64::from(meets(zone)) << i;
+        }
+    }
+
+    /// Where a request leads; `None`: nowhere.
+    fn target(&self, robot: RobotId, request: &RobotOp) -> Option<Joints> {
+        let cell = self.cx.cell;
+        let described = cell.robots.get(robot.index())?;
+        let pocket = |tray: TrayId, above: bool| {
+            let last = self.parts.last_pocket.get(&robot).filter(|(t, _)| *t == tray).map(|(_, n)| *n);
+            let n = self.parts.pocket(cell, tray).or(last)?;
+            cell.trays.get(tray.index())?.pocket_joints(n, above)
+        };
+        let to = match request {
+            RobotOp::MovePose { pose, .. } => described.pose(pose),
+            RobotOp::MoveTray { tray, above, .. } => pocket(*tray, *above),
+            RobotOp::LeaveTray { tray, .. } => pocket(*tray, true),
+            RobotOp::MoveStation { above, .. } => {
+                let name = self.station.and_then(|s| cell.stations.get(s.index())).map(|s| s.name.as_str());
+                name.and_then(|name| described.pose(&station_pose(name, *above)))
+            }
+            RobotOp::Grip { .. } => return None,
+        };
+        Some(to.unwrap_or(UNKNOWN))
+    }
+}
+
+/// The pose of a cobot at a station's nest, or above it.
+pub(crate) fn station_pose(station: &str, above: bool) -> String {
+    if above { format!("{station}.above") } else { station.to_string() }
+}
+
+impl Core {
+    /// Somebody waits for a zone in which something stands that no step will bring out: a person has to.
+    pub(crate) fn watch_zones(&mut self, cx: &mut Cx<'_>) -> Option<MachineFault> {
+        let branches = self.units.values().flat_map(|u| u.branches.values()).filter(|b| b.end.is_none());
+        let waits = branches.filter_map(|b| match b.waits {
+            Some(Waits::Zone(zone, mover)) => Some((zone, mover)),
+            _ => None,
+        });
+        let left = waits.filter(|(_, mover)| !self.resources.is_held(resource(*mover))).next();
+        let Some((zone, mover)) = left.filter(|_| self.flow() == crate::branch::Flow::Run) else {
+            self.standing = None;
+            return None;
+        };
+        let before = self.standing.filter(|s| s.zone == zone && s.mover == mover);
+        let since = before.map_or(cx.now, |s| s.since);
+        if before.is_none() {
+            cx.wake_at(cx.now + CLEAR_WITHIN);
+        }
+        self.standing = Some(Standing { zone, mover, since });
+        if cx.now.since(since) < CLEAR_WITHIN {
+            return None;
+        }
+        self.standing = None;
+        let by = name(cx.cell, mover);
+        let zone = cx.cell.zones.get(zone.index()).map_or("?", |z| z.name.as_str());
+        Some(AlarmCode::ZoneNotClear.fault(by, &[("body", by), ("zone", zone)]))
+    }
+}
