@@ -85,8 +85,10 @@ impl Resources {
         if needs.iter().all(|r| self.held.get(r) == Some(&who)) {
             return Ok(());
         }
+        // Who waits for what this unit keeps waits for this unit.
+        let keeps = |r: &Resource| self.held.get(r) == Some(&BranchKey::of_unit(who.unit)) && !free(*r);
         for (key, earlier) in self.waiting.iter().take_while(|(k, _)| *k != who) {
-            if earlier.iter().any(|r| needs.contains(r)) {
+            if earlier.iter().any(|r| needs.contains(r)) && !earlier.iter().any(keeps) {
                 return Err(Blocked::Turn(*key));
             }
         }

@@ -7,14 +7,17 @@ mod book;
 pub mod motion;
 pub mod places;
 pub mod states;
+pub mod zones;
 
 use cellwright_model::TimeNs;
+use cellwright_model::zone::Zone;
 
 use crate::{Told, VirtualCell};
 
 pub use motion::MotionAuditor;
 pub use places::{PlacesAuditor, Seen};
 pub use states::StateAuditor;
+pub use zones::ZoneAuditor;
 
 /// Findings that are kept; the first ones tell the story.
 const FINDINGS_MAX: usize = 20;
@@ -58,11 +61,12 @@ impl Findings {
     }
 }
 
-/// Motion, states and places together.
+/// Motion, states, places and zones together.
 pub struct Auditors {
     motion: MotionAuditor,
     places: PlacesAuditor,
     states: StateAuditor,
+    zones: ZoneAuditor,
     findings: Findings,
 }
 
@@ -73,8 +77,14 @@ impl Auditors {
             motion: MotionAuditor::new(cell.cell(), cell.plan()),
             places: PlacesAuditor::new(cell),
             states: StateAuditor::default(),
+            zones: ZoneAuditor::new(cell.cell().zones.clone()),
             findings: Findings::default(),
         }
+    }
+
+    /// The same with zones that the controller need not know.
+    pub fn with_zones(cell: &VirtualCell, zones: Vec<Zone>) -> Auditors {
+        Auditors { zones: ZoneAuditor::new(zones), ..Auditors::new(cell) }
     }
 
     /// To be called after every [`VirtualCell::tick`], with what it told.
@@ -82,6 +92,7 @@ impl Auditors {
         self.motion.look(cell, &mut self.findings);
         self.states.look(cell, told, &mut self.findings);
         self.places.look(cell, told, &mut self.findings);
+        self.zones.look(cell, &mut self.findings);
     }
 
     /// A test lets a gripper lose what it holds: until the next reset, that something falls is no finding.
@@ -101,6 +112,11 @@ impl Auditors {
     /// What was seen of places and parts.
     pub fn seen(&self) -> Seen {
         self.places.seen()
+    }
+
+    /// Cycles in which a body was in a zone.
+    pub fn zone_visits(&self) -> u64 {
+        self.zones.visits()
     }
 
     /// Units that were opened and ended: good, ng, interrupted.

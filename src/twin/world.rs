@@ -17,7 +17,7 @@ use cellwright_driver_api::twin::{Identity, SubDeviceModel, UnresolvedQuantity};
 use cellwright_model::cell::{Axis, Cell, DeviceKind, SubDevice};
 use cellwright_model::faults::{FaultEntry, FaultPlan};
 use cellwright_model::plant::PlantDescription;
-use cellwright_model::robot::Joints;
+use cellwright_model::robot::{Joints, RobotState};
 use cellwright_model::{DurationNs, TimeNs};
 use cellwright_servo_cia402::twin::{ServoConfig, ServoTwin};
 
@@ -148,6 +148,11 @@ impl World {
             driver
         };
         self.cobots.iter_mut().zip(&cell.robots).map(connect).collect()
+    }
+
+    /// The cobots themselves, in the order of the cell, whatever has been told of them.
+    pub fn cobots(&self) -> impl Iterator<Item = RobotState> {
+        self.cobots.iter().map(TwinCobot::state)
     }
 
     /// Drivers of robots elsewhere that work in this plant, in the order of the cell: each cobot stands where its robot is.

@@ -7,7 +7,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use cellwright_model::job::{Approach, RtCommand, RtOp, Tighten, Trip, Until, UrgentWord};
-use cellwright_model::{AnalogId, AxisId, DurationNs, JobId};
+use cellwright_model::zone::{Body, JointBox, Zone};
+use cellwright_model::{AnalogId, AxisId, DurationNs, JobId, RobotId};
 use common::{Bench, PERIOD, Wire};
 
 struct Counting;
@@ -136,11 +137,23 @@ fn approaches(b: &mut Bench, send: &mut impl FnMut(&mut Bench, RtOp) -> JobId, l
     n
 }
 
+/// The cell with a zone whose other body nobody has told of: moves into it are stopped.
+fn zoned() -> Bench {
+    let volume = JointBox([None; 6]);
+    let bodies = vec![
+        Body::Axis { axis: AxisId(2), lo_au: 58.0, hi_au: 61.0 },
+        Body::Robot { robot: RobotId(0), volume },
+    ];
+    let zones = vec![Zone { name: "shared".into(), bodies }];
+    Bench::of_cell(&cellwright_model::cell::Cell { zones, ..common::cell() })
+}
+
 #[test]
 fn nothing_is_allocated_or_freed_once_armed() {
     let mut b = Bench::armed();
     let rounds: Vec<u64> = (0..3).map(|i| round(&mut b, i * 1000)).collect();
     assert_eq!(rounds, [0, 0, 0]);
+    assert_eq!(round(&mut zoned(), 0), 0);
     assert!(b.cycle.number() > 9_000);
     // The counter counts.
     COUNT.set(Some(0));

@@ -446,10 +446,14 @@ pub struct Bench {
 impl Bench {
     /// Armed, drives off.
     pub fn armed() -> Bench {
-        let cell = cell();
+        Bench::of_cell(&cell())
+    }
+
+    /// The same of a cell with the segment of [`cell`].
+    pub fn of_cell(cell: &Cell) -> Bench {
         let (rt, ends) = link();
         let mut bench = Bench {
-            cycle: Cycle::new(&cell, drivers(&cell), rt).unwrap(),
+            cycle: Cycle::new(cell, drivers(cell), rt).unwrap(),
             bus: MockBus::default(),
             ends,
             clock: VirtualClock::starting_at(TimeNs(0)),
@@ -463,7 +467,11 @@ impl Bench {
 
     /// Armed, every drive in Operation enabled.
     pub fn enabled() -> Bench {
-        let mut bench = Bench::armed();
+        Bench::armed().enable()
+    }
+
+    pub fn enable(self) -> Bench {
+        let mut bench = self;
         let job = bench.send(RtOp::Enable { axes: 0b1111 });
         assert!(matches!(bench.until_end(job), RtEventKind::Done(_)));
         bench
