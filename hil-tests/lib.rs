@@ -7,6 +7,7 @@ pub mod faults;
 pub mod fuzz;
 pub mod kill;
 pub mod storm;
+pub mod zones;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

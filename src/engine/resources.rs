@@ -128,9 +128,9 @@ impl Resources {
         self.held.retain(|_, k| *k != BranchKey::TABLE);
     }
 
-    /// A step, or a unit that will go on, has it.
-    pub(crate) fn is_held(&self, resource: Resource) -> bool {
-        self.held.contains_key(&resource)
+    /// A step has it, or it is kept for another unit than this one: somebody will bring it on.
+    pub(crate) fn is_others(&self, resource: Resource, unit: UnitId) -> bool {
+        self.held.get(&resource).is_some_and(|k| *k != BranchKey::of_unit(unit))
     }
 }
 
@@ -174,13 +174,14 @@ mod tests {
         book.release(A);
         let by = Blocked::Resource(ROBOT, BranchKey::of_unit(A.unit));
         assert_eq!(book.acquire(other, &[AXIS, ROBOT], &kept), Err(by));
-        assert!(book.is_held(ROBOT) && !book.is_held(AXIS));
+        assert!(book.is_others(ROBOT, other.unit) && !book.is_others(ROBOT, A.unit));
+        assert!(!book.is_others(AXIS, other.unit));
         assert_eq!(book.acquire(B, &[ROBOT], &kept), Ok(()), "another branch of the same unit");
         book.release(B);
         assert_eq!(book.acquire(other, &[ROBOT], &|r| r == ROBOT), Ok(()), "at home");
         book.release(other);
         book.end_unit(other.unit);
-        assert!(!book.is_held(ROBOT));
+        assert!(book.held.is_empty());
     }
 
     #[test]

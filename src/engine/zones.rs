@@ -13,7 +13,7 @@ use cellwright_model::zone::{Body, Mover, Zone, way_out};
 use cellwright_model::{AxisId, DurationNs, RobotId, StepIx, TimeNs, TrayId, ZoneId};
 
 use crate::api::MachineFault;
-use crate::branch::Waits;
+use crate::branch::{Branch, Flow, Waits};
 use crate::catalogue::AlarmCode;
 use crate::core::Core;
 use crate::ledger::Cx;
@@ -277,13 +277,15 @@ pub(crate) fn station_pose(station: &str, above: bool) -> String {
 impl Core {
     /// Somebody waits for a zone in which something stands that no step will bring out: a person has to.
     pub(crate) fn watch_zones(&mut self, cx: &mut Cx<'_>) -> Option<MachineFault> {
-        let branches = self.units.values().flat_map(|u| u.branches.values()).filter(|b| b.end.is_none());
-        let waits = branches.filter_map(|b| match b.waits {
-            Some(Waits::Zone(zone, mover)) => Some((zone, mover)),
+        let active = |b: &&Branch| b.end.is_none();
+        let branches = self.units.values().flat_map(|u| u.branches.values().filter(active));
+        let mut left = branches.filter_map(|b| match b.waits {
+            Some(Waits::Zone(zone, mover)) if !self.resources.is_others(resource(mover), b.key.unit) => {
+                Some((zone, mover))
+            }
             _ => None,
         });
-        let left = waits.filter(|(_, mover)| !self.resources.is_held(resource(*mover))).next();
-        let Some((zone, mover)) = left.filter(|_| self.flow() == crate::branch::Flow::Run) else {
+        let Some((zone, mover)) = left.next().filter(|_| self.flow() == Flow::Run) else {
             self.standing = None;
             return None;
         };

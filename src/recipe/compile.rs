@@ -9,6 +9,7 @@ mod header;
 mod motion;
 mod shadow;
 mod steps;
+mod zones;
 
 use std::collections::BTreeMap;
 
@@ -269,7 +270,8 @@ impl Compiler<'_> {
         // A walk with errors has holes: what is missing there was perhaps only misspelt.
         if d.sink.errors() == 0 {
             flow::check(&mut d, &head, &walked, root);
-            motion::check(&mut d, self.cell, &walked);
+            let said = motion::check(&mut d, self.cell, &walked);
+            zones::check(&mut d, self.cell, &walked, &said);
         }
         let identity = head.identity?;
         let mut parameters: Vec<_> =

@@ -6,8 +6,8 @@ use cellwright_model::limits::{self, JOINTS};
 use cellwright_model::robot::Joints;
 
 use super::devices::answer_timeout;
-use super::entries;
 use super::ros2::ros2;
+use super::{ENTRIES_MAX, entries};
 use crate::code::Code;
 use crate::decode::{Decoder, Fields};
 use crate::source::Span;
@@ -112,7 +112,7 @@ pub(super) fn check_joints(d: &mut Decoder<'_>, span: Span, at: &Joints, robot: 
 }
 
 fn poses(d: &mut Decoder<'_>, node: &Node, robot: &mut Robot) {
-    for entry in entries(d, node, limits::ROBOTS_MAX) {
+    for entry in entries(d, node, ENTRIES_MAX) {
         let at = joints(d, &entry.node);
         let pose = Pose { name: entry.key.clone(), joints: at.unwrap_or([f64::NAN; JOINTS]) };
         if at.is_some() {

@@ -2,7 +2,7 @@
 //! needs for itself, all at once and until it ends; so branches never wait for each other in a circle, and what is
 //! left to look at is what stands there between one step and the next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cellwright_model::cell::{AxisClear, Cell};
 use cellwright_model::plan::{Branch, Node as PlanNode, Primitive, Resource, RobotOp, Step, Target, Then};
@@ -20,16 +20,20 @@ enum Mover {
     Robot(RobotId),
 }
 
-pub(super) fn check(d: &mut Decoder<'_>, cell: &Cell, walked: &Walked) {
+/// The steps of which something is said.
+pub(super) fn check(d: &mut Decoder<'_>, cell: &Cell, walked: &Walked) -> BTreeSet<usize> {
     let mut left = BTreeMap::new();
+    let mut said = BTreeSet::new();
     for (path, rejected) in [(&walked.body, false), (&walked.on_reject, true)] {
         let at_rejection = BTreeMap::new();
-        let mut way = Way { d: &mut *d, cell, walked, left, at_rejection, rejected, at: None };
+        let (d, said) = (&mut *d, &mut said);
+        let mut way = Way { d, cell, walked, left, at_rejection, rejected, at: None, said };
         way.path(path);
         way.turns("the unit leaves the cell");
         way.forks(path);
         left = way.at_rejection;
     }
+    said
 }
 
 /// Where something was left.
@@ -53,6 +57,7 @@ struct Way<'w, 'd> {
     /// This is the reject path.
     rejected: bool,
     at: Option<StationId>,
+    said: &'w mut BTreeSet<usize>,
 }
 
 impl Way<'_, '_> {
@@ -131,6 +136,7 @@ impl Way<'_, '_> {
             let message = format!("{} is left in `{station}`, where `{}` works", self.name(*mover), step.id);
             let labels = vec![(self.walked.effects[ix].span, "works there".to_string())];
             let (help, span) = (self.way_back(*mover), self.walked.effects[left.ix].span);
+            self.said.insert(left.ix);
             self.d.sink.error_with(Code::LeftInTheWay, span, message, help, labels);
         }
         self.d.sink.errors() > before
@@ -145,6 +151,7 @@ impl Way<'_, '_> {
         let station = &self.cell.stations[stations[0].index()].name;
         let message = format!("{} moves into `{station}`, where another unit may stand", self.name(mover));
         let help = format!("write `station: {station}`: then the unit is there, and the table waits");
+        self.said.insert(ix);
         self.d.sink.error(Code::OtherZone, self.walked.effects[ix].span, message, help);
     }
 
@@ -160,6 +167,7 @@ impl Way<'_, '_> {
                 false => self.way_back(mover),
                 true => format!("{}, and in `on_reject` first of all", self.way_back(mover)),
             };
+            self.said.insert(left.ix);
             self.d.sink.error(Code::LeftInTheWay, self.walked.effects[left.ix].span, message, help);
         }
     }
@@ -259,6 +267,7 @@ impl Way<'_, '_> {
     fn collide(&mut self, first: usize, second: usize, why: &str) {
         let labels = vec![(self.walked.effects[first].span, "beside this step".to_string())];
         let help = "put both steps into one branch, or one of them behind the `parallel`";
+        self.said.extend([first, second]);
         self.d.sink.error_with(Code::Beside, self.walked.effects[second].span, why, help, labels);
     }
 }
@@ -272,7 +281,7 @@ fn uses(step: &Step, mover: Mover) -> bool {
 }
 
 /// What it finds, or that it could not, sends the unit to its reject path, and nobody is asked before.
-fn may_reject(step: &Step) -> bool {
+pub(super) fn may_reject(step: &Step) -> bool {
     (step.judges() && step.on_fail.last() == Then::Reject) || step.on_fault.last() == Then::Reject
 }
 

@@ -128,16 +128,16 @@ pages! {
         wrong: "serial: 2004, pdos: { rx: { 0x1600: [0x6040/16] }, tx: { 0x1A00: [0x6041/16, 0x6064/32] } } }",
         right: "serial: 2004, pdos: { rx: { 0x1600: [0x6040/16, 0x607A/32] }, tx: { 0x1A00: [0x6041/16, 0x6064/32] } } }",
     }
-    Zone in Cell {
-        what: "A zone names fewer than two bodies, a volume in which a body never is, or one in which it is at home.",
-        why: "A zone is what two bodies share. What never comes in has no part in it; what is inside at home never lets the others in.",
-        wrong: "{ axis: press_z, within: -1 .. 62 mm }",
-        right: "{ axis: press_z, within: 20 .. 62 mm }",
-    }
     Ros2Robot in Cell {
         what: "A name, type or bound under `ros2:` is none that a robot can have.",
         why: "What ROS 2 does not know is never heard, and a bound outside its range would watch nothing.",
         wrong: "namespace: robot_l",
         right: "namespace: /robot_l",
+    }
+    Zone in Cell {
+        what: "A zone names fewer than two bodies, a volume in which a body never is, or one in which it is at home.",
+        why: "A zone is what two bodies share. What never comes in has no part in it; what is inside at home never lets the others in.",
+        wrong: "{ axis: press_z, within: -1 .. 62 mm }",
+        right: "{ axis: press_z, within: 20 .. 62 mm }",
     }
 }
