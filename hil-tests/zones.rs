@@ -18,11 +18,11 @@ use cellwright_sim::{Options, Prepared, SimError, VirtualCell, wiring};
 use crate::storm::Dice;
 
 /// Units of one run.
-const UNITS: usize = 3;
+const UNITS: usize = 2;
 /// A run ends within this virtual time: its steps at their slowest, one after the other.
-const RUN_MAX: DurationNs = DurationNs::from_millis(400_000);
+const RUN_MAX: DurationNs = DurationNs::from_millis(200_000);
 /// The slowest pace, as a share.
-const PACE_MIN: f64 = 0.15;
+const PACE_MIN: f64 = 0.6;
 
 /// What one run came to.
 #[derive(Debug)]
@@ -60,13 +60,17 @@ pub fn run(mut prepared: Prepared, seed: u64, reserved: bool) -> Result<Outcome,
     cell.zones = if reserved { zones.clone() } else { Vec::new() };
     cell.units_in_flight_max = 1 + dice.below(4) as u16;
     prepared.cell = Arc::new(cell);
+    if let Some(plant) = &mut prepared.plant {
+        // What is wrong with parts nobody looks for here.
+        plant.defects.clear();
+    }
     prepared.plan = Arc::new(paced(&prepared.plan, &mut dice));
     let options = Options { seed: dice.roll(), ..Options::default() };
     let mut cell = VirtualCell::new(prepared, options)?;
     let mut auditors = Auditors::with_zones(&cell, zones);
     let order = Order::units("ZONES", cell.plan().clone(), UNITS as u32);
     let mut operator = AutoOperator::new("auto:zones", order, wiring::loads(cell.cell(), cell.materials()));
-    let mut hands = Hands { holds: dice.below(3), next: 2_000 + dice.below(20_000) as u64, dice };
+    let mut hands = Hands { holds: dice.below(3), next: 4_000 + dice.below(8_000) as u64, dice };
     let (mut inputs, until) = (Vec::new(), cell.now() + RUN_MAX);
     let mut findings = Vec::new();
     loop {
@@ -137,7 +141,7 @@ impl Hands {
         if cell.rt().cycle < self.next {
             return;
         }
-        self.next = cell.rt().cycle + 300 + self.dice.below(8_000) as u64;
+        self.next = cell.rt().cycle + 300 + self.dice.below(3_000) as u64;
         let command = match cell.state() {
             CellState::Held => CellCommand::Unhold,
             CellState::Execute if self.holds > 0 => {

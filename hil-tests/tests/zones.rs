@@ -18,8 +18,8 @@ const SHOWN_MAX: usize = 5;
 const CAP_AT: [&str; 2] = ["close", "load"];
 
 fn prepared(folder: &std::path::Path, cap_at: &str) -> Prepared {
-    let recipe = root().join("hil-tests/scenarios/quick.recipe.yaml");
-    let text = std::fs::read_to_string(recipe).expect("the quick recipe");
+    let recipe = root().join("hil-tests/scenarios/shared.recipe.yaml");
+    let text = std::fs::read_to_string(recipe).expect("the recipe");
     let cap = "id: place-cap, station: close";
     assert!(text.contains(cap), "the step that puts the cap on is another one now");
     let path = folder.join(format!("{cap_at}.recipe.yaml"));

@@ -175,7 +175,7 @@ codes! {
     BadMapping = "R0920", "not an object of a PDO";
     ServoPdos = "R0921", "process data that no axis can be moved with";
     Ros2Robot = "R0922", "a name or bound that a ROS 2 robot cannot have";
-    Zone = "R0930", "a zone that nobody shares, or that somebody never leaves";
+    Zone = "R0925", "a zone that nobody shares, or that somebody never leaves";
 
     SerialRange = "R1001", "serials that cannot be given";
     OrderQuantity = "R1002", "a quantity that its serials or starts do not reach";
