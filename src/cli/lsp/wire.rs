@@ -108,7 +108,7 @@ impl<R: BufRead> Reader<R> {
     /// The next header; astray, the next one that says a length.
     fn header(&mut self) -> io::Result<Option<Header>> {
         let mut length = self.pending.take();
-        let (mut begun, mut mistake) = (length.is_some(), None);
+        let (mut begun, mut mistake, mut clash) = (length.is_some(), None, false);
         while let Some(line) = self.line()? {
             match line {
                 Line::Length(n, true) if !begun && !self.astray => {
@@ -118,11 +118,13 @@ impl<R: BufRead> Reader<R> {
                 }
                 Line::Length(n, _) => {
                     if length.is_some_and(|other| other != n) {
-                        mistake = Some("a header with two lengths");
+                        (clash, mistake) = (true, Some("a header with two lengths"));
                     }
                     (length, begun, self.astray) = (Some(n), true, false);
                 }
-                Line::End if begun && !self.astray => return Ok(Some((length, mistake))),
+                Line::End if begun && !self.astray => {
+                    return Ok(Some((length.filter(|_| !clash), mistake)));
+                }
                 // Of something that has been told already, or empty lines before a header.
                 Line::End => {}
                 _ if self.astray => {}
