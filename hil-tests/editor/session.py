@@ -1,5 +1,6 @@
 """`cellwright lsp` in a session of an editor, driven by pytest-lsp, which also holds each answer against the protocol and
-what the client said it can do: open, type a mistake, diagnostic, completion, hover, quick fix, definition, formatting."""
+what the client said it can do: open, type a mistake, diagnostic, completion, hover, quick fix, definition, formatting.
+Before it, frames that no editor should write (`frames.py`)."""
 
 import asyncio
 import pathlib
@@ -9,6 +10,7 @@ import warnings
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
+import frames
 from common import PROGRAM, ROOT, SKIPPED, Checks, workdir
 
 try:
@@ -161,6 +163,7 @@ async def session(checks, name, folder):
 
 def main():
     checks = Checks()
+    frames.hold(checks)
     warnings.simplefilter("error", pytest_lsp.LspSpecificationWarning)
     folder = workdir("editor")
     for path in (ROOT / "recipes" / "cannula-hub").glob("*.yaml"):

@@ -1,20 +1,24 @@
 //! `cellwright check`: every diagnostic of cell and recipe at once, and the page of one code.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use cellwright_model::order::in_words;
 use cellwright_recipe::pages::{self, Page};
-use cellwright_recipe::{Code, Severity, json_rows, render};
+use cellwright_recipe::{Code, FileKind, Severity, json_rows, render_with};
 
 use cellwright_sim::What;
 
 use super::args::CheckArgs;
-use super::out::outln;
+use super::out::{in_colour, outln};
 use super::{Failure, print_json};
 
 pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
     if let Some(code) = &args.explain {
         return explain(code, args.json);
+    }
+    if let Some(path) = &args.cell.recipe {
+        is_recipe(path)?;
     }
     let what = What { order: args.order.order.clone(), ..What::from(&args.cell) };
     let reading = cellwright_sim::read(&what, false);
@@ -22,7 +26,8 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
         print_json(&json_rows(&reading.diagnostics, &reading.sources));
     } else {
         if !reading.diagnostics.is_empty() {
-            outln!("{}", render(&reading.diagnostics, &reading.sources).trim_end_matches('\n'));
+            let colour = in_colour(&std::io::stdout());
+            outln!("{}", render_with(&reading.diagnostics, &reading.sources, colour).trim_end_matches('\n'));
         }
         let errors = reading.diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
         let warnings = reading.diagnostics.len() - errors;
@@ -53,6 +58,26 @@ pub(crate) fn run(args: CheckArgs) -> Result<ExitCode, Failure> {
         }
     }
     Ok(if reading.prepared.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// A file of another kind would get a page of what no recipe has.
+fn is_recipe(path: &Path) -> Result<(), Failure> {
+    let name = path.display();
+    let kind = FileKind::of_path(&path.to_string_lossy());
+    let remedy = match kind {
+        None | Some(FileKind::Recipe | FileKind::Operation) => return Ok(()),
+        Some(FileKind::Order) => format!("cellwright check --order {name}"),
+        Some(FileKind::Cell | FileKind::Taught | FileKind::Plant) => {
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            format!("cellwright check RECIPE --cell {}", folder.display())
+        }
+        Some(FileKind::Test) => format!("cellwright test {name}"),
+        Some(FileKind::Users | FileKind::Quarantine | FileKind::Faults | FileKind::Scenario) => {
+            "the command that uses it reads it whole first".to_owned()
+        }
+    };
+    let word = kind.map_or("", FileKind::word);
+    Err(Failure::Usage(format!("{name} is no recipe, by its name it is one of the files `{word}`: {remedy}")))
 }
 
 fn explain(word: &str, json: bool) -> Result<ExitCode, Failure> {

@@ -5,12 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use cellwright_editor::format::{Refused, format};
-use cellwright_recipe::{FileKind, FileSource, render};
+use cellwright_recipe::{FileKind, FileSource, render_with};
 use cellwright_sim::Files;
 
 use super::Failure;
 use super::args::FmtArgs;
-use super::out::{errln, outln};
+use super::out::{errln, in_colour, outln};
 
 pub(crate) fn run(args: FmtArgs) -> Result<ExitCode, Failure> {
     let mut kinds = Vec::new();
@@ -47,7 +47,7 @@ fn one(path: &Path, kind: FileKind, check: bool) -> Result<bool, String> {
     let said = |why: String| format!("cellwright: {name}: {why}");
     let bytes = Files.read(&name).map_err(said)?;
     let text = format(&name, kind, &bytes).map_err(|refused| match refused {
-        Refused::Mistakes(list, sources) => render(&list, &sources),
+        Refused::Mistakes(list, sources) => render_with(&list, &sources, in_colour(&std::io::stderr())),
         Refused::Unformattable(why) => said(why),
     })?;
     if text.as_bytes() == bytes {

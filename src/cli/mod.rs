@@ -41,7 +41,7 @@ mod view;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use cellwright_recipe::render;
+use cellwright_recipe::render_with;
 use cellwright_sim::{Prepared, Reading, What};
 use clap::Parser;
 
@@ -134,7 +134,8 @@ pub(crate) fn prepare(what: &What, with_plant: bool) -> Result<Prepared, Failure
 /// What was read, its diagnostics said on standard error.
 pub(crate) fn shown<T>(reading: Reading<T>) -> Result<T, Failure> {
     if !reading.diagnostics.is_empty() {
-        errln!("{}", render(&reading.diagnostics, &reading.sources).trim_end_matches('\n'));
+        let colour = out::in_colour(&std::io::stderr());
+        errln!("{}", render_with(&reading.diagnostics, &reading.sources, colour).trim_end_matches('\n'));
     }
     reading.prepared.ok_or(Failure::Shown)
 }

@@ -33,6 +33,12 @@ pub(crate) fn write(to: &mut dyn Write, text: fmt::Arguments<'_>) {
     let _ = to.write_all(format!("{text}\n").as_bytes()).and_then(|()| to.flush());
 }
 
+/// Whether a stream may be coloured: a terminal that can, and a person who has not said no (<https://no-color.org>).
+pub(crate) fn in_colour(stream: &impl io::IsTerminal) -> bool {
+    let says = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    stream.is_terminal() && says("NO_COLOR").is_none() && says("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// Lines on their way to one stream, which a thread of its own writes.
 pub(crate) struct Lines {
     queue: SyncSender<String>,

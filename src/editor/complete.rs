@@ -9,7 +9,7 @@ use lsp_types::{CompletionItem, CompletionItemKind, CompletionTextEdit, TextEdit
 
 use crate::around::Around;
 use crate::beside::beside;
-use crate::names::names;
+use crate::names::{names, written};
 use crate::spot::{Part, Read, Spot, keys_at, text_of};
 use crate::text::{range, word};
 use crate::words::{of_name, of_what};
@@ -201,6 +201,11 @@ fn of_names(of: Names, scene: &Scene<'_>, behind: &str) -> Vec<Item> {
             robot.map(|r| r.poses.iter().map(|p| p.name.clone()).collect()).unwrap_or_default()
         }
         (_, Some(cell), _) => names(cell, of).unwrap_or_default(),
+        (_, None, _) if of == Names::Cell => {
+            around.cell.rsplit('/').next().map(str::to_owned).into_iter().collect()
+        }
+        // A cell that is being written does not hold yet.
+        (_, None, _) if read.kind == FileKind::Cell => without_cursor(written(&read.root, of)),
         (_, None, _) => Vec::new(),
     };
     let detail = |w: &str| cell.and_then(|c| of_name(c, w)).unwrap_or_else(|| of_what(&What::Name(of)));
@@ -218,7 +223,11 @@ fn of_condition(scene: &Scene<'_>) -> Vec<Item> {
     let joining = ["and", "or", "not", "in", "true", "false"];
     let mut items: Vec<Item> =
         joining.into_iter().map(|w| Item::new(w, CompletionItemKind::KEYWORD, "")).collect();
-    let Some(cell) = cell else { return items };
+    let Some(cell) = cell else {
+        let names = [Names::Input, Names::Analog].map(|of| without_cursor(written(&read.root, of))).concat();
+        items.extend(names.into_iter().map(|n| Item::new(n, CompletionItemKind::VARIABLE, "signal")));
+        return items;
+    };
     let station = spot.step.and_then(|s| text_of(s, "station"));
     for input in &cell.digital_inputs {
         let word = match (input.name.split_once('.'), station) {
@@ -245,5 +254,9 @@ fn of_condition(scene: &Scene<'_>) -> Vec<Item> {
 
 /// What a field of the file names, but for the cursor.
 fn keys_of(read: &Read, field: &str) -> Vec<String> {
-    keys_at(&read.root, field).into_iter().filter(|k| !k.contains(CURSOR)).collect()
+    without_cursor(keys_at(&read.root, field))
+}
+
+fn without_cursor(words: Vec<String>) -> Vec<String> {
+    words.into_iter().filter(|w| !w.contains(CURSOR)).collect()
 }

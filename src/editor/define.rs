@@ -38,7 +38,7 @@ pub(crate) fn define(read: &Read, cell: Option<&Node>, around: Around<'_>, byte:
         Some(if in_own { Place::Here(found.key_span) } else { Place::InCell(found.key_span) })
     };
     match &spot.part {
-        Part::Key { keys: Keys::Name(of), entry } => {
+        Part::Key { keys: Keys::Name(of), entry, .. } => {
             in_recipe(read, around, *of, &entry.key).or_else(|| in_cell(*of, &entry.key))
         }
         Part::Value { what: What::Name(of @ (Names::Step | Names::Variant)), node, .. } => {

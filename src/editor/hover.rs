@@ -2,12 +2,13 @@
 
 use cellwright_model::Dimension;
 use cellwright_model::cell::Cell;
-use cellwright_recipe::shape::{Field, Need, What};
+use cellwright_recipe::FileKind;
+use cellwright_recipe::shape::{Field, Keys, Need, What};
 use cellwright_recipe::tree::{Mapping, Value};
 
 use crate::spot::{Part, Read, Spot, text_of};
 use crate::text::word;
-use crate::words::{analog, axis, of_name, of_what};
+use crate::words::{analog, axis, of_keys, of_name, of_what};
 
 /// Markdown for a byte of a file; `None`: nothing is known of it.
 pub(crate) fn hover(read: &Read, cell: Option<&Cell>, byte: usize) -> Option<String> {
@@ -22,7 +23,7 @@ pub(crate) fn hover(read: &Read, cell: Option<&Cell>, byte: usize) -> Option<Str
             let fields: Vec<_> = step.fields.iter().map(|f| format!("`{}`", f.name)).collect();
             vec![format!("**{name}**: {}", step.about), format!("Fields: {}", fields.join(", "))]
         }
-        Part::Key { entry, .. } => vec![of_name(cell?, &entry.key)?],
+        Part::Key { entry, keys, of } => of_key(read, cell, &entry.key, *keys, of),
         Part::Value { node, field, .. } => {
             let Value::Scalar(_) = node.value else { return None };
             let said = of_word(read, cell, &read.text[word(&read.text, byte)]);
@@ -31,6 +32,18 @@ pub(crate) fn hover(read: &Read, cell: Option<&Cell>, byte: usize) -> Option<Str
         }
     };
     (!lines.is_empty()).then(|| lines.join("\n\n"))
+}
+
+/// What is known under a key; if nothing is, what kind of key it is. A name that an author gives may be that of
+/// something in the cell by chance, but for the cell file itself.
+fn of_key(read: &Read, cell: Option<&Cell>, key: &str, keys: Keys, of: &What) -> Vec<String> {
+    let known = match keys {
+        Keys::Parameter => of_word(read, cell, &format!("${key}")),
+        Keys::Given if read.kind != FileKind::Cell => None,
+        _ => cell.and_then(|cell| of_name(cell, key)),
+    };
+    let said = known.unwrap_or_else(|| format!("**{key}**: {}", of_keys(keys)));
+    vec![said, format!("Value: {}", of_what(of))]
 }
 
 /// A parameter, or a name of the cell.

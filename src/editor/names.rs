@@ -1,7 +1,8 @@
-//! What there is in a cell, by kind of name.
+//! What there is in a cell, by kind of name; in one that is being written, by what is written so far.
 
 use cellwright_model::cell::{Cell, TrayKind};
 use cellwright_recipe::shape::Names;
+use cellwright_recipe::tree::{Entry, Node};
 
 /// Names that a cell gives; `None`: another file gives them.
 pub fn names(cell: &Cell, of: Names) -> Option<Vec<String>> {
@@ -18,11 +19,7 @@ pub fn names(cell: &Cell, of: Names) -> Option<Vec<String>> {
         Names::Cell => vec![cell.id.clone()],
         Names::Axis => all!(axes),
         Names::Input => all!(digital_inputs),
-        Names::Sensor => {
-            let whole: Vec<String> = all!(digital_inputs);
-            let short = whole.iter().filter_map(|n| n.split_once('.')).map(|(_, n)| n.to_owned());
-            short.collect::<Vec<_>>().into_iter().chain(whole.iter().cloned()).collect()
-        }
+        Names::Sensor => short_and_whole(all!(digital_inputs)),
         Names::Output => all!(digital_outputs),
         Names::Analog => all!(analogs),
         Names::Station => all!(stations),
@@ -56,4 +53,41 @@ pub fn names(cell: &Cell, of: Names) -> Option<Vec<String>> {
         | Names::Path
         | Names::Argument => return None,
     })
+}
+
+/// Sensors as they are called at their stations, then all inputs.
+fn short_and_whole(whole: Vec<String>) -> Vec<String> {
+    let short = whole.iter().filter_map(|n| n.split_once('.')).map(|(_, n)| n.to_owned());
+    short.collect::<Vec<_>>().into_iter().chain(whole).collect()
+}
+
+/// Names that the text of a cell file gives, which may have mistakes elsewhere.
+pub(crate) fn written(root: &Node, of: Names) -> Vec<String> {
+    let keys = |list: &[Entry]| list.iter().map(|e| e.key.clone()).collect::<Vec<_>>();
+    let signals = |list: &str| root.field("signals").map_or(Vec::new(), |s| keys(s.entries_of(list)));
+    let inner = |list: &str, field: &str| {
+        root.entries_of(list).iter().flat_map(|e| keys(e.node.entries_of(field))).collect::<Vec<_>>()
+    };
+    match of {
+        Names::Axis => keys(root.entries_of("axes")),
+        Names::Input => signals("inputs"),
+        Names::Sensor => short_and_whole(signals("inputs")),
+        Names::Output => signals("outputs"),
+        Names::Analog => signals("analogs"),
+        Names::Station => keys(root.entries_of("stations")),
+        Names::Robot => keys(root.entries_of("robots")),
+        Names::Camera => keys(root.entries_of("cameras")),
+        Names::Scanner => keys(root.entries_of("scanners")),
+        Names::Printer => keys(root.entries_of("printers")),
+        Names::LeakTester => keys(root.entries_of("leak_testers")),
+        Names::Equipment => keys(root.entries_of("equipment")),
+        Names::Tray | Names::Source | Names::Lane => keys(root.entries_of("trays")),
+        Names::Pose => inner("robots", "poses"),
+        Names::Job => inner("cameras", "jobs"),
+        Names::SubDevice => {
+            let devices = root.field("segment").map_or(&[][..], Node::items);
+            devices.iter().filter_map(|d| d.field("name")?.word().map(str::to_owned)).collect()
+        }
+        _ => Vec::new(),
+    }
 }

@@ -35,6 +35,8 @@ use crate::text::{byte, range};
 pub enum Error {
     /// The server does not know the method.
     UnknownMethod,
+    /// Parameters that are not those of the method, in words.
+    Params(String),
     /// In words.
     Failed(String),
 }
@@ -316,7 +318,7 @@ impl<D: Disk> Server<D> {
 }
 
 fn read<P: DeserializeOwned>(params: Value) -> Result<P, Error> {
-    serde_json::from_value(params).map_err(|e| Error::Failed(e.to_string()))
+    serde_json::from_value(params).map_err(|e| Error::Params(e.to_string()))
 }
 
 fn answer(value: impl serde::Serialize) -> Result<Value, Error> {

@@ -45,8 +45,8 @@ pub(crate) struct Spot<'r> {
 pub(crate) enum Part<'r> {
     /// The name of a field; `fields`: those of its mapping.
     Field { entry: &'r Entry, fields: Vec<&'static Field>, around: &'r Mapping },
-    /// A key that the tables leave free.
-    Key { entry: &'r Entry, keys: Keys },
+    /// A key that the tables leave free; `of`: the kind of its value.
+    Key { entry: &'r Entry, keys: Keys, of: &'static What },
     /// The name of a step's kind.
     Step(&'r str),
     /// A value, and the field that it is the value of.
@@ -100,7 +100,7 @@ impl<'r> Walk<'_, 'r> {
             (What::Map(keys, of), Value::Mapping(map)) => {
                 for entry in &map.entries {
                     if self.holds(entry.key_span) {
-                        return self.found(Part::Key { entry, keys: *keys });
+                        return self.found(Part::Key { entry, keys: *keys, of });
                     }
                     if self.holds(entry.node.span) {
                         return self.value(&entry.node, of, field);

@@ -2,18 +2,28 @@
 
 use lsp_types::{Position, Range};
 
+/// Bytes at which lines begin: behind `\n`, `\r\n` and `\r` (LSP 3.17, "Text Documents").
+fn starts(text: &str) -> impl Iterator<Item = usize> + '_ {
+    let bytes = text.as_bytes();
+    let ends = (0..bytes.len()).filter(move |&at| match bytes[at] {
+        b'\n' => true,
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    });
+    core::iter::once(0).chain(ends.map(|at| at + 1))
+}
+
 /// Place of a byte. Inside a character: its begin; behind the end: the end.
 pub(crate) fn position(text: &str, byte: usize) -> Position {
     let byte = floor(text, byte);
-    let start = text[..byte].rfind('\n').map_or(0, |at| at + 1);
-    let line = text[..start].bytes().filter(|b| *b == b'\n').count();
+    let (line, start) =
+        starts(text).take_while(|start| *start <= byte).enumerate().last().unwrap_or_default();
     Position { line: line as u32, character: text[start..byte].encode_utf16().count() as u32 }
 }
 
 /// Byte of a place. Behind the end of a line: its end; behind the last line: the end.
 pub(crate) fn byte(text: &str, position: Position) -> usize {
-    let ends = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1);
-    let Some(start) = core::iter::once(0).chain(ends).nth(position.line as usize) else { return text.len() };
+    let Some(start) = starts(text).nth(position.line as usize) else { return text.len() };
     let line = text[start..].split(['\n', '\r']).next().unwrap_or_default();
     let mut units = 0;
     for (at, c) in line.char_indices() {
@@ -62,6 +72,16 @@ mod tests {
         }
         assert_eq!(byte(text, Position { line: 1, character: 99 }), 12);
         assert_eq!(byte(text, Position { line: 9, character: 0 }), text.len());
+        let far = Position { line: u32::MAX, character: u32::MAX };
+        assert_eq!((byte(text, far), byte("", far)), (text.len(), 0));
+        assert_eq!(byte(text, Position { line: 0, character: u32::MAX }), 1);
+        // Inside of a character of two units: its end.
+        assert_eq!(byte(text, Position { line: 1, character: 1 }), 6);
+        let old = "a\rb\r\nc\n";
+        for (at, line, character) in [(0, 0, 0), (2, 1, 0), (3, 1, 1), (5, 2, 0), (7, 3, 0)] {
+            let place = Position { line, character };
+            assert_eq!((position(old, at), byte(old, place)), (place, at));
+        }
         assert_eq!(position(text, 4), position(text, 2));
         assert_eq!(&text[word(text, 8)], "N");
         assert_eq!(word("x: a.b-c@1, d", 5), 3..10);

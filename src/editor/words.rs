@@ -2,7 +2,7 @@
 
 use cellwright_model::Dimension;
 use cellwright_model::cell::{Analog, Axis, Cell};
-use cellwright_recipe::shape::{Names, What};
+use cellwright_recipe::shape::{Keys, Names, What};
 
 /// A kind of value in a few words.
 pub(crate) fn of_what(what: &What) -> String {
@@ -36,6 +36,17 @@ fn units(dimensions: &[Dimension]) -> String {
     match dimensions.len() {
         n if n > 4 => "of any dimension".into(),
         _ => one_of(dimensions.iter().map(|d| d.unit().to_owned())),
+    }
+}
+
+/// What a key is that the tables leave free.
+pub(crate) fn of_keys(keys: Keys) -> String {
+    match keys {
+        Keys::Given => "a name that the author gives".into(),
+        Keys::Parameter => "a parameter of this recipe".into(),
+        Keys::Name(of) => name_of(of).into(),
+        Keys::Form(form) => format!("like `{}`", form.example()),
+        Keys::Words(words) => format!("one of {}", one_of(words())),
     }
 }
 

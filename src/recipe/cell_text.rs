@@ -14,17 +14,18 @@ mod robots;
 mod ros2;
 mod taught;
 mod timing;
+mod whole;
 mod wiring;
 mod zones;
 
-use cellwright_model::cell::{Cell, ManualLimits, Panel, Sequences, ZeroSensor};
+use cellwright_model::cell::{Analog, Cell, ManualLimits, Panel, Sequences, ZeroSensor};
 use cellwright_model::timing::Timing;
 use cellwright_model::{Dimension, DurationNs, limits};
 
 pub(crate) use devices::date;
 
 use crate::code::Code;
-use crate::condition::{Sight, condition};
+use crate::condition::{Never, Sight, condition, warn_constant};
 use crate::decode::{Decoder, Fields};
 use crate::diagnostic::{Diagnostic, Sink};
 use crate::names::{analog, axis, input, robot};
@@ -177,6 +178,7 @@ fn cell(d: &mut Decoder<'_>, root: &Node) -> Option<Cell> {
     cell.manual = manual(d, &mut f);
     cell.panel = panel::panel(d, &mut f, &cell);
     f.finish(d);
+    whole::check(d, root, &cell);
     Some(cell)
 }
 
@@ -287,7 +289,10 @@ fn sequences(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &mut Cell) {
     for node in f.opt("zero", d, |d, n| d.list(n)).unwrap_or_default() {
         zero(d, node, cell);
     }
-    cell.sequences.start_when = f.opt("start_when", d, |d, n| condition(d, n, &Sight::of_cell(cell)));
+    cell.sequences.start_when = f.opt("start_when", d, |d, n| {
+        let sight = Sight::of_cell(cell);
+        condition(d, n, &sight).inspect(|expr| warn_constant(d, n, expr, &sight, Never::Refused))
+    });
     f.finish(d);
 }
 
@@ -302,10 +307,25 @@ fn zero(d: &mut Decoder<'_>, node: &Node, cell: &mut Cell) {
         let message = format!("`{name}` is zeroed twice");
         d.sink.error(Code::DuplicateId, channel.span, message, "name each sensor once");
     }
-    let within = z.req("within", d, |d, n| d.positive(n, dimension));
+    let within = z.req("within", d, |d, n| {
+        let within = d.positive(n, dimension)?;
+        zero_in_range(d, n, within, &cell.analogs[id.index()]);
+        Some(within)
+    });
     z.finish(d);
     if let Some(within) = within {
         cell.sequences.zero.push(ZeroSensor { analog: id, within });
+    }
+}
+
+/// What is taken for zero is within the range in which the sensor is trusted.
+fn zero_in_range(d: &mut Decoder<'_>, node: &Node, within: f64, analog: &Analog) {
+    let (lo, hi, unit) = (analog.range_lo, analog.range_hi, analog.dimension.unit());
+    if -within < lo || within > hi {
+        let message =
+            format!("-{within} .. {within} {unit} reaches beyond what `{}` is trusted with", analog.name);
+        let help = format!("its range is {lo} .. {hi} {unit}: lower the bound, or correct the range");
+        d.sink.error(Code::SensorRange, node.span, message, help);
     }
 }
 

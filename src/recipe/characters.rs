@@ -35,22 +35,24 @@ fn unseen(c: char) -> Option<&'static str> {
 }
 
 /// Refuses each of them, but for a byte order mark with which the file begins; gives the text with spaces in their
-/// place, byte for byte, so that reading can go on.
-pub(crate) fn blank_unseen(file: FileId, text: String, sink: &mut Sink) -> String {
+/// place, byte for byte, so that reading can go on. `None` where it cannot: one that indents.
+pub(crate) fn blank_unseen(file: FileId, text: String, sink: &mut Sink) -> Option<String> {
     if !text.chars().any(|c| unseen(c).is_some()) {
-        return text;
+        return Some(text);
     }
+    let mut indents = false;
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         let Some(what) = unseen(c).filter(|_| !(c == '\u{feff}' && out.is_empty())) else {
             out.push(c);
             continue;
         };
+        indents |= out.rsplit('\n').next().is_some_and(|line| line.chars().all(char::is_whitespace));
         let start = out.len() as u32;
         let span = Span { file, start, end: start + c.len_utf8() as u32 };
         let message = format!("{what} (U+{:04X}), which nobody sees", u32::from(c));
         sink.error(Code::Unseen, span, message, "take it out, or write a plain space");
         (0..c.len_utf8()).for_each(|_| out.push(' '));
     }
-    out
+    (!indents).then_some(out)
 }

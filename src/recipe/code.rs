@@ -157,7 +157,7 @@ codes! {
     BitRange = "R0901", "a bit or channel that the SubDevice does not have";
     BitTwice = "R0902", "a bit or channel used twice";
     DeviceFamily = "R0903", "a SubDevice of another family";
-    TravelEmpty = "R0904", "a travel without extent";
+    TravelEmpty = "R0904", "a travel or range without extent";
     LimitsUnreachable = "R0905", "limits that cannot be reached together";
     CyclePeriod = "R0906", "a cycle period that is not driven";
     JointLimit = "R0907", "a pose outside the joint limits";
@@ -176,6 +176,10 @@ codes! {
     ServoPdos = "R0921", "process data that no axis can be moved with";
     Ros2Robot = "R0922", "a name or bound that a ROS 2 robot cannot have";
     Zone = "R0925", "a zone that nobody shares, or that somebody never leaves";
+    SamePlace = "R0930", "two things at one place";
+    TwoPurposes = "R0931", "one signal or axis for two purposes";
+    NotCleared = "R0932", "an axis that the table does not wait for";
+    UnusedEquipment = "R0933", "equipment that nothing measures with";
 
     SerialRange = "R1001", "serials that cannot be given";
     OrderQuantity = "R1002", "a quantity that its serials or starts do not reach";

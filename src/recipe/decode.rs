@@ -178,6 +178,12 @@ impl Decoder<'_> {
     /// A whole number between two bounds, decimal or `0x…`.
     pub fn integer(&mut self, node: &Node, lo: u64, hi: u64) -> Option<u64> {
         let text = self.text(node)?;
+        if self.zero_in_front(&text) { None } else { self.digits(node, lo, hi) }
+    }
+
+    /// The same with zeros in front as they please: what is counted in serials of so many digits.
+    pub fn digits(&mut self, node: &Node, lo: u64, hi: u64) -> Option<u64> {
+        let text = self.text(node)?;
         let parsed = match text.text.strip_prefix("0x") {
             Some(hex) => u64::from_str_radix(hex, 16).ok(),
             None if text.text.bytes().all(|b| b.is_ascii_digit()) => text.text.parse().ok(),
@@ -203,9 +209,29 @@ impl Decoder<'_> {
         }
     }
 
+    /// Refuses `010`: eight to YAML 1.1 and to many a reader, ten to others.
+    pub(crate) fn zero_in_front(&mut self, text: &Text) -> bool {
+        let digits = text.text.trim_start_matches(['-', '+']);
+        let found = digits.len() > 1 && digits.starts_with('0') && digits.as_bytes()[1].is_ascii_digit();
+        if found {
+            let plain = digits.trim_start_matches('0');
+            let plain = if plain.starts_with(|c: char| c.is_ascii_digit()) {
+                plain.into()
+            } else {
+                format!("0{plain}")
+            };
+            let help = format!("write `{plain}`; a number of base 16 begins with `0x`");
+            self.error_at(Code::NotANumber, text, format!("`{}` begins with a zero", text.text), help);
+        }
+        found
+    }
+
     /// A finite number without a unit.
     pub fn number(&mut self, node: &Node) -> Option<f64> {
         let text = self.text(node)?;
+        if self.zero_in_front(&text) {
+            return None;
+        }
         let number = text.text.parse().ok().filter(|n: &f64| n.is_finite());
         if number.is_none() {
             let message = format!("`{}` is not a number", text.text);
@@ -331,7 +357,8 @@ pub fn is_identifier(word: &str) -> bool {
 /// `name@number`.
 pub fn split_version(text: &str) -> Option<(&str, u32)> {
     let (name, version) = text.split_once('@')?;
-    let digits = version.bytes().all(|b| b.is_ascii_digit());
+    // `@04` would be another word for `@4`.
+    let digits = version.bytes().all(|b| b.is_ascii_digit()) && (version == "0" || !version.starts_with('0'));
     (digits && is_identifier(name)).then_some(())?;
     Some((name, version.parse().ok()?))
 }

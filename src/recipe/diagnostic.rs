@@ -60,7 +60,10 @@ impl Sink {
     }
     /// Keeps a diagnostic; one with the same code at the same place is not repeated for the same cause, nor
     /// for another variant (whose numbers may differ).
-    pub fn push(&mut self, diagnostic: Diagnostic) {
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        for text in [&mut diagnostic.message, &mut diagnostic.help] {
+            escape(text);
+        }
         let same = |(i, d): (usize, &Diagnostic)| {
             d.code == diagnostic.code
                 && d.span == diagnostic.span
@@ -134,6 +137,18 @@ impl Sink {
     }
 }
 
+/// A word of a file, as it is quoted in a message, may have been written with signs that would command a terminal
+/// (`"\e[2J"`).
+fn escape(text: &mut String) {
+    if text.chars().any(|c| c.is_control() && c != '\n') {
+        let shown = |c: char| match c {
+            c if c.is_control() && c != '\n' => c.escape_default().to_string(),
+            c => c.to_string(),
+        };
+        *text = text.chars().map(shown).collect();
+    }
+}
+
 /// Rows for `check --json`: line and column from 1, columns in characters; `end_column` is exclusive.
 pub fn json_rows(diagnostics: &[Diagnostic], sources: &Sources) -> serde_json::Value {
     let row = |d: &Diagnostic| {
@@ -151,4 +166,22 @@ pub fn json_rows(diagnostics: &[Diagnostic], sources: &Sources) -> serde_json::V
         })
     };
     serde_json::Value::Array(diagnostics.iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::FileId;
+
+    #[test]
+    fn what_would_command_a_terminal_is_written_out() {
+        let mut sink = Sink::new();
+        let span = Span { file: FileId(0), start: 0, end: 1 };
+        sink.error(Code::BadIdentifier, span, "`\u{1b}[2J` cannot be a name", "a\nb");
+        let list = sink.finish();
+        assert_eq!(
+            (list[0].message.as_str(), list[0].help.as_str()),
+            ("`\\u{1b}[2J` cannot be a name", "a\nb")
+        );
+    }
 }

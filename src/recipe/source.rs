@@ -43,7 +43,7 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     pub path: String,
-    /// As text; bytes that are no UTF-8 are replaced (and have been refused by the parser).
+    /// As text that can be drawn, byte for byte; bytes that are no UTF-8 are replaced (and have been refused by the parser).
     pub text: String,
     /// SHA-256 of the raw bytes, lower-case hex.
     pub sha256: String,
@@ -60,7 +60,7 @@ pub struct Sources {
 impl Sources {
     /// Adds a file; the same path twice is two files.
     pub fn add(&mut self, path: &str, bytes: &[u8]) -> FileId {
-        let text = String::from_utf8_lossy(bytes).into_owned();
+        let text = shown(String::from_utf8_lossy(bytes).into_owned());
         let ends = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1);
         let lines = core::iter::once(0).chain(ends).collect();
         let sha256 = cellwright_model::curve::sha256_hex(bytes);
@@ -90,6 +90,18 @@ impl Sources {
         let place = file.place(span.start);
         format!("{}:{}:{}", file.path, place.line, place.column)
     }
+}
+
+/// The text as it may be drawn on a terminal: signs that would command it, or turn what stands beside them, give way to
+/// signs of as many bytes that a person sees. They are refused where the text is read.
+fn shown(text: String) -> String {
+    let instead = |c: char| match c {
+        '\n' | '\r' | '\t' => c,
+        c if c.is_control() => ['?', '¿'][c.len_utf8() - 1],
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c => c,
+    };
+    if text.chars().all(|c| instead(c) == c) { text } else { text.chars().map(instead).collect() }
 }
 
 impl SourceFile {
@@ -123,6 +135,13 @@ impl SourceFile {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_command_a_terminal_is_not_drawn() {
+        let mut sources = Sources::default();
+        let file = sources.add("a", "x\u{1b}[31m\u{9b}2J\0\u{202e}y\t\r\né".as_bytes());
+        assert_eq!(sources.file(file).text, "x?[31m¿2J?\u{fffd}y\t\r\né");
+    }
 
     #[test]
     fn places_count_characters() {

@@ -24,6 +24,42 @@ pub struct Node {
     pub value: Value,
 }
 
+impl Node {
+    /// Entries of a mapping; of anything else none.
+    pub fn entries(&self) -> &[Entry] {
+        match &self.value {
+            Value::Mapping(map) => &map.entries,
+            _ => &[],
+        }
+    }
+
+    /// Elements of a list; of anything else none.
+    pub fn items(&self) -> &[Node] {
+        match &self.value {
+            Value::Sequence(list) => list,
+            _ => &[],
+        }
+    }
+
+    /// The value of a key.
+    pub fn field(&self, key: &str) -> Option<&Node> {
+        self.entries().iter().find(|e| e.key == key).map(|e| &e.node)
+    }
+
+    /// The entries of a mapping under a key.
+    pub fn entries_of(&self, key: &str) -> &[Entry] {
+        self.field(key).map_or(&[], Node::entries)
+    }
+
+    /// A text as it stands.
+    pub fn word(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar(scalar) => Some(&scalar.text),
+            _ => None,
+        }
+    }
+}
+
 /// What it is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -84,9 +120,15 @@ fn refuse_encoding(file: FileId, bytes: &[u8], sink: &mut Sink) {
     sink.error(Code::NotUtf8, Span { file, start: good, end: good }, message, "save the file as UTF-8");
 }
 
-/// Refuses tabs and directives; gives the text with tabs as spaces, so that reading can go on. `None`
-/// where it cannot: a tab that indents.
+/// Refuses tabs, directives and old line ends; gives the text with tabs as spaces, so that reading can go on. `None`
+/// where it cannot: a tab that indents, lines of which nobody knows where they end.
 fn prepare(file: FileId, text: &str, sink: &mut Sink) -> Option<String> {
+    if let Some(at) = lone_return(text) {
+        let span = Span { file, start: at, end: at + 1 };
+        let help = "save the file with the line ends of Unix (LF) or Windows (CR LF)";
+        sink.error(Code::Unseen, span, "a carriage return that is no line end here (U+000D alone)", help);
+        return None;
+    }
     let mut start = 0;
     let mut indents = false;
     for line in text.split_inclusive('\n') {
@@ -103,7 +145,14 @@ fn prepare(file: FileId, text: &str, sink: &mut Sink) -> Option<String> {
         }
         start += line.len();
     }
-    if indents { None } else { Some(blank_unseen(file, text.replace('\t', " "), sink)) }
+    if indents { None } else { blank_unseen(file, text.replace('\t', " "), sink) }
+}
+
+/// The first carriage return without a line feed behind it: YAML begins a line there, and most programs do not.
+fn lone_return(text: &str) -> Option<u32> {
+    let bytes = text.as_bytes();
+    let alone = |at: &usize| bytes[*at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+    (0..bytes.len()).find(alone).map(|at| at as u32)
 }
 
 /// Passes over the text until no alias stops the parser any more.
@@ -243,6 +292,7 @@ impl<'a> Builder<'a> {
                 self.place(Node { span, value: Value::Refused });
             }
             Event::Scalar(text, style, anchor, tag) => {
+                let span = self.quoted(span);
                 let node = self.scalar(&text, style, anchor, tag.as_deref(), span);
                 self.place(node);
             }
@@ -254,7 +304,7 @@ impl<'a> Builder<'a> {
                 let body = Body::Mapping { map, key: None, seen: BTreeMap::new() };
                 self.open(span, anchor, tag.as_deref(), body)?;
             }
-            Event::SequenceEnd | Event::MappingEnd => self.close(span),
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
         }
         Ok(())
@@ -330,6 +380,22 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// A text in quotes from the one to the other: the parser lets it end behind the comment that follows it.
+    fn quoted(&self, span: Span) -> Span {
+        let text = &self.text.as_bytes()[span.start as usize..span.end as usize];
+        let Some(quote @ (b'"' | b'\'')) = text.first().copied() else { return span };
+        let mut at = 1;
+        while at < text.len() {
+            match text[at] {
+                b'\\' if quote == b'"' => at += 2,
+                b if b != quote => at += 1,
+                _ if quote == b'\'' && text.get(at + 1) == Some(&quote) => at += 2,
+                _ => return Span { end: span.start + at as u32 + 1, ..span },
+            }
+        }
+        span
+    }
+
     fn open(&mut self, span: Span, anchor: usize, tag: Option<&Tag>, body: Body) -> Result<(), Stopped> {
         if self.stack.len() >= DEPTH_MAX {
             self.too_deep(span);
@@ -340,7 +406,7 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    fn close(&mut self, end: Span) {
+    fn close(&mut self) {
         let Some(open) = self.stack.pop() else { return };
         let (value, last) = match open.body {
             Body::Sequence(list) => {
@@ -354,12 +420,27 @@ impl<'a> Builder<'a> {
         };
         // A block collection has no closing character: it ends with its last node, not with the
         // comments and empty lines behind it.
-        let flow = end.end > end.start;
-        // The parser lets a flow collection end behind the comment that follows it.
-        let closed = self.text[end.start as usize..].starts_with(['}', ']']);
-        let end = if closed { Span { end: end.start + 1, ..end } } else { end };
-        let span = open.span.to(if flow { end } else { last.unwrap_or(open.span) });
+        let from = last.map_or(open.span.start + 1, |last| last.end);
+        let end = self.bracket(open.span, from).or(last).unwrap_or(open.span);
+        let span = open.span.to(end);
         self.place(Node { span, value: if open.refused { Value::Refused } else { value } });
+    }
+
+    /// The closing bracket of a flow collection whose last node ends at `from`. The parser lets it end elsewhere where a
+    /// comment stands before or behind it.
+    fn bracket(&self, open: Span, from: u32) -> Option<Span> {
+        let text = self.text.as_bytes();
+        if !matches!(text.get(open.start as usize)?, b'{' | b'[') {
+            return None;
+        }
+        let mut at = from as usize;
+        loop {
+            match text.get(at)? {
+                b'}' | b']' => return Some(Span { start: at as u32, end: at as u32 + 1, ..open }),
+                b'#' => at += text[at..].iter().position(|b| *b == b'\n')?,
+                _ => at += 1,
+            }
+        }
     }
 
     /// Puts a finished node where it belongs.

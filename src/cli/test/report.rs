@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::Done;
 use super::every_fault::Swept;
-use crate::cli::out::outln;
+use crate::cli::out::{in_colour, outln};
 use crate::cli::print_json;
 
 /// See the module text.
@@ -41,8 +41,7 @@ impl Report {
     }
 
     pub(super) fn text(&self) {
-        use std::io::IsTerminal;
-        let colour = std::io::stdout().is_terminal();
+        let colour = in_colour(&std::io::stdout());
         for (i, file) in self.files.iter().enumerate() {
             outln!("{}", self.path(i));
             if file.prepared.is_none() {

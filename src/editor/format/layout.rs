@@ -73,30 +73,61 @@ impl<'l, 't> Layout<'l, 't> {
             Value::Mapping(map) => map.entries.is_empty(),
             Value::Scalar(_) | Value::Refused => true,
         };
-        if empty || (self.text.is_flow(node) && !self.text.is_commented(node)) {
+        let flow = self.text.is_flow(node);
+        if empty || (flow && !self.text.is_commented(node)) {
             let mut pieces = Vec::new();
             self.flow(node, false, &mut pieces);
             if empty || self.width(&pieces) <= WIDTH {
-                self.open(indent.unwrap_or(0)).extend(pieces);
-                self.end_line(node.span.end as usize);
+                self.one_line(node, indent.unwrap_or(0), pieces, empty);
                 return;
             }
         }
-        if let Some(end) = key_end {
-            self.end_line(end);
-        }
+        self.head(node, key_end, flow);
         let inner = indent.map_or(0, |i| i + INDENT);
-        // Comments behind its last line that stand as deep as it does belong to it.
-        let column = match self.text.is_flow(node) {
-            true => usize::MAX,
-            false => self.text.place(node.span.start as usize).1,
-        };
         match &node.value {
             Value::Mapping(map) => self.mapping(map, inner, until),
             Value::Sequence(list) => self.sequence(list, inner, until),
             Value::Scalar(_) | Value::Refused => {}
         }
+        if flow {
+            self.comments_until(self.text.end_with_comment(node), inner, 0);
+            return;
+        }
+        // Comments behind its last line that stand as deep as it does belong to it.
+        let column = self.text.place(node.span.start as usize).1;
         self.comments_until(until, inner, column.max(1));
+    }
+
+    /// A value in the line of its key or dash. Comments between the two stand above that line; one behind the key alone
+    /// goes behind the value.
+    fn one_line(&mut self, node: &Node, indent: usize, pieces: Vec<Piece>, empty: bool) {
+        let (start, end) = (node.span.start as usize, node.span.end as usize);
+        let before = if empty { end } else { start };
+        let waiting = self.text.comments[self.comment..].iter().take_while(|c| c.start < before);
+        let of_key = waiting.clone().count() == 1 && waiting.clone().all(|c| !c.own_line);
+        let behind = of_key && self.text.behind(self.comment + 1, end).is_none();
+        if !behind {
+            self.comments_above(before, indent);
+        }
+        self.open(indent).extend(pieces);
+        let comment = if behind { Some(self.comment) } else { self.text.behind(self.comment, end) };
+        self.write_line(end, comment);
+    }
+
+    /// Ends the line of a key whose value has lines of its own. What stands behind a value in one line speaks of all of it.
+    fn head(&mut self, node: &Node, key_end: Option<usize>, flow: bool) {
+        let (start, end) = (node.span.start as usize, node.span.end as usize);
+        let one_line = flow && self.text.place(start).0 == self.text.place(end).0;
+        let whole = self.text.behind(self.comment, end).filter(|_| one_line);
+        match (key_end, whole) {
+            (Some(key_end), Some(whole)) => self.write_line(key_end, Some(whole)),
+            (Some(key_end), None) => self.end_line(key_end),
+            (None, Some(whole)) => {
+                let until = self.text.comments[whole].start + 1;
+                self.comments_above(until, 0);
+            }
+            (None, None) => {}
+        }
     }
 
     fn mapping(&mut self, map: &Mapping, indent: usize, until: usize) {
@@ -115,7 +146,9 @@ impl<'l, 't> Layout<'l, 't> {
 
     fn sequence(&mut self, list: &[Node], indent: usize, until: usize) {
         for (i, node) in list.iter().enumerate() {
-            let next = list.get(i + 1).map_or(until, |n| n.span.start as usize);
+            let next = list
+                .get(i + 1)
+                .map_or(until, |n| self.text.dash(node.span.end as usize, n.span.start as usize));
             self.before(node.span.start as usize, indent);
             self.open(indent).push(Piece { text: "-".into(), glued: false, at: None });
             self.value(node, Some(indent), None, next);
@@ -190,9 +223,15 @@ impl<'l, 't> Layout<'l, 't> {
         serde_json::Value::from(scalar.text.as_str()).to_string()
     }
 
+    /// Comments that stand before a byte, above the open line.
+    fn comments_above(&mut self, until: usize, indent: usize) {
+        let indent = self.line.as_ref().map_or(indent, |line| line.indent);
+        self.comments_until(until, indent, 0);
+    }
+
     /// Comments and an empty line before a word that begins a line.
     fn before(&mut self, word: usize, indent: usize) {
-        self.comments_until(word, indent, 0);
+        self.comments_above(word, indent);
         if self.line.is_none() && self.text.blank_before(word) {
             self.blank();
         }
@@ -227,8 +266,13 @@ impl<'l, 't> Layout<'l, 't> {
         }
     }
 
-    /// Writes the open line, with the comment that stands behind it in the line of `byte`.
+    /// Writes the open line, with the comment that stands behind `byte` in its line.
     fn end_line(&mut self, byte: usize) {
+        self.write_line(byte, self.text.behind(self.comment, byte));
+    }
+
+    /// Writes the open line, whose last word ends at `byte`, and the next comment behind it if there is one for it.
+    fn write_line(&mut self, byte: usize, comment: Option<usize>) {
         let Some(line) = self.line.take() else { return };
         let mut text = " ".repeat(line.indent);
         for (i, piece) in line.pieces.iter().enumerate() {
@@ -240,12 +284,10 @@ impl<'l, 't> Layout<'l, 't> {
             }
             text.push_str(&piece.text);
         }
-        let (source_line, _) = self.text.place(byte.min(self.text.text.len()));
-        let comment = self.text.comments.get(self.comment);
-        if let Some(comment) = comment.filter(|c| !c.own_line && c.line == source_line) {
+        if let Some(comment) = comment.map(|at| &self.text.comments[at]) {
             let end = text.chars().count();
-            let between = self.text.text[byte..comment.start].trim_matches([' ', ',', ':']);
-            let keeps = between.is_empty() && comment.column > end;
+            let between = self.text.text.get(byte..comment.start).map(|t| t.trim_matches([' ', ',', ':']));
+            let keeps = between == Some("") && comment.column > end && !comment.in_flow;
             let column = if keeps { comment.column } else { end + BEFORE_COMMENT };
             text.extend(core::iter::repeat_n(' ', column - end));
             text.push_str(comment.text);

@@ -15,6 +15,8 @@ pub(super) struct Comment<'t> {
     pub(super) text: &'t str,
     /// Nothing stands before it.
     pub(super) own_line: bool,
+    /// Inside of brackets, whose lines are not kept.
+    pub(super) in_flow: bool,
 }
 
 /// See the module text.
@@ -28,13 +30,22 @@ pub(super) struct Text<'t> {
     inner: BTreeSet<(usize, usize)>,
     /// Keys and values: begin and end.
     words: Vec<(usize, usize)>,
+    /// Flow collections: begin and end.
+    flows: Vec<(usize, usize)>,
 }
 
 impl<'t> Text<'t> {
     pub(super) fn new(text: &'t str, root: &Node) -> Text<'t> {
         let ends = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1);
         let lines = core::iter::once(0).chain(ends).collect();
-        let mut new = Text { text, lines, comments: Vec::new(), inner: BTreeSet::new(), words: Vec::new() };
+        let mut new = Text {
+            text,
+            lines,
+            comments: Vec::new(),
+            inner: BTreeSet::new(),
+            words: Vec::new(),
+            flows: Vec::new(),
+        };
         let mut starts = Vec::new();
         new.collect(root, &mut starts);
         new.words.sort_unstable();
@@ -51,6 +62,9 @@ impl<'t> Text<'t> {
     fn collect(&mut self, node: &Node, starts: &mut Vec<usize>) {
         let (start, end) = (node.span.start as usize, node.span.end as usize);
         starts.push(start);
+        if self.is_flow(node) {
+            self.flows.push((start, end));
+        }
         match &node.value {
             Value::Scalar(_) | Value::Refused => self.words.push((start, end)),
             Value::Sequence(list) => list.iter().for_each(|n| self.collect(n, starts)),
@@ -82,7 +96,8 @@ impl<'t> Text<'t> {
                 let text = self.text[at..].lines().next().unwrap_or_default().trim_end();
                 let (line, column) = self.place(at);
                 let own_line = self.text[self.lines[line]..at].trim().is_empty();
-                self.comments.push(Comment { start: at, line, column, text, own_line });
+                let in_flow = self.flows.iter().any(|(start, end)| (*start..*end).contains(&at));
+                self.comments.push(Comment { start: at, line, column, text, own_line, in_flow });
                 at += text.len();
             } else {
                 at += 1;
@@ -132,5 +147,33 @@ impl<'t> Text<'t> {
     pub(super) fn is_commented(&self, node: &Node) -> bool {
         let range = node.span.start as usize..node.span.end as usize;
         self.comments.iter().any(|c| range.contains(&c.start))
+    }
+
+    /// The dash of a list entry that begins at `to`, behind the entry that ends at `from`; without one `to`.
+    pub(super) fn dash(&self, from: usize, to: usize) -> usize {
+        let in_comment = |at: usize| {
+            let last = self.comments.partition_point(|c| c.start <= at).checked_sub(1);
+            last.is_some_and(|c| at < self.comments[c].start + self.comments[c].text.len())
+        };
+        let text = self.text.as_bytes();
+        (from..to).find(|at| text[*at] == b'-' && !in_comment(*at)).unwrap_or(to)
+    }
+
+    /// The comment `at`, if it stands behind a byte in its line and no word between them.
+    pub(super) fn behind(&self, at: usize, byte: usize) -> Option<usize> {
+        let byte = byte.min(self.text.len());
+        let comment = self.comments.get(at).filter(|c| !c.own_line && c.start >= byte)?;
+        let word = self.words.partition_point(|(start, _)| *start < byte);
+        let between = self.words.get(word).is_some_and(|(start, _)| *start < comment.start);
+        (!between && comment.line == self.place(byte).0).then_some(at)
+    }
+
+    /// End of a flow collection, with the comment behind its closing bracket.
+    pub(super) fn end_with_comment(&self, node: &Node) -> usize {
+        let end = node.span.end as usize;
+        let at = self.comments.partition_point(|c| c.start < end);
+        let own = self.behind(at, end).map(|at| self.comments[at].start);
+        own.filter(|start| self.text[end..*start].trim_matches([' ', ',']).is_empty())
+            .map_or(end, |start| start + 1)
     }
 }

@@ -210,7 +210,7 @@ fn one_form_is_written() {
             "steps:\n  - confirm:\n      prompt: \"one\\ntwo\\n\"\n",
         ),
         ("id: { }\n", "id: {}\n"),
-        ("id: | # c\n  b", "id: \"b\\n\"\n# c\n"),
+        ("id: | # c\n  b", "id: \"b\\n\"  # c\n"),
     ];
     for (text, form) in cases {
         assert_eq!(formatted(RECIPE, text), *form);

@@ -423,7 +423,16 @@ fn formatting_is_that_of_fmt() {
 fn what_is_not_known_is_refused_and_nothing_else_happens() {
     let mut server = opened(RECIPE, &shipped(RECIPE));
     assert!(matches!(server.request("textDocument/rename", json!({})), Err(Error::UnknownMethod)));
-    assert!(matches!(server.request("textDocument/hover", json!(7)), Err(Error::Failed(_))));
+    let text = json!({ "textDocument": { "uri": uri(RECIPE) } });
+    let back = json!({ "textDocument": { "uri": uri(RECIPE) }, "position": { "line": -1, "character": 0 } });
+    for wrong in
+        [json!(7), json!(null), json!([]), json!({}), json!({ "textDocument": { "uri": 5 } }), text, back]
+    {
+        for method in ["hover", "completion", "definition", "codeAction"] {
+            let answer = server.request(&format!("textDocument/{method}"), wrong.clone());
+            assert!(matches!(answer, Err(Error::Params(_))), "{method} {wrong}");
+        }
+    }
     let closed = json!({ "textDocument": { "uri": uri(FEED) }, "position": { "line": 0, "character": 0 } });
     assert!(matches!(server.request("textDocument/hover", closed), Err(Error::Failed(_))));
     assert!(!server.notify("textDocument/didOpen", json!([])) && !server.notify("$/other", json!(null)));

@@ -2,7 +2,7 @@
 
 use cellwright_model::cell::{Axis, AxisKind, Cell, DeviceKind};
 use cellwright_model::reference::Reference;
-use cellwright_model::{Dimension, Quantity};
+use cellwright_model::{Dimension, DurationNs, Quantity};
 
 use super::devices::{Families, subdevice};
 use super::{AXES_MAX, entries, reference};
@@ -66,7 +66,8 @@ fn axis(d: &mut Decoder<'_>, entry: &Entry, cell: &Cell, families: &Families) ->
     axis.jerk_max = positive("jerk_max", jerk);
     axis.torque_rated_nm = positive("torque_rated", Dimension::Torque);
     axis.torque_max_nm = positive("torque_max", Dimension::Torque);
-    axis.following_error_max_au = positive("following_error_max", position);
+    let following = f.req("following_error_max", d, |d, n| following(d, n, position, &axis, cell.cycle));
+    axis.following_error_max_au = following.unwrap_or(f64::NAN);
     axis.home_au = f.req("home", d, |d, n| home(d, n, position, &axis)).unwrap_or(f64::NAN);
     if let Some(homing) = f.opt("reference", d, |d, n| reference::reference(d, n, &axis, cell)) {
         axis.reference = homing;
@@ -120,6 +121,37 @@ fn travel(d: &mut Decoder<'_>, node: &Node, position: Dimension, counts: f64) ->
 fn home(d: &mut Decoder<'_>, node: &Node, position: Dimension, axis: &Axis) -> Option<f64> {
     let home = d.quantity(node, position)?;
     inside(d, node.span, home, axis).then_some(home)
+}
+
+/// A following error that an axis can keep to, and that is none of its whole travel. In CSP the actual position is that
+/// of an earlier cycle: at speed it lags behind by a cycle's way at the least.
+fn following(
+    d: &mut Decoder<'_>,
+    node: &Node,
+    position: Dimension,
+    axis: &Axis,
+    cycle: DurationNs,
+) -> Option<f64> {
+    let most = d.positive(node, position)?;
+    let (unit, count) = (axis.unit(), 1.0 / axis.counts_per_au);
+    let way = axis.velocity_max * cycle.as_secs_f64();
+    if most < count {
+        let message = format!("{most} {unit} is less than one count of `{}`", axis.name);
+        d.sink.error(
+            Code::LimitsUnreachable,
+            node.span,
+            message,
+            format!("at least some counts of {count} {unit}"),
+        );
+    } else if most <= way {
+        let message = format!("at its velocity_max `{}` moves {way:.4} {unit} in a cycle", axis.name);
+        let help = "a setpoint is a cycle ahead at the least: allow more, or lower velocity_max";
+        d.sink.warning(Code::LimitsUnreachable, node.span, message, help);
+    } else if most >= axis.travel_hi_au - axis.travel_lo_au {
+        let message = format!("{most} {unit} is the whole travel of `{}`: nothing is watched", axis.name);
+        d.sink.error(Code::OutOfRange, node.span, message, "write how far it may lag behind");
+    }
+    Some(most)
 }
 
 /// Whether a position is within the travel; says so if not. A travel that could not be read holds any.

@@ -297,10 +297,44 @@ fn scaling(d: &mut Decoder<'_>, f: &mut Fields<'_>, analog: &mut Analog) {
     if !known {
         return;
     }
-    let range = f.entry("range").and_then(|e| d.range(&e.node, dimension));
+    let range = f.entry("range").and_then(|e| shown(d, &e.node, analog));
     (analog.range_lo, analog.range_hi) = range.unwrap_or((f64::NAN, f64::NAN));
-    analog.resolution =
-        f.entry("resolution").and_then(|e| d.positive(&e.node, dimension)).unwrap_or(f64::NAN);
+    let resolution = f.entry("resolution").and_then(|e| {
+        let step = d.positive(&e.node, dimension)?;
+        if step > analog.range_hi - analog.range_lo {
+            let message = format!("one step of `{}` is more than its whole range", analog.name);
+            d.sink.error(
+                Code::LimitsBeyondSensor,
+                e.node.span,
+                message,
+                "give the least that it can tell apart",
+            );
+        }
+        Some(step)
+    });
+    analog.resolution = resolution.unwrap_or(f64::NAN);
+}
+
+/// Most counts of a channel, which has 16 bits.
+const COUNTS_MAX: f64 = 32_767.0;
+
+/// A range with extent, of which the terminal shows both ends: beyond its last count nobody sees that a sensor is
+/// overloaded.
+fn shown(d: &mut Decoder<'_>, node: &Node, analog: &Analog) -> Option<(f64, f64)> {
+    let (lo, hi) = d.range(node, analog.dimension)?;
+    if lo >= hi {
+        d.sink.error(Code::TravelEmpty, node.span, "the range has no extent", "write `low .. high`");
+        return None;
+    }
+    let (full, unit) = (analog.scale.abs() * COUNTS_MAX, analog.dimension.unit());
+    let (least, most) = (analog.offset - full, analog.offset + full);
+    if lo < least || hi > most {
+        let message =
+            format!("`{}` shows {least:.6} .. {most:.6} {unit}, the range goes beyond", analog.name);
+        let help = "an overload there would be trusted: narrow the range, or correct `scale`";
+        d.sink.error(Code::LimitsBeyondSensor, node.span, message, help);
+    }
+    Some((lo, hi))
 }
 
 fn nonzero(d: &mut Decoder<'_>, node: &Node) -> Option<Quantity> {
@@ -364,13 +398,18 @@ fn is_date(text: &str) -> bool {
     (1..=days).contains(&day)
 }
 
+/// In one way of writing: two addresses are compared as texts.
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|port| port.to_string() == text)
+}
+
 /// `host:port`.
 fn address(d: &mut Decoder<'_>, node: &Node) -> Option<String> {
     let text = d.text(node)?;
     let good = text
         .text
         .rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && !host.contains(' ') && port.parse::<u16>().is_ok());
+        .is_some_and(|(host, port)| !host.is_empty() && !host.contains(' ') && is_port(port));
     if !good {
         let message = format!("`{}` is not an address", text.text);
         d.error_at(Code::BadAddress, &text, message, "write `host:port`");

@@ -286,6 +286,30 @@ fn reach(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<TrayReach> {
     })
 }
 
+/// A feeder has a stroke, and the table may turn when it is back.
+fn out_of_the_way(
+    d: &mut Decoder<'_>,
+    f: &mut Fields<'_>,
+    retracted: Option<(AxisId, f64)>,
+    fed: Option<f64>,
+    cell: &Cell,
+) {
+    let Some((id, retracted)) = retracted else { return };
+    let axis = &cell.axes[id.index()];
+    if fed == Some(retracted) {
+        let span = f.entry("fed").map_or(f.span, |e| e.node.span);
+        let message = format!("`{}` has no stroke: it is fed where it is retracted", axis.name);
+        d.sink.error(Code::TravelEmpty, span, message, "write the position at which the part is in the nest");
+    }
+    let clear = cell.table.iter().flat_map(|t| &t.clear_when).find(|c| c.axis == id);
+    if let Some(clear) = clear.filter(|c| retracted < c.lo_au || retracted > c.hi_au) {
+        let span = f.entry("retracted").map_or(f.span, |e| e.node.span);
+        let message = format!("`{}` retracted at {retracted} {} blocks the table", axis.name, axis.unit());
+        let help = format!("within {} .. {} {}, as `clear_when` says", clear.lo_au, clear.hi_au, axis.unit());
+        d.sink.error(Code::HomeOutside, span, message, help);
+    }
+}
+
 fn feeder(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Feeder> {
     let mut f = d.fields(node)?;
     let id = f.req("axis", d, |d, n| axis(d, n, cell));
@@ -297,6 +321,7 @@ fn feeder(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Feeder> {
         })
     };
     let (retracted, fed) = (position("retracted"), position("fed"));
+    out_of_the_way(d, &mut f, id.zip(retracted), fed, cell);
     let velocity = f.req("velocity", d, |d, n| {
         let v = d.positive(n, dimensions(axis?.kind)[1])?;
         within_velocity(d, n, v, axis?);

@@ -58,8 +58,7 @@ pub(super) fn reference(d: &mut Decoder<'_>, node: &Node, axis: &Axis, cell: &Ce
 
 fn method(d: &mut Decoder<'_>, node: &Node) -> Option<HomingMethod> {
     let text = d.text(node)?;
-    let code: Option<i8> = text.text.parse().ok();
-    let found = HomingMethod::ALL.into_iter().find(|m| Some(m.code()) == code);
+    let found = HomingMethod::ALL.into_iter().find(|m| m.code().to_string() == text.text);
     if found.is_none() {
         let known: Vec<_> = HomingMethod::ALL.iter().map(|m| m.code().to_string()).collect();
         let message = format!("`{}` is no homing method of these drives", text.text);

@@ -133,7 +133,7 @@ pages! {
     }
     Unseen in Recipe, made (unseen) {
         what: "A character stands in the file that editors show as a space, or not at all: a no-break space, a byte order \
-            mark inside of it, a sign that turns the direction of the text, a control character.",
+            mark inside of it, a sign that turns the direction of the text, a control character, a carriage return alone.",
         why: "YAML takes some of them for letters, and with others a line reads otherwise than it is. Who approves a text \
             has to see all of it.",
         wrong: "stabilise:·1 s        # the dot is a no-break space, U+00A0",

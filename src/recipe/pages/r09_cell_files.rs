@@ -22,7 +22,7 @@ pages! {
         right: "valve_fill:  { device: do_1,",
     }
     TravelEmpty in Cell {
-        what: "A travel, or the range of a joint, has no extent.",
+        what: "A travel, the range of a joint or of a sensor, or the stroke of a feeder has no extent.",
         why: "Nothing could move in it; mostly one end was not filled in.",
         wrong: "travel: -1 .. -1 mm",
         right: "travel: -1 .. 62 mm",
@@ -139,5 +139,34 @@ pages! {
         why: "A zone is what two bodies share. What never comes in has no part in it; what is inside at home never lets the others in.",
         wrong: "{ axis: press_z, within: -1 .. 62 mm }",
         right: "{ axis: press_z, within: 20 .. 62 mm }",
+    }
+    SamePlace in Cell {
+        what: "Two stations, trays or pockets are at one place, or a pose is the same as the one above it.",
+        why: "A nest, a part or a hand would be where another one is; mostly a line was copied and its numbers left.",
+        wrong: "test:  { at: 180 deg, axes: [], presence: [nest_hub_present, nest_cannula_present, nest_cap_present] }",
+        right: "test:  { at: 270 deg, axes: [], presence: [nest_hub_present, nest_cannula_present, nest_cap_present] }",
+    }
+    TwoPurposes in Cell {
+        what: "A signal or an axis serves two purposes that cannot be meant together.",
+        why: "A lamp that is also a valve opens that with the next change of state; a sensor that is also a button proves \
+            nothing; a table that a step moves turns under the tools of the other stations.",
+        wrong: "green: lamp_green                          # lamps by state as usual; `lights:` says where they differ\n  \
+            amber: clamp_test",
+        right: "green: lamp_green                          # lamps by state as usual; `lights:` says where they differ\n  \
+            amber: lamp_amber",
+    }
+    NotCleared in Cell {
+        what: "An axis moves in and out at a station, and `clear_when` of the table does not name it.",
+        why: "A warning: the table would turn with the axis in the nest. One that is never in the way is named with its \
+            whole travel.",
+        wrong: "clear_when:\n    - { axis: feeder_x, within: -2 .. 5 mm }",
+        right: "clear_when:\n    - { axis: press_z, within: -1 .. 5 mm }\n    - { axis: feeder_x, within: -2 .. 5 mm }",
+    }
+    UnusedEquipment in Cell {
+        what: "Equipment is listed that no channel and no camera names.",
+        why: "A warning: its calibration date is watched for nothing, and no record says what was measured with it; mostly \
+            `equipment:` was forgotten at the channel.",
+        wrong: "resolution: 0.1 degC }",
+        right: "resolution: 0.1 degC,  equipment: TT-0009 }",
     }
 }

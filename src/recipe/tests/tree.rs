@@ -72,3 +72,44 @@ fn words_that_are_no_booleans_stay_words() {
         assert_eq!(parse(text).1, Vec::<String>::new(), "{text}");
     }
 }
+
+/// Odd bytes: one diagnostic each, at the byte, and nothing besides.
+#[test]
+fn odd_bytes_are_told_once_at_their_place() {
+    let deep = format!("a:\n  b: {}x{}\n", "[".repeat(70), "]".repeat(70));
+    let long = format!("a: \"{}\"\nb: yes\n", "é".repeat(100_000));
+    let cases: &[(&str, &[&str])] = &[
+        ("a: 1\rb: 2\rc: 3\r", &["R0019 1:5-1:6"]),
+        ("a: 1\nb: 2\rc: 3\r\nd: 4\n", &["R0019 2:5-2:6"]),
+        ("a: 1\r\r\nb: 2\r\r\n", &["R0019 1:5-1:6"]),
+        ("a: 1\r\nb: 2\r\n", &[]),
+        ("a: \"1\0\"\nb: 2\n", &["R0019 1:6-1:7"]),
+        ("a: 1\0\nb: 2\n", &["R0019 1:5-1:6"]),
+        ("a: 1\n\u{feff}b: 2\n", &["R0019 2:1-2:2"]),
+        ("\u{feff}a: 1\n", &[]),
+        ("a: é\tx\nb: 2\n", &["R0004 1:5-1:6"]),
+        ("a:\n\tb: 2\n\tc: 3\n", &["R0004 2:1-2:2", "R0004 3:1-3:2"]),
+        (&deep, &["R0012 2:68-2:69"]),
+        (&long, &["R0011 2:4-2:7"]),
+    ];
+    for (text, rows) in cases {
+        assert_eq!(parse(text).1, *rows, "{:?}", text.chars().take(40).collect::<String>());
+    }
+}
+
+/// What stands in quotes or brackets ends with them, whatever comments stand there.
+#[test]
+fn comments_are_no_part_of_a_value() {
+    let text = "a: \"x \\\" # y\" # c\nb: 'it''s' # c\nc: [ # c\n  1, # c\n  ] # c\nd: { e: \"f\", # c\n  # c\n } # c\n";
+    let (root, rows, _) = parse(text);
+    assert_eq!(rows, Vec::<String>::new());
+    let root = root.unwrap();
+    let of = |key: &str| {
+        let span = root.field(key).unwrap().span;
+        &text[span.start as usize..span.end as usize]
+    };
+    assert_eq!(of("a"), "\"x \\\" # y\"");
+    assert_eq!(of("b"), "'it''s'");
+    assert_eq!(of("c"), "[ # c\n  1, # c\n  ]");
+    assert_eq!(of("d"), "{ e: \"f\", # c\n  # c\n }");
+}
