@@ -7,6 +7,7 @@ mod common;
 mod flow;
 mod header;
 mod motion;
+mod nest;
 mod shadow;
 mod steps;
 
@@ -266,9 +267,14 @@ impl Compiler<'_> {
         }
         let walked = steps::recipe(self, &mut d, &mut f, &head);
         f.finish(&mut d);
-        // A walk with errors has holes: what is missing there was perhaps only misspelt.
-        if d.sink.errors() == 0 {
+        let errors = d.sink.errors();
+        // What is missing in a hole was perhaps only misspelt.
+        if !walked.holes {
             flow::check(&mut d, &head, &walked, root);
+            nest::check(&mut d, self.cell, &walked);
+        }
+        // A motion with a mistake ends anywhere.
+        if errors == 0 {
             motion::check(&mut d, self.cell, &walked);
         }
         let identity = head.identity?;

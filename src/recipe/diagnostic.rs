@@ -47,6 +47,8 @@ pub struct Sink {
     errors: usize,
     /// Diagnostics of the rows before this one.
     earlier: usize,
+    /// Fields that are missing in a mapping, unless another field there turns out to be a misspelling of it.
+    missing: Vec<(Span, String, Diagnostic)>,
 }
 
 impl Sink {
@@ -56,6 +58,7 @@ impl Sink {
     }
     /// From here on another variant is compiled: what was said at a place is not said there again.
     pub fn begin_row(&mut self) {
+        self.tell_missing();
         self.earlier = self.list.len();
     }
     /// Keeps a diagnostic; one with the same code at the same place is not repeated for the same cause, nor
@@ -81,6 +84,27 @@ impl Sink {
     pub fn error(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.error_with(code, span, message, help, Vec::new());
     }
+    /// A field is missing in a mapping: said when its fields have all been asked for.
+    pub(crate) fn missing(
+        &mut self,
+        mapping: Span,
+        name: &str,
+        (span, message, help): (Span, String, String),
+    ) {
+        let (code, severity, labels) = (Code::MissingField, Severity::Error, Vec::new());
+        let diagnostic = Diagnostic { code, severity, span, message, help, labels };
+        if self.is_over() {
+            return self.push(diagnostic);
+        }
+        self.missing.push((mapping, name.to_owned(), diagnostic));
+    }
+    /// It was misspelt, which has been said.
+    pub(crate) fn is_there(&mut self, mapping: Span, name: &str) {
+        self.missing.retain(|(at, missing, _)| *at != mapping || missing != name);
+    }
+    fn tell_missing(&mut self) {
+        core::mem::take(&mut self.missing).into_iter().for_each(|(.., diagnostic)| self.push(diagnostic));
+    }
     /// An error that points to further places.
     pub fn error_with(
         &mut self,
@@ -104,7 +128,7 @@ impl Sink {
     }
     /// Errors so far; a caller compares two counts to learn whether a part was right.
     pub fn errors(&self) -> usize {
-        self.errors
+        self.errors + self.missing.len()
     }
     /// More were found than are kept: whoever reads on may stop, since nothing more is shown.
     pub fn is_over(&self) -> bool {
@@ -112,6 +136,7 @@ impl Sink {
     }
     /// All diagnostics in the order of files and places.
     pub fn finish(mut self) -> Vec<Diagnostic> {
+        self.tell_missing();
         self.list.sort_by(|a, b| {
             (a.span.file, a.span.start, a.span.end, a.code).cmp(&(
                 b.span.file,
