@@ -19,7 +19,7 @@ use cellwright_model::plan::{PLAN_FORMAT, Plan};
 
 use crate::code::Code;
 use crate::decode::Decoder;
-use crate::diagnostic::{Diagnostic, Sink};
+use crate::diagnostic::{Diagnostic, Severity, Sink};
 use crate::order_sets::SetText;
 use crate::order_text::OrderText;
 use crate::params;
@@ -29,6 +29,9 @@ use crate::step::StepKind;
 use crate::suggest;
 use crate::tree::{self, Node, Value};
 
+/// Compilations that try the ends of parameters; each takes as long as a variant. What is beyond them an order's own
+/// compilation tells.
+const BOUNDS_MAX: usize = 512;
 /// Sub-recipes of one recipe, each a file.
 const OPERATIONS_MAX: usize = 64;
 
@@ -193,6 +196,7 @@ impl Compiler<'_> {
             let scope = params::scope(&decls, row);
             plans.extend(self.recipe(root, &scope, row.map(|v| v.name.clone()), sink));
         }
+        self.envelopes(root, &decls, &variants, sink);
         if !wanted.set.is_empty() {
             sink.begin_row();
             let row = params::with_set(sink, self.sources, &decls, base, wanted.set);
@@ -207,6 +211,30 @@ impl Compiler<'_> {
         let hash = self.recipe_hash();
         plans.iter_mut().chain(&mut sets).for_each(|plan| plan.recipe_hash.clone_from(&hash));
         Some(Rows { plans, sets, files: self.file_hashes() })
+    }
+
+    /// What a recipe permits single serials has to be something that can be made: each end of each parameter is tried
+    /// in each row, and what is wrong there is told at that end, once.
+    fn envelopes(
+        &mut self,
+        root: &Node,
+        decls: &[params::ParamDecl],
+        variants: &[params::Variant],
+        sink: &mut Sink,
+    ) {
+        let rows = core::iter::once(None).chain(variants.iter().map(Some));
+        let tried = rows.flat_map(|row| params::at_bounds(decls, row));
+        for params::AtBound { row, span, text } in tried.take(BOUNDS_MAX) {
+            let mut own = Sink::new();
+            self.recipe(root, &params::scope(decls, Some(&row)), None, &mut own);
+            let new = |d: &Diagnostic| d.severity == Severity::Error && !sink.has(d);
+            let Some(found) = own.finish().into_iter().find(new) else { continue };
+            let mut labels = found.labels;
+            labels.insert(0, (found.span, "here".to_string()));
+            let message = format!("a serial may have {text}, and that cannot be made: {}", found.message);
+            sink.begin_row();
+            sink.push(Diagnostic { span, message, labels, ..found });
+        }
     }
 
     /// The row with the values of a set. What these make wrong in the recipe is told at the set.

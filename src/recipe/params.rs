@@ -38,6 +38,8 @@ pub(crate) struct ParamDecl {
     kind: Option<Kind>,
     min: Option<f64>,
     max: Option<f64>,
+    /// `min` and `max` as they are written.
+    bounds: [Option<Text>; 2],
 }
 
 /// A complete row of values.
@@ -69,11 +71,24 @@ impl Kind {
         }
     }
 
-    fn unit(self) -> &'static str {
+    fn dimension(self) -> Option<Dimension> {
         match self {
-            Kind::Quantity(d) | Kind::Range(d) => d.unit(),
-            _ => "",
+            Kind::Quantity(d) | Kind::Range(d) => Some(d),
+            Kind::Integer | Kind::Boolean | Kind::Word => None,
         }
+    }
+
+    fn unit(self) -> &'static str {
+        self.dimension().map_or("", Dimension::unit)
+    }
+
+    /// `min` and `max` mean something.
+    fn has_bounds(self) -> bool {
+        !matches!(self, Kind::Boolean | Kind::Word)
+    }
+
+    fn is_bounded_by(self, bound: Kind) -> bool {
+        self == bound || self.dimension().is_some_and(|dimension| bound == Kind::Quantity(dimension))
     }
 }
 
@@ -89,7 +104,7 @@ fn classify(value: &Text) -> (Kind, Option<(f64, f64)>) {
     if let Ok(r) = QuantityRange::parse(text) {
         return (Kind::Range(r.dimension), Some((r.lo, r.hi)));
     }
-    if let Ok(n) = text.parse::<u32>() {
+    if let Some(n) = text.parse::<u32>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit())) {
         return (Kind::Integer, Some((f64::from(n), f64::from(n))));
     }
     let kind = if matches!(text, "true" | "false") { Kind::Boolean } else { Kind::Word };
@@ -122,15 +137,21 @@ fn declaration(d: &mut Decoder<'_>, entry: &Entry, operation: bool) -> ParamDecl
         kind: None,
         min: None,
         max: None,
+        bounds: [None, None],
     };
     let Some(mut f) = d.fields(&entry.node) else { return decl };
-    let read = |d: &mut Decoder<'_>, n: &Node| value(d, n);
+    decl.bounds = ["min", "max"].map(|field| f.entry(field).and_then(|e| plain(&e.node)));
+    let bounds: Vec<Kind> = decl.bounds.iter().flatten().map(|text| classify(text).0).collect();
+    let read = |d: &mut Decoder<'_>, n: &Node| value(d, n, bounds.first().copied());
     decl.default = if operation { f.opt("default", d, read) } else { f.req("default", d, read) };
     decl.has_default = f.entry("default").is_some();
-    // Without a default the bounds say what it is.
-    let bounds = ["min", "max"].map(|field| f.entry(field));
-    let bound_of = || bounds.into_iter().flatten().find_map(|e| plain(&e.node));
-    decl.kind = decl.default.clone().or_else(bound_of).map(|text| classify(&text).0);
+    // Without a default the bounds say what it is; and where both say the same and it says something else, it is wrong.
+    let of_default = decl.default.as_ref().map(|text| classify(text).0);
+    let agreed = bounds.first().copied().filter(|kind| bounds.len() > 1 && bounds.iter().all(|b| b == kind));
+    decl.kind = match (of_default, agreed) {
+        (Some(own), Some(agreed)) if own.has_bounds() && !own.is_bounded_by(agreed) => Some(agreed),
+        (own, _) => own.or(bounds.first().copied()),
+    };
     decl.min = f.opt("min", d, |d, n| bound(d, n, decl.kind));
     decl.max = f.opt("max", d, |d, n| bound(d, n, decl.kind));
     f.finish(d);
@@ -144,47 +165,67 @@ fn declaration(d: &mut Decoder<'_>, entry: &Entry, operation: bool) -> ParamDecl
     decl
 }
 
-/// A value, with a number that lacks its unit told apart from a whole number.
-fn value(d: &mut Decoder<'_>, node: &Node) -> Option<Text> {
+/// A value. What is meant as a number of some unit is refused here, and not where it is used: `expected` is what the
+/// parameter is, where that is known.
+fn value(d: &mut Decoder<'_>, node: &Node, expected: Option<Kind>) -> Option<Text> {
     let text = d.text(node)?;
-    if text.quoted {
+    if text.quoted || !text.verbatim || matches!(classify(&text).0, Kind::Quantity(_) | Kind::Range(_)) {
         return Some(text);
     }
-    let number = text.text.parse::<f64>().is_ok() && text.text.parse::<u32>().is_err();
-    if number && !text.verbatim {
-        return Some(text);
-    }
-    if number {
-        let message = format!("`{}` has no unit", text.text);
-        d.error_at(
-            Code::NoUnit,
-            &text,
-            message,
-            "write the unit; only whole numbers from 0 stand without one",
-        );
+    let word = text.text.as_str();
+    if is_padded(word) {
+        let message = format!("`{word}` has zeros in front: YAML 1.1 counts such a number by eights");
+        d.error_at(Code::NotANumber, &text, message, "write it without them, or a word in quotes");
         return None;
     }
-    // `12.4 nm` and `12,4 mm` would, too.
-    if is_number_with_unit(&text.text) && Quantity::parse(&text.text).is_err() {
-        d.quantity(node, Dimension::Length);
+    let whole = classify(&text).0 == Kind::Integer;
+    if word.parse::<f64>().is_ok() && !whole {
+        let message = format!("`{word}` has no unit");
+        let help = "write the unit; only whole numbers from 0 stand without one";
+        d.error_at(Code::NoUnit, &text, message, help);
         return None;
     }
-    // `5 .. 1 N` would pass for a word.
-    if text.text.contains("..") && QuantityRange::parse(&text.text).is_err() {
-        let dimension = Dimension::Length;
-        d.range(node, dimension);
-        return None;
+    let numeric = begins_with_number(word);
+    match expected {
+        // `5 .. 1 N` would pass for a word.
+        _ if word.contains("..") => {
+            let dimensions = expected.and_then(Kind::dimension).map_or(Dimension::ALL.to_vec(), |d| vec![d]);
+            d.range_among(node, &dimensions);
+        }
+        Some(Kind::Quantity(dimension)) if numeric && !whole => {
+            d.quantity(node, dimension);
+        }
+        Some(Kind::Range(dimension)) if numeric && !whole => {
+            d.range(node, dimension);
+        }
+        // `12.4 nm` and `12,4 mm` would, too.
+        _ if is_number_with_unit(word, expected.is_none()) => {
+            d.quantity_among(node, &Dimension::ALL);
+        }
+        _ => return Some(text),
     }
-    Some(text)
+    None
 }
 
-/// A number, a space, and one word.
-fn is_number_with_unit(text: &str) -> bool {
-    let Some((number, unit)) = text.split_once(' ') else { return false };
-    let digits = number.trim_start_matches(['-', '+']);
-    digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ','))
+/// `010`.
+fn is_padded(word: &str) -> bool {
+    word.len() > 1 && word.starts_with('0') && word.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn begins_with_number(word: &str) -> bool {
+    word.trim_start_matches(['-', '+', '.']).starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// A number, a space, and one word; if `close`, also a decimal number that the word follows at once.
+fn is_number_with_unit(text: &str, close: bool) -> bool {
+    let number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+');
+    let (digits, unit) = text.split_at(text.find(|c| !number(c)).unwrap_or(text.len()));
+    let spaced = unit.starts_with(' ');
+    let unit = unit.trim();
+    begins_with_number(digits)
+        && unit.starts_with(|c: char| !c.is_ascii_digit())
         && !unit.contains(' ')
+        && (spaced || close && digits.contains(['.', ',']))
 }
 
 /// A word as it stands, about which nothing is said.
@@ -272,7 +313,7 @@ fn row_values(d: &mut Decoder<'_>, row: &[Entry], decls: &[ParamDecl]) -> Vec<Op
         .iter()
         .map(|decl| {
             let entry = row.iter().find(|e| e.key == decl.name)?;
-            value(d, &entry.node).filter(|text| check(d, decl, text))
+            value(d, &entry.node, decl.kind).filter(|text| check(d, decl, text))
         })
         .collect()
 }
@@ -384,6 +425,41 @@ fn setting(sources: &mut Sources, name: &str, value: &str) -> Entry {
     let scalar = Scalar { text: value.to_owned(), plain: true };
     let node = Node { span: span(name.len() + 1, value), value: Value::Scalar(scalar) };
     Entry { key: name.to_owned(), key_span: span(0, name), node }
+}
+
+/// A row in which one parameter has a value at an end of what the recipe permits single serials, and where that end is
+/// written.
+pub(crate) struct AtBound {
+    pub(crate) row: Variant,
+    pub(crate) span: Span,
+    pub(crate) text: String,
+}
+
+/// The ends of the envelopes of a row, or of the defaults: those of quantities and ranges that state both.
+pub(crate) fn at_bounds(decls: &[ParamDecl], base: Option<&Variant>) -> Vec<AtBound> {
+    let mut out = Vec::new();
+    for (n, decl) in decls.iter().enumerate() {
+        let ([Some(min), Some(max)], Some(lo), Some(hi)) = (&decl.bounds, decl.min, decl.max) else {
+            continue;
+        };
+        let at = |text: String, bound: &Text| {
+            let value = Text { text: text.clone(), ..bound.clone() };
+            let own = |(i, d)| if i == n { Some(value.clone()) } else { own(i, d, base).cloned() };
+            let values = decls.iter().enumerate().map(own).collect();
+            let name = base.map(|v| v.name.clone()).unwrap_or_default();
+            AtBound { row: Variant { name, values }, span: bound.span, text }
+        };
+        match decl.kind {
+            Some(Kind::Quantity(_)) if lo <= hi => {
+                out.extend([at(min.text.clone(), min), at(max.text.clone(), max)]);
+            }
+            Some(Kind::Range(dimension)) if lo <= hi => {
+                out.push(at(format!("{lo} .. {hi} {}", dimension.unit()), max));
+            }
+            _ => {}
+        }
+    }
+    out
 }
 
 /// The values in force for a variant, or the defaults.
