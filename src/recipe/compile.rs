@@ -29,9 +29,12 @@ use crate::step::StepKind;
 use crate::suggest;
 use crate::tree::{self, Node, Value};
 
-/// Compilations that try the ends of parameters; each takes as long as a variant. What is beyond them an order's own
-/// compilation tells.
+/// Compilations that try the ends of parameters, and steps and lines in all of them: each takes as long as a variant.
+/// What is beyond them an order's own compilation tells.
 const BOUNDS_MAX: usize = 512;
+const BOUNDS_WORK_MAX: usize = 100_000;
+/// Bytes of a line, about.
+const LINE_BYTES: usize = 64;
 /// Sub-recipes of one recipe, each a file.
 const OPERATIONS_MAX: usize = 64;
 
@@ -52,6 +55,8 @@ struct Compiler<'a> {
     /// Sub-recipes by name, in the order of their first use in `order`.
     parsed: BTreeMap<String, std::rc::Rc<Parsed>>,
     order: Vec<(String, FileId)>,
+    /// `params:` is misspelt.
+    params_unread: bool,
 }
 
 /// The row that is asked for.
@@ -173,6 +178,7 @@ fn compile_into(
         parsed: BTreeMap::new(),
         order: vec![(path[directory.len()..].to_string(), file)],
         directory,
+        params_unread: false,
     };
     compiler.rows(&root, wanted, sink)
 }
@@ -188,15 +194,18 @@ impl Compiler<'_> {
             let span = Span { end: root.span.start, ..root.span };
             sink.error(Code::UnknownVariant, span, format!("there is no variant `{name}`"), help);
         }
-        params::warn_unused(&decls, root, sink);
         shadow::warn_params(sink, self.cell, &decls);
         let mut plans = Vec::new();
         for row in core::iter::once(None).chain(variants.iter().map(Some)) {
             sink.begin_row();
-            let scope = params::scope(&decls, row);
+            let mut scope = params::scope(&decls, row);
+            scope.unread = self.params_unread;
             plans.extend(self.recipe(root, &scope, row.map(|v| v.name.clone()), sink));
         }
-        self.envelopes(root, &decls, &variants, sink);
+        let steps = plans.iter().map(|plan| plan.steps.len()).max().unwrap_or(0);
+        let each = steps + (root.span.end - root.span.start) as usize / LINE_BYTES;
+        let most = BOUNDS_MAX.min(BOUNDS_WORK_MAX / each.max(1));
+        self.envelopes(root, &decls, &variants, most, sink);
         if !wanted.set.is_empty() {
             sink.begin_row();
             let row = params::with_set(sink, self.sources, &decls, base, wanted.set);
@@ -220,19 +229,28 @@ impl Compiler<'_> {
         root: &Node,
         decls: &[params::ParamDecl],
         variants: &[params::Variant],
+        most: usize,
         sink: &mut Sink,
     ) {
+        sink.begin_row();
         let rows = core::iter::once(None).chain(variants.iter().map(Some));
         let tried = rows.flat_map(|row| params::at_bounds(decls, row));
-        for params::AtBound { row, span, text } in tried.take(BOUNDS_MAX) {
-            let mut own = Sink::new();
+        let mut told: Vec<Span> = Vec::new();
+        for params::AtBound { row, span, text } in tried.take(most) {
+            if sink.is_over() {
+                return;
+            }
+            if told.contains(&span) {
+                continue;
+            }
+            let mut own = sink.beside();
             self.recipe(root, &params::scope(decls, Some(&row)), None, &mut own);
             let new = |d: &Diagnostic| d.severity == Severity::Error && !sink.has(d);
             let Some(found) = own.finish().into_iter().find(new) else { continue };
             let mut labels = found.labels;
             labels.insert(0, (found.span, "here".to_string()));
             let message = format!("a serial may have {text}, and that cannot be made: {}", found.message);
-            sink.begin_row();
+            told.push(span);
             sink.push(Diagnostic { span, message, labels, ..found });
         }
     }
@@ -276,7 +294,10 @@ impl Compiler<'_> {
             return None;
         }
         let decls = params::declarations(&mut d, &mut f, false);
-        let variants = params::variants(&mut d, &mut f, &decls);
+        self.params_unread = f.is_misspelt("params");
+        let decls = params::mark_unused(decls, root, d.sink);
+        // Rows of parameters that are not known say nothing.
+        let variants = if self.params_unread { Vec::new() } else { params::variants(&mut d, &mut f, &decls) };
         Some((decls, variants))
     }
 

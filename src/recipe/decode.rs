@@ -76,6 +76,15 @@ impl Decoder<'_> {
                 }
                 None => {
                     right = false;
+                    // A parameter that is misspelt where it is declared is told at its first use.
+                    if self.scope.unread || self.sink.is_told(name) {
+                        rest = &rest[at + 1 + name.len()..];
+                        continue;
+                    }
+                    let near = suggest::nearest(name, self.scope.names());
+                    if near.and_then(|near| self.scope.get(near)).is_some_and(|p| p.unused) {
+                        self.sink.tell_once(name);
+                    }
                     let help = suggest::remedy(name, self.scope.names());
                     let message = format!("there is no parameter `{name}`");
                     self.sink.error(Code::UnknownParam, written.span, message, help);
@@ -175,8 +184,23 @@ impl Decoder<'_> {
         self.word(node, &[("true", true), ("false", false)])
     }
 
-    /// A whole number between two bounds, decimal or `0x…`.
+    /// A whole number between two bounds, decimal or `0x…`. Zeros in front are refused: to YAML 1.1 `010` is eight.
     pub fn integer(&mut self, node: &Node, lo: u64, hi: u64) -> Option<u64> {
+        let text = self.text(node)?;
+        if is_padded(&text.text) {
+            return self.refuse_padded(&text);
+        }
+        self.digits(node, lo, hi)
+    }
+
+    fn refuse_padded<T>(&mut self, text: &Text) -> Option<T> {
+        let message = format!("`{}` has zeros in front: YAML 1.1 counts such a number by eights", text.text);
+        self.error_at(Code::NotANumber, text, message, "write it without them");
+        None
+    }
+
+    /// The same where zeros in front say how many digits there are: a serial.
+    pub fn digits(&mut self, node: &Node, lo: u64, hi: u64) -> Option<u64> {
         let text = self.text(node)?;
         let parsed = match text.text.strip_prefix("0x") {
             Some(hex) => u64::from_str_radix(hex, 16).ok(),
@@ -206,6 +230,9 @@ impl Decoder<'_> {
     /// A finite number without a unit.
     pub fn number(&mut self, node: &Node) -> Option<f64> {
         let text = self.text(node)?;
+        if is_padded(&text.text) {
+            return self.refuse_padded(&text);
+        }
         let number = text.text.parse().ok().filter(|n: &f64| n.is_finite());
         if number.is_none() {
             let message = format!("`{}` is not a number", text.text);
@@ -360,10 +387,15 @@ pub fn is_identifier(word: &str) -> bool {
         && word.bytes().all(good)
 }
 
+/// `010`.
+pub(crate) fn is_padded(word: &str) -> bool {
+    word.len() > 1 && word.starts_with('0') && word.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// `name@number`.
 pub fn split_version(text: &str) -> Option<(&str, u32)> {
     let (name, version) = text.split_once('@')?;
-    let digits = version.bytes().all(|b| b.is_ascii_digit());
+    let digits = version.bytes().all(|b| b.is_ascii_digit()) && !is_padded(version);
     (digits && is_identifier(name)).then_some(())?;
     Some((name, version.parse().ok()?))
 }
@@ -434,7 +466,7 @@ impl<'n> Fields<'n> {
     /// Whether a field that nobody has asked for so far looks like this one.
     pub fn is_misspelt(&self, name: &str) -> bool {
         let unknown = self.map.entries.iter().filter(|e| !self.asked.iter().any(|a| *a == e.key));
-        unknown.into_iter().any(|e| suggest::nearest(&e.key, [name]).is_some())
+        unknown.take(suggest::MISSPELT_MAX).any(|e| suggest::nearest(&e.key, [name]).is_some())
     }
 
     /// The start of the mapping: its first key, not all its lines.

@@ -1,6 +1,8 @@
 //! Diagnostics: what is wrong, where, why and what to do about it (house rule 8). A run collects all of
 //! them in a [`Sink`] and hands them out in the order of the text.
 
+use std::collections::BTreeSet;
+
 use crate::code::Code;
 use crate::source::{Sources, Span};
 
@@ -49,12 +51,18 @@ pub struct Sink {
     earlier: usize,
     /// Fields that are missing in a mapping, unless another field there turns out to be a misspelling of it.
     missing: Vec<(Span, String, Diagnostic)>,
+    /// Names of parameters that are told once, wherever they stand.
+    told: BTreeSet<String>,
 }
 
 impl Sink {
     /// An empty one.
     pub fn new() -> Sink {
         Sink::default()
+    }
+    /// An empty one for what is tried besides: names that are told are told there, too.
+    pub(crate) fn beside(&self) -> Sink {
+        Sink { told: self.told.clone(), ..Sink::default() }
     }
     /// From here on another variant is compiled: what was said at a place is not said there again.
     pub fn begin_row(&mut self) {
@@ -97,6 +105,14 @@ impl Sink {
             return self.push(diagnostic);
         }
         self.missing.push((mapping, name.to_owned(), diagnostic));
+    }
+    /// This name of a parameter is told once, wherever it stands.
+    pub(crate) fn tell_once(&mut self, name: &str) {
+        self.told.insert(name.to_owned());
+    }
+    /// It has been told.
+    pub(crate) fn is_told(&self, name: &str) -> bool {
+        self.told.contains(name)
     }
     /// It was misspelt, which has been said.
     pub(crate) fn is_there(&mut self, mapping: Span, name: &str) {

@@ -170,7 +170,7 @@ fn recipe(d: &mut Decoder<'_>, node: &Node) -> Option<(String, Span)> {
 fn serials(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<SerialRange> {
     let mut f = d.fields(node)?;
     let prefix = f.req("prefix", d, |d, n| Some((serial_prefix(d, n)?, n.span)));
-    let first = f.req("first", d, |d, n| d.integer(n, 0, NUMBER_MAX));
+    let first = f.req("first", d, |d, n| d.digits(n, 0, NUMBER_MAX));
     let last = f.req("last", d, last);
     f.finish(d);
     let ((prefix, at), first, (last, digits)) = (prefix?, first?, last?);
@@ -196,7 +196,7 @@ fn serials(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<SerialRange>
 
 /// The last number, and with how many digits it is written: leading zeros say how long all of them are.
 fn last(d: &mut Decoder<'_>, node: &Node) -> Option<(u64, usize)> {
-    let number = d.integer(node, 0, NUMBER_MAX)?;
+    let number = d.digits(node, 0, NUMBER_MAX)?;
     let text = d.text(node)?;
     if text.text.starts_with("0x") {
         d.error_at(Code::NotANumber, &text, "the last serial in hexadecimal", "write it in decimal digits");

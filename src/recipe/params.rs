@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use cellwright_model::{Dimension, Quantity, QuantityRange};
 
 use crate::code::Code;
-use crate::decode::{Decoder, Fields, Text, is_identifier};
+use crate::decode::{Decoder, Fields, Text, is_identifier, is_padded};
 use crate::diagnostic::Sink;
 use crate::scope::{Param, Scope, references};
 use crate::source::{Sources, Span};
@@ -40,6 +40,8 @@ pub(crate) struct ParamDecl {
     max: Option<f64>,
     /// `min` and `max` as they are written.
     bounds: [Option<Text>; 2],
+    /// Nothing in the file names it.
+    unused: bool,
 }
 
 /// A complete row of values.
@@ -138,6 +140,7 @@ fn declaration(d: &mut Decoder<'_>, entry: &Entry, operation: bool) -> ParamDecl
         min: None,
         max: None,
         bounds: [None, None],
+        unused: false,
     };
     let Some(mut f) = d.fields(&entry.node) else { return decl };
     decl.bounds = ["min", "max"].map(|field| f.entry(field).and_then(|e| plain(&e.node)));
@@ -174,8 +177,7 @@ fn value(d: &mut Decoder<'_>, node: &Node, expected: Option<Kind>) -> Option<Tex
     }
     let word = text.text.as_str();
     if is_padded(word) {
-        let message = format!("`{word}` has zeros in front: YAML 1.1 counts such a number by eights");
-        d.error_at(Code::NotANumber, &text, message, "write it without them, or a word in quotes");
+        d.integer(node, 0, u64::MAX);
         return None;
     }
     let whole = classify(&text).0 == Kind::Integer;
@@ -205,11 +207,6 @@ fn value(d: &mut Decoder<'_>, node: &Node, expected: Option<Kind>) -> Option<Tex
         _ => return Some(text),
     }
     None
-}
-
-/// `010`.
-fn is_padded(word: &str) -> bool {
-    word.len() > 1 && word.starts_with('0') && word.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn begins_with_number(word: &str) -> bool {
@@ -295,17 +292,25 @@ fn variant(d: &mut Decoder<'_>, entry: &Entry, decls: &[ParamDecl]) -> Option<Va
     d.check_identifier(&entry.key, entry.key_span);
     let row = d.named(&entry.node)?;
     unknown(d, row, decls, Code::UnknownParam, "parameter");
-    let missing: Vec<_> = decls
-        .iter()
-        .filter(|decl| !row.iter().any(|e| e.key == decl.name))
-        .map(|decl| format!("`{}`", decl.name))
-        .collect();
+    let missing: Vec<_> = missing_in(row, decls).map(|decl| format!("`{}`", decl.name)).collect();
     if !missing.is_empty() {
         let message = format!("variant `{}` gives no value for {}", entry.key, missing.join(", "));
         let help = "a variant is a complete row: give each parameter a value, also where it is the default";
         d.sink.error(Code::VariantIncomplete, entry.key_span, message, help);
     }
     Some(Variant { name: entry.key.clone(), values: row_values(d, row, decls) })
+}
+
+/// The parameters that a row does not give, but for those whose names it misspells.
+fn missing_in<'p>(row: &[Entry], decls: &'p [ParamDecl]) -> impl Iterator<Item = &'p ParamDecl> {
+    let given = |decl: &ParamDecl| row.iter().any(|e| e.key == decl.name);
+    let left = || decls.iter().filter(|decl| !given(decl));
+    let unknown = row.iter().filter(|e| !decls.iter().any(|decl| decl.name == e.key));
+    let unknown = unknown.take(suggest::MISSPELT_MAX);
+    let meant: BTreeSet<_> =
+        unknown.filter_map(|e| suggest::nearest(&e.key, left().map(|decl| decl.name.as_str()))).collect();
+    let missing: Vec<_> = left().filter(|decl| !meant.contains(decl.name.as_str())).collect();
+    missing.into_iter()
 }
 
 fn row_values(d: &mut Decoder<'_>, row: &[Entry], decls: &[ParamDecl]) -> Vec<Option<Text>> {
@@ -323,7 +328,16 @@ fn unknown(d: &mut Decoder<'_>, row: &[Entry], decls: &[ParamDecl], code: Code, 
         if d.sink.is_over() {
             return;
         }
-        let help = suggest::remedy(&entry.key, decls.iter().map(|decl| decl.name.as_str()));
+        let names = || decls.iter().map(|decl| decl.name.as_str());
+        // One that nothing names under its own name is perhaps misspelt itself: that is told at the first use.
+        if d.sink.is_told(&entry.key) {
+            continue;
+        }
+        let near = suggest::nearest(&entry.key, names());
+        if decls.iter().any(|decl| decl.unused && near == Some(&decl.name)) {
+            d.sink.tell_once(&entry.key);
+        }
+        let help = suggest::remedy(&entry.key, names());
         d.sink.error(code, entry.key_span, format!("there is no {what} `{}`", entry.key), help);
     }
 }
@@ -477,18 +491,25 @@ pub(crate) fn scope(decls: &[ParamDecl], variant: Option<&Variant>) -> Scope {
 
 fn add(scope: &mut Scope, decl: &ParamDecl, value: Option<&Text>) {
     let span = value.map_or(decl.name_span, |t| t.span);
-    scope.add(Param { name: decl.name.clone(), text: value.map(|t| t.text.clone()), span });
+    let (name, text) = (decl.name.clone(), value.map(|t| t.text.clone()));
+    scope.add(Param { name, text, span, unused: decl.unused });
 }
 
 /// The scope of a sub-recipe: its arguments, read in the scope of its user, over its defaults.
-pub(crate) fn arguments(d: &mut Decoder<'_>, with: Option<&Node>, at: Span, decls: &[ParamDecl]) -> Scope {
+pub(crate) fn arguments(
+    d: &mut Decoder<'_>,
+    (with, misspelt): (Option<&Node>, bool),
+    at: Span,
+    decls: &[ParamDecl],
+) -> Scope {
     let row = with.and_then(|node| d.named(node)).unwrap_or_default();
     unknown(d, row, decls, Code::UseArgument, "parameter of the sub-recipe");
     let values = row_values(d, row, decls);
+    let missing: BTreeSet<_> = missing_in(row, decls).map(|decl| decl.name.clone()).collect();
     let mut scope = Scope::empty();
     for (decl, value) in decls.iter().zip(&values) {
         let given = row.iter().any(|e| e.key == decl.name);
-        if !given && !decl.has_default {
+        if !given && !decl.has_default && !misspelt && missing.contains(&decl.name) {
             let labels = vec![(decl.name_span, "declared here, without a default".to_string())];
             let message = format!("the sub-recipe wants `{}`", decl.name);
             let help = format!("add `{}: …` under `with:`", decl.name);
@@ -499,13 +520,19 @@ pub(crate) fn arguments(d: &mut Decoder<'_>, with: Option<&Node>, at: Span, decl
     scope
 }
 
-/// Warns of parameters that nothing in the file names.
-pub(crate) fn warn_unused(decls: &[ParamDecl], root: &Node, sink: &mut Sink) {
+/// Marks the parameters that nothing in the file names, and warns of them, but for those that are only misspelt.
+pub(crate) fn mark_unused(mut decls: Vec<ParamDecl>, root: &Node, sink: &mut Sink) -> Vec<ParamDecl> {
     let mut used = BTreeSet::new();
     references(root, &mut used);
-    for decl in decls.iter().filter(|decl| !used.contains(&decl.name)) {
+    decls.iter_mut().for_each(|decl| decl.unused = !used.contains(&decl.name));
+    let names = || decls.iter().map(|decl| decl.name.as_str());
+    let unknown = used.iter().filter(|name| !names().any(|n| n == name.as_str()));
+    let unknown = unknown.take(suggest::MISSPELT_MAX);
+    let meant: BTreeSet<_> = unknown.filter_map(|name| suggest::nearest(name, names())).collect();
+    for decl in decls.iter().filter(|decl| decl.unused && !meant.contains(decl.name.as_str())) {
         let message = format!("nothing uses the parameter `{}`", decl.name);
         let help = format!("write `${}` where it belongs, or take it out", decl.name);
         sink.warning(Code::UnusedParam, decl.name_span, message, help);
     }
+    decls
 }

@@ -73,6 +73,8 @@ pub struct Context<'a, 'd> {
     /// `components:` could not be read as a whole, which has been said: any name may be one of them.
     pub components_unread: bool,
     pub specification: Option<&'a Specification>,
+    /// There is one, which could not be read and has been said.
+    pub specification_unread: bool,
     /// Where the step before in the same branch left the unit.
     pub here: Option<StationId>,
     /// Where conditions of this step are looked at: set by reading its station, so read that first.

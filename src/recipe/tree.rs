@@ -10,7 +10,7 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Tag};
 use crate::characters::blank_unseen;
 use crate::code::Code;
 use crate::diagnostic::Sink;
-use crate::source::{FILE_BYTES_MAX, FileId, Sources, Span};
+use crate::source::{FILE_BYTES_MAX, FileId, Sources, Span, line_ends};
 
 /// Mappings and lists inside each other: a parallel inside a parallel inside a sub-recipe needs 20.
 const DEPTH_MAX: usize = 64;
@@ -73,7 +73,7 @@ pub fn parse(path: &str, bytes: &[u8], sources: &mut Sources, sink: &mut Sink) -
         refuse_encoding(file, bytes, sink);
         return (file, None);
     };
-    let Some(text) = prepare(file, text, sink) else { return (file, None) };
+    let Some(text) = prepare(file, &line_ends(text.to_owned()), sink) else { return (file, None) };
     (file, build(file, text, sink))
 }
 

@@ -59,19 +59,37 @@ impl StepKind for ByHand {
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
         let (from, to) = (f.req("from", cx.d, |_, n| Some(n)), f.req("to", cx.d, |_, n| Some(n)));
         let anywhere = from.is_some_and(|n| is(n, "unit.location"));
-        let station = if anywhere { None } else { Some(cx.station(f)) };
+        let trays = &cx.cell.trays;
+        let tray = |node: &Node| {
+            text_of(node).is_some_and(|text| trays.iter().any(|t| t.name == text.trim_end_matches(".next")))
+        };
+        let from_tray = from.is_some_and(tray);
+        let to_tray = to.is_some_and(tray);
+        // Where `from` is not known, neither is whether a station is needed.
+        let station = match from {
+            _ if anywhere => None,
+            Some(node) if from_tray || is(node, "nest") || to.is_some_and(|n| is(n, "nest")) => {
+                Some(cx.station(f))
+            }
+            _ => Some(cx.station_opt(f)),
+        };
         let prompt = f.opt("prompt", cx.d, prompt);
         if f.entry("check").is_none() {
             f.missing("check", cx.d);
         }
         let check = cx.condition(f, "check");
         let loads = match (from, to) {
+            (Some(_), Some(to)) if from_tray && !to_tray => {
+                cx.d.word(to, &[("nest", ())]);
+                true
+            }
             (_, Some(to)) => is(to, "nest"),
             (Some(from), None) => !is(from, "nest") && !anywhere,
             (None, None) => f.entry("component").is_some(),
         };
         if loads {
-            return load(f, cx, from, station.flatten(), prompt, check).filter(|_| to.is_some());
+            let nest = to.is_some_and(|n| is(n, "nest"));
+            return load(f, cx, from, station.flatten(), prompt, check).filter(|_| nest);
         }
         let whole = from.and_then(|n| cx.d.word(n, &[("nest", ()), ("unit.location", ())])).is_some();
         if let Some(from) = from.filter(|_| anywhere && !cx.rejecting) {
@@ -91,7 +109,14 @@ impl StepKind for ByHand {
 }
 
 fn is(node: &Node, word: &str) -> bool {
-    matches!(&node.value, Value::Scalar(scalar) if scalar.text == word)
+    text_of(node) == Some(word)
+}
+
+fn text_of(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::Scalar(scalar) => Some(&scalar.text),
+        _ => None,
+    }
 }
 
 /// Asked and done; from here on it is not asked again.

@@ -226,6 +226,9 @@ fn asked_for<'o>(
     }
     let name = entry.key.as_str();
     let own = offers.iter().find(|o| o.default_for == Some(name) || o.of == name);
+    if own.is_none() && f.is_misspelt("of") {
+        return None;
+    }
     own.or_else(|| {
         let text = name.to_owned();
         let key = Text { text, span: entry.key_span, origin: None, verbatim: true, quoted: false };
@@ -308,7 +311,7 @@ fn specification(cx: &mut Context<'_, '_>, text: Text) -> String {
         }
         Some(_) => {}
         // With errors before it is perhaps only misspelt.
-        None if cx.d.sink.errors() > 0 => {}
+        None if cx.specification_unread || cx.d.sink.errors() > 0 => {}
         None => {
             let message = format!("`{}` is a paragraph, and the recipe names no specification", text.text);
             let help = format!("write `specification: {{ id: {named}, revision: … }}` at the recipe's head");

@@ -49,7 +49,9 @@ impl StepKind for Unload {
         let anywhere = f.req("from", cx.d, |d, n| d.word(n, &[("nest", false), ("unit.location", true)]));
         let station = match anywhere {
             Some(true) => None,
-            _ => Some(cx.station(f)),
+            Some(false) => Some(cx.station(f)),
+            // Whether it needs a station is not known.
+            None => Some(cx.station_opt(f)),
         };
         let way = Way::read(f, cx);
         let to = f.req("to", cx.d, |_, n| Some(n)).and_then(|n| Some((away(cx, n)?, n.span)));

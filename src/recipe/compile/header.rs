@@ -22,6 +22,8 @@ pub(super) struct Header {
     pub(super) other_cell: bool,
     pub(super) identity: Option<Identity>,
     pub(super) specification: Option<Specification>,
+    /// There is one, with a mistake.
+    pub(super) specification_unread: bool,
     pub(super) components: Vec<ComponentDecl>,
     /// They could not be read as a whole.
     pub(super) components_unread: bool,
@@ -46,6 +48,8 @@ impl Identity {
 pub(super) fn recipe(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Header {
     let (identity, other_cell) = identity(d, f, cell);
     let specification = f.opt("specification", d, specification);
+    let specification_unread =
+        f.is_misspelt("specification") || f.entry("specification").is_some() != specification.is_some();
     // Read before, in their own pass; asked for here so that they are known fields.
     f.entry("params");
     f.entry("variants");
@@ -62,7 +66,15 @@ pub(super) fn recipe(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> He
         d.list(n)
     });
     let invariants = invariants_of(d, invariants.unwrap_or_default(), cell);
-    Header { other_cell, identity, specification, components, components_unread, invariants }
+    Header {
+        other_cell,
+        identity,
+        specification,
+        specification_unread,
+        components,
+        components_unread,
+        invariants,
+    }
 }
 
 /// `recipe:`, `id:`, `version:`, `cell:`, the same in a recipe and a sub-recipe; and whether the cell is

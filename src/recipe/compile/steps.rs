@@ -100,7 +100,8 @@ pub(super) fn recipe(
         rounds: 1,
     };
     let mut here = Here { prefix: String::new(), station: None };
-    if let Some(node) = f.req("steps", d, |_, n| Some(n)) {
+    let steps = f.req("steps", d, |_, n| Some(n));
+    if let Some(node) = walk.or_hole(steps) {
         walk.out.body = walk.list(d, node, &mut here);
     }
     walk.rejecting = true;
@@ -293,6 +294,7 @@ impl Walk<'_, '_> {
             split.map(|(name, major)| (name, major, n.span))
         });
         let with = f.opt("with", d, |_, n| Some(n));
+        let misspelt = f.is_misspelt("with");
         f.finish(d);
         let Some((name, major, span)) = self.or_hole(reference) else { return Vec::new() };
         if self.around.contains(&name) {
@@ -306,6 +308,7 @@ impl Walk<'_, '_> {
         debug_assert_eq!(parsed.file, root.span.file);
         self.around.push(name.clone());
         let mut inner = Here { prefix: format!("{}/", id.unwrap_or_default()), station: here.station };
+        let with = (with, misspelt);
         let out = self.inline(d, root, with, span, (&name, major), &mut inner);
         self.around.pop();
         here.station = inner.station;
@@ -317,7 +320,7 @@ impl Walk<'_, '_> {
         &mut self,
         d: &mut Decoder<'_>,
         root: &Node,
-        with: Option<&Node>,
+        (with, misspelt): (Option<&Node>, bool),
         at: Span,
         (name, major): (&str, u32),
         here: &mut Here,
@@ -328,9 +331,7 @@ impl Walk<'_, '_> {
         let (identity, other_cell) = header::identity(&mut own, &mut f, self.compiler.cell);
         let decls = params::declarations(&mut own, &mut f, true);
         let wanted = f.opt("components", &mut own, |d, n| d.list(n)).unwrap_or_default();
-        for node in wanted {
-            self.wanted_component(&mut own, node, at);
-        }
+        let all_there = wanted.iter().filter(|n| !self.wanted_component(&mut own, n, at)).count() == 0;
         let steps = f.req("steps", &mut own, |_, n| Some(n));
         f.finish(&mut own);
         self.check_identity(own.sink, identity, name, major, at);
@@ -338,9 +339,9 @@ impl Walk<'_, '_> {
             self.out.holes = true;
             return Vec::new();
         }
-        params::warn_unused(&decls, root, d.sink);
+        let decls = params::mark_unused(decls, root, d.sink);
         shadow::warn_params(d.sink, self.compiler.cell, &decls);
-        let scope = params::arguments(d, with, at, &decls);
+        let scope = params::arguments(d, (with, misspelt), at, &decls);
         let arguments =
             scope.values().map(|(name, value)| (format!("{}{name}", here.prefix), value.to_string()));
         self.out.arguments.extend(arguments);
@@ -350,7 +351,7 @@ impl Walk<'_, '_> {
         let around = core::mem::take(&mut self.out.holes);
         let nodes = self.list(&mut inner, steps, here);
         // Steps with mistakes, or without a value of theirs, say nothing about their components.
-        if !self.out.holes {
+        if !self.out.holes && all_there {
             self.handled(inner.sink, first, wanted);
         }
         self.out.holes |= around;
@@ -380,8 +381,8 @@ impl Walk<'_, '_> {
     }
 
     /// A component that a sub-recipe handles must be one of the recipe's.
-    fn wanted_component(&self, d: &mut Decoder<'_>, node: &Node, at: Span) {
-        let Some(text) = d.text(node) else { return };
+    fn wanted_component(&self, d: &mut Decoder<'_>, node: &Node, at: Span) -> bool {
+        let Some(text) = d.text(node) else { return false };
         let known = self.header.components.iter().any(|c| c.component.name == text.text);
         if !known && !self.header.components_unread {
             let message = format!(
@@ -392,6 +393,7 @@ impl Walk<'_, '_> {
             let help = "add it under `components:`";
             d.sink.error_with(Code::UnknownComponent, at, message, help, labels);
         }
+        known || self.header.components_unread
     }
 
     fn check_identity(
@@ -437,6 +439,7 @@ impl Walk<'_, '_> {
             components: &self.header.components,
             components_unread: self.header.components_unread,
             specification: self.header.specification.as_ref(),
+            specification_unread: self.header.specification_unread,
             here: here.station,
             scene: Scene::Cell,
             made: &self.made,
