@@ -153,6 +153,8 @@ codes! {
     MayMissScan = "R0818", "a component that a path may not have identified";
     WindowNotReached = "R0819", "a window that the stroke does not reach";
     RestartRefused = "R0820", "a step at which a unit cannot be gone on with so after a restart";
+    Contradiction = "R0821", "limits that contradict what the step does";
+    EmptyNest = "R0822", "a step that works on an empty nest";
 
     BitRange = "R0901", "a bit or channel that the SubDevice does not have";
     BitTwice = "R0902", "a bit or channel used twice";

@@ -7,6 +7,7 @@ mod common;
 mod flow;
 mod header;
 mod motion;
+mod nest;
 mod shadow;
 mod steps;
 mod zones;
@@ -19,7 +20,7 @@ use cellwright_model::plan::{PLAN_FORMAT, Plan};
 
 use crate::code::Code;
 use crate::decode::Decoder;
-use crate::diagnostic::{Diagnostic, Sink};
+use crate::diagnostic::{Diagnostic, Severity, Sink};
 use crate::order_sets::SetText;
 use crate::order_text::OrderText;
 use crate::params;
@@ -29,6 +30,12 @@ use crate::step::StepKind;
 use crate::suggest;
 use crate::tree::{self, Node, Value};
 
+/// Compilations that try the ends of parameters, and steps and lines in all of them: each takes as long as a variant.
+/// What is beyond them an order's own compilation tells.
+const BOUNDS_MAX: usize = 512;
+const BOUNDS_WORK_MAX: usize = 100_000;
+/// Bytes of a line, about.
+const LINE_BYTES: usize = 64;
 /// Sub-recipes of one recipe, each a file.
 const OPERATIONS_MAX: usize = 64;
 
@@ -49,6 +56,8 @@ struct Compiler<'a> {
     /// Sub-recipes by name, in the order of their first use in `order`.
     parsed: BTreeMap<String, std::rc::Rc<Parsed>>,
     order: Vec<(String, FileId)>,
+    /// `params:` is misspelt.
+    params_unread: bool,
 }
 
 /// The row that is asked for.
@@ -170,6 +179,7 @@ fn compile_into(
         parsed: BTreeMap::new(),
         order: vec![(path[directory.len()..].to_string(), file)],
         directory,
+        params_unread: false,
     };
     compiler.rows(&root, wanted, sink)
 }
@@ -185,14 +195,18 @@ impl Compiler<'_> {
             let span = Span { end: root.span.start, ..root.span };
             sink.error(Code::UnknownVariant, span, format!("there is no variant `{name}`"), help);
         }
-        params::warn_unused(&decls, root, sink);
         shadow::warn_params(sink, self.cell, &decls);
         let mut plans = Vec::new();
         for row in core::iter::once(None).chain(variants.iter().map(Some)) {
             sink.begin_row();
-            let scope = params::scope(&decls, row);
+            let mut scope = params::scope(&decls, row);
+            scope.unread = self.params_unread;
             plans.extend(self.recipe(root, &scope, row.map(|v| v.name.clone()), sink));
         }
+        let steps = plans.iter().map(|plan| plan.steps.len()).max().unwrap_or(0);
+        let each = steps + (root.span.end - root.span.start) as usize / LINE_BYTES;
+        let most = BOUNDS_MAX.min(BOUNDS_WORK_MAX / each.max(1));
+        self.envelopes(root, &decls, &variants, most, sink);
         if !wanted.set.is_empty() {
             sink.begin_row();
             let row = params::with_set(sink, self.sources, &decls, base, wanted.set);
@@ -207,6 +221,39 @@ impl Compiler<'_> {
         let hash = self.recipe_hash();
         plans.iter_mut().chain(&mut sets).for_each(|plan| plan.recipe_hash.clone_from(&hash));
         Some(Rows { plans, sets, files: self.file_hashes() })
+    }
+
+    /// What a recipe permits single serials has to be something that can be made: each end of each parameter is tried
+    /// in each row, and what is wrong there is told at that end, once.
+    fn envelopes(
+        &mut self,
+        root: &Node,
+        decls: &[params::ParamDecl],
+        variants: &[params::Variant],
+        most: usize,
+        sink: &mut Sink,
+    ) {
+        sink.begin_row();
+        let rows = core::iter::once(None).chain(variants.iter().map(Some));
+        let tried = rows.flat_map(|row| params::at_bounds(decls, row));
+        let mut told: Vec<Span> = Vec::new();
+        for params::AtBound { row, span, text } in tried.take(most) {
+            if sink.is_over() {
+                return;
+            }
+            if told.contains(&span) {
+                continue;
+            }
+            let mut own = sink.beside();
+            self.recipe(root, &params::scope(decls, Some(&row)), None, &mut own);
+            let new = |d: &Diagnostic| d.severity == Severity::Error && !sink.has(d);
+            let Some(found) = own.finish().into_iter().find(new) else { continue };
+            let mut labels = found.labels;
+            labels.insert(0, (found.span, "here".to_string()));
+            let message = format!("a serial may have {text}, and that cannot be made: {}", found.message);
+            told.push(span);
+            sink.push(Diagnostic { span, message, labels, ..found });
+        }
     }
 
     /// The row with the values of a set. What these make wrong in the recipe is told at the set.
@@ -248,7 +295,10 @@ impl Compiler<'_> {
             return None;
         }
         let decls = params::declarations(&mut d, &mut f, false);
-        let variants = params::variants(&mut d, &mut f, &decls);
+        self.params_unread = f.is_misspelt("params");
+        let decls = params::mark_unused(decls, root, d.sink);
+        // Rows of parameters that are not known say nothing.
+        let variants = if self.params_unread { Vec::new() } else { params::variants(&mut d, &mut f, &decls) };
         Some((decls, variants))
     }
 
@@ -267,9 +317,14 @@ impl Compiler<'_> {
         }
         let walked = steps::recipe(self, &mut d, &mut f, &head);
         f.finish(&mut d);
-        // A walk with errors has holes: what is missing there was perhaps only misspelt.
-        if d.sink.errors() == 0 {
+        let errors = d.sink.errors();
+        // What is missing in a hole was perhaps only misspelt.
+        if !walked.holes {
             flow::check(&mut d, &head, &walked, root);
+            nest::check(&mut d, self.cell, &walked);
+        }
+        // A motion with a mistake ends anywhere.
+        if errors == 0 {
             let said = motion::check(&mut d, self.cell, &walked);
             zones::check(&mut d, self.cell, &walked, &said);
         }

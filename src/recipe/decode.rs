@@ -76,6 +76,15 @@ impl Decoder<'_> {
                 }
                 None => {
                     right = false;
+                    // A parameter that is misspelt where it is declared is told at its first use.
+                    if self.scope.unread || self.sink.is_told(name) {
+                        rest = &rest[at + 1 + name.len()..];
+                        continue;
+                    }
+                    let near = suggest::nearest(name, self.scope.names());
+                    if near.and_then(|near| self.scope.get(near)).is_some_and(|p| p.unused) {
+                        self.sink.tell_once(name);
+                    }
                     let help = suggest::remedy(name, self.scope.names());
                     let message = format!("there is no parameter `{name}`");
                     self.sink.error(Code::UnknownParam, written.span, message, help);
@@ -175,7 +184,7 @@ impl Decoder<'_> {
         self.word(node, &[("true", true), ("false", false)])
     }
 
-    /// A whole number between two bounds, decimal or `0x…`.
+    /// A whole number between two bounds, decimal or `0x…`. Zeros in front are refused: to YAML 1.1 `010` is eight.
     pub fn integer(&mut self, node: &Node, lo: u64, hi: u64) -> Option<u64> {
         let text = self.text(node)?;
         if self.zero_in_front(&text) { None } else { self.digits(node, lo, hi) }
@@ -250,7 +259,7 @@ impl Decoder<'_> {
     pub fn quantity_of(&mut self, text: &Text, dimension: Dimension) -> Option<f64> {
         match Quantity::parse(&text.text) {
             Ok(q) if q.dimension == dimension => Some(q.value),
-            Ok(q) => self.wrong_dimension(text, dimension, q.dimension),
+            Ok(q) => self.wrong_dimension(text, &[dimension], q.dimension),
             Err(_) if text.text.contains("..") => {
                 let message = format!("expected one {}, found a range", dimension.name());
                 self.error_at(
@@ -271,6 +280,35 @@ impl Decoder<'_> {
         Quantity::parse(&text.text)
             .map_err(|error| self.refuse_quantity::<()>(&text, &error, Dimension::Length))
             .ok()
+    }
+
+    /// A quantity of one of a few dimensions: where a name could not be read that says which.
+    pub fn quantity_among(&mut self, node: &Node, dimensions: &[Dimension]) -> Option<Quantity> {
+        let text = self.text(node)?;
+        match Quantity::parse(&text.text) {
+            Ok(q) if dimensions.contains(&q.dimension) => Some(q),
+            Ok(q) => self.wrong_dimension(&text, dimensions, q.dimension),
+            Err(_) => self.quantity_of(&text, self.near_unit(&text, dimensions)).and(None),
+        }
+    }
+
+    /// The same of a range.
+    pub fn range_among(&mut self, node: &Node, dimensions: &[Dimension]) -> Option<QuantityRange> {
+        let text = self.text(node)?;
+        match QuantityRange::parse(&text.text) {
+            Ok(r) if dimensions.contains(&r.dimension) => Some(r),
+            Ok(r) => self.wrong_dimension(&text, dimensions, r.dimension),
+            Err(_) => self.range_of(&text, self.near_unit(&text, dimensions)).and(None),
+        }
+    }
+
+    /// The dimension whose unit a misspelt one is nearest to; the first where none is near.
+    fn near_unit(&self, text: &Text, dimensions: &[Dimension]) -> Dimension {
+        let unit = text.text.trim_start_matches(|c: char| !c.is_alphabetic() && !matches!(c, '°' | '%'));
+        let spellings = || dimensions.iter().flat_map(|d| d.spellings().map(|s| (*d, s)));
+        let near = suggest::nearest(unit, spellings().map(|(_, s)| s));
+        let found = spellings().find(|(_, s)| near == Some(*s)).map(|(d, _)| d);
+        found.or(dimensions.first().copied()).unwrap_or(Dimension::Length)
     }
 
     /// A quantity above zero.
@@ -295,7 +333,7 @@ impl Decoder<'_> {
     pub fn range_of(&mut self, text: &Text, dimension: Dimension) -> Option<(f64, f64)> {
         match QuantityRange::parse(&text.text) {
             Ok(r) if r.dimension == dimension => Some((r.lo, r.hi)),
-            Ok(r) => self.wrong_dimension(text, dimension, r.dimension),
+            Ok(r) => self.wrong_dimension(text, &[dimension], r.dimension),
             Err(error) => self.refuse_quantity(text, &error, dimension),
         }
     }
@@ -312,11 +350,14 @@ impl Decoder<'_> {
         Some(DurationNs::from_secs_f64(seconds))
     }
 
-    fn wrong_dimension<T>(&mut self, text: &Text, expected: Dimension, found: Dimension) -> Option<T> {
-        let spellings: Vec<_> = expected.spellings().collect();
+    fn wrong_dimension<T>(&mut self, text: &Text, expected: &[Dimension], found: Dimension) -> Option<T> {
+        let articles: Vec<_> = expected.iter().map(|d| with_article(*d)).collect();
         let message =
-            format!("expected {}, `{}` is {}", with_article(expected), text.text, with_article(found));
-        let help = format!("units of {}: {}", expected.name(), spellings.join(", "));
+            format!("expected {}, `{}` is {}", articles.join(" or "), text.text, with_article(found));
+        let units = |d: &Dimension| {
+            format!("units of {}: {}", d.name(), d.spellings().collect::<Vec<_>>().join(", "))
+        };
+        let help = expected.iter().map(units).collect::<Vec<_>>().join("; ");
         self.error_at(Code::Dimension, text, message, help);
         None
     }
@@ -354,11 +395,15 @@ pub fn is_identifier(word: &str) -> bool {
         && word.bytes().all(good)
 }
 
+/// `010`.
+pub(crate) fn is_padded(word: &str) -> bool {
+    word.len() > 1 && word.starts_with('0') && word.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// `name@number`.
 pub fn split_version(text: &str) -> Option<(&str, u32)> {
     let (name, version) = text.split_once('@')?;
-    // `@04` would be another word for `@4`.
-    let digits = version.bytes().all(|b| b.is_ascii_digit()) && (version == "0" || !version.starts_with('0'));
+    let digits = version.bytes().all(|b| b.is_ascii_digit()) && !is_padded(version);
     (digits && is_identifier(name)).then_some(())?;
     Some((name, version.parse().ok()?))
 }
@@ -417,12 +462,19 @@ impl<'n> Fields<'n> {
         }
     }
 
-    /// Says that a field is missing, unless a key of the mapping was refused.
+    /// Says that a field is missing, unless a key of the mapping was refused, or [`Fields::finish`] finds it misspelt.
     pub fn missing(&self, name: &str, d: &mut Decoder<'_>) {
         if !self.map.incomplete {
+            let message = format!("`{name}` is missing");
             let help = format!("add `{name}: …`");
-            d.sink.error(Code::MissingField, self.head(), format!("`{name}` is missing"), help);
+            d.sink.missing(self.span, name, (self.head(), message, help));
         }
+    }
+
+    /// Whether a field that nobody has asked for so far looks like this one.
+    pub fn is_misspelt(&self, name: &str) -> bool {
+        let unknown = self.map.entries.iter().filter(|e| !self.asked.iter().any(|a| *a == e.key));
+        unknown.take(suggest::MISSPELT_MAX).any(|e| suggest::nearest(&e.key, [name]).is_some())
     }
 
     /// The start of the mapping: its first key, not all its lines.
@@ -430,7 +482,7 @@ impl<'n> Fields<'n> {
         self.map.entries.first().map_or(self.span, |e| e.key_span)
     }
 
-    /// Refuses every field that was not asked for.
+    /// Refuses every field that was not asked for. What was meant by it is not missing besides.
     pub fn finish(self, d: &mut Decoder<'_>) {
         let given = |field: &&str| self.map.entries.iter().any(|e| e.key == **field);
         let mut left: Option<Vec<&str>> = None;
@@ -442,6 +494,9 @@ impl<'n> Fields<'n> {
             let message = format!("unknown field `{}`", entry.key);
             let help = suggest::remedy(&entry.key, left.iter().copied());
             d.sink.error(Code::UnknownField, entry.key_span, message, help);
+            if let Some(meant) = suggest::nearest(&entry.key, left.iter().copied()) {
+                d.sink.is_there(self.span, meant);
+            }
         }
     }
 }

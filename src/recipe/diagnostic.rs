@@ -1,6 +1,8 @@
 //! Diagnostics: what is wrong, where, why and what to do about it (house rule 8). A run collects all of
 //! them in a [`Sink`] and hands them out in the order of the text.
 
+use std::collections::BTreeSet;
+
 use crate::code::Code;
 use crate::source::{Sources, Span};
 
@@ -47,6 +49,10 @@ pub struct Sink {
     errors: usize,
     /// Diagnostics of the rows before this one.
     earlier: usize,
+    /// Fields that are missing in a mapping, unless another field there turns out to be a misspelling of it.
+    missing: Vec<(Span, String, Diagnostic)>,
+    /// Names of parameters that are told once, wherever they stand.
+    told: BTreeSet<String>,
 }
 
 impl Sink {
@@ -54,8 +60,13 @@ impl Sink {
     pub fn new() -> Sink {
         Sink::default()
     }
+    /// An empty one for what is tried besides: names that are told are told there, too.
+    pub(crate) fn beside(&self) -> Sink {
+        Sink { told: self.told.clone(), ..Sink::default() }
+    }
     /// From here on another variant is compiled: what was said at a place is not said there again.
     pub fn begin_row(&mut self) {
+        self.tell_missing();
         self.earlier = self.list.len();
     }
     /// Keeps a diagnostic; one with the same code at the same place is not repeated for the same cause, nor
@@ -84,6 +95,35 @@ impl Sink {
     pub fn error(&mut self, code: Code, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.error_with(code, span, message, help, Vec::new());
     }
+    /// A field is missing in a mapping: said when its fields have all been asked for.
+    pub(crate) fn missing(
+        &mut self,
+        mapping: Span,
+        name: &str,
+        (span, message, help): (Span, String, String),
+    ) {
+        let (code, severity, labels) = (Code::MissingField, Severity::Error, Vec::new());
+        let diagnostic = Diagnostic { code, severity, span, message, help, labels };
+        if self.is_over() {
+            return self.push(diagnostic);
+        }
+        self.missing.push((mapping, name.to_owned(), diagnostic));
+    }
+    /// This name of a parameter is told once, wherever it stands.
+    pub(crate) fn tell_once(&mut self, name: &str) {
+        self.told.insert(name.to_owned());
+    }
+    /// It has been told.
+    pub(crate) fn is_told(&self, name: &str) -> bool {
+        self.told.contains(name)
+    }
+    /// It was misspelt, which has been said.
+    pub(crate) fn is_there(&mut self, mapping: Span, name: &str) {
+        self.missing.retain(|(at, missing, _)| *at != mapping || missing != name);
+    }
+    fn tell_missing(&mut self) {
+        core::mem::take(&mut self.missing).into_iter().for_each(|(.., diagnostic)| self.push(diagnostic));
+    }
     /// An error that points to further places.
     pub fn error_with(
         &mut self,
@@ -107,7 +147,7 @@ impl Sink {
     }
     /// Errors so far; a caller compares two counts to learn whether a part was right.
     pub fn errors(&self) -> usize {
-        self.errors
+        self.errors + self.missing.len()
     }
     /// More were found than are kept: whoever reads on may stop, since nothing more is shown.
     pub fn is_over(&self) -> bool {
@@ -115,6 +155,7 @@ impl Sink {
     }
     /// All diagnostics in the order of files and places.
     pub fn finish(mut self) -> Vec<Diagnostic> {
+        self.tell_missing();
         self.list.sort_by(|a, b| {
             (a.span.file, a.span.start, a.span.end, a.code).cmp(&(
                 b.span.file,

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use cellwright_model::{Dimension, Quantity, QuantityRange};
 
 use crate::code::Code;
-use crate::decode::{Decoder, Fields, Text, is_identifier};
+use crate::decode::{Decoder, Fields, Text, is_identifier, is_padded};
 use crate::diagnostic::Sink;
 use crate::scope::{Param, Scope, references};
 use crate::source::{Sources, Span};
@@ -38,6 +38,10 @@ pub(crate) struct ParamDecl {
     kind: Option<Kind>,
     min: Option<f64>,
     max: Option<f64>,
+    /// `min` and `max` as they are written.
+    bounds: [Option<Text>; 2],
+    /// Nothing in the file names it.
+    unused: bool,
 }
 
 /// A complete row of values.
@@ -69,11 +73,24 @@ impl Kind {
         }
     }
 
-    fn unit(self) -> &'static str {
+    fn dimension(self) -> Option<Dimension> {
         match self {
-            Kind::Quantity(d) | Kind::Range(d) => d.unit(),
-            _ => "",
+            Kind::Quantity(d) | Kind::Range(d) => Some(d),
+            Kind::Integer | Kind::Boolean | Kind::Word => None,
         }
+    }
+
+    fn unit(self) -> &'static str {
+        self.dimension().map_or("", Dimension::unit)
+    }
+
+    /// `min` and `max` mean something.
+    fn has_bounds(self) -> bool {
+        !matches!(self, Kind::Boolean | Kind::Word)
+    }
+
+    fn is_bounded_by(self, bound: Kind) -> bool {
+        self == bound || self.dimension().is_some_and(|dimension| bound == Kind::Quantity(dimension))
     }
 }
 
@@ -89,7 +106,7 @@ fn classify(value: &Text) -> (Kind, Option<(f64, f64)>) {
     if let Ok(r) = QuantityRange::parse(text) {
         return (Kind::Range(r.dimension), Some((r.lo, r.hi)));
     }
-    if let Ok(n) = text.parse::<u32>() {
+    if let Some(n) = text.parse::<u32>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit())) {
         return (Kind::Integer, Some((f64::from(n), f64::from(n))));
     }
     let kind = if matches!(text, "true" | "false") { Kind::Boolean } else { Kind::Word };
@@ -122,15 +139,22 @@ fn declaration(d: &mut Decoder<'_>, entry: &Entry, operation: bool) -> ParamDecl
         kind: None,
         min: None,
         max: None,
+        bounds: [None, None],
+        unused: false,
     };
     let Some(mut f) = d.fields(&entry.node) else { return decl };
-    let read = |d: &mut Decoder<'_>, n: &Node| value(d, n);
+    decl.bounds = ["min", "max"].map(|field| f.entry(field).and_then(|e| plain(&e.node)));
+    let bounds: Vec<Kind> = decl.bounds.iter().flatten().map(|text| classify(text).0).collect();
+    let read = |d: &mut Decoder<'_>, n: &Node| value(d, n, bounds.first().copied());
     decl.default = if operation { f.opt("default", d, read) } else { f.req("default", d, read) };
     decl.has_default = f.entry("default").is_some();
-    // Without a default the bounds say what it is.
-    let bounds = ["min", "max"].map(|field| f.entry(field));
-    let bound_of = || bounds.into_iter().flatten().find_map(|e| plain(&e.node));
-    decl.kind = decl.default.clone().or_else(bound_of).map(|text| classify(&text).0);
+    // Without a default the bounds say what it is; and where both say the same and it says something else, it is wrong.
+    let of_default = decl.default.as_ref().map(|text| classify(text).0);
+    let agreed = bounds.first().copied().filter(|kind| bounds.len() > 1 && bounds.iter().all(|b| b == kind));
+    decl.kind = match (of_default, agreed) {
+        (Some(own), Some(agreed)) if own.has_bounds() && !own.is_bounded_by(agreed) => Some(agreed),
+        (own, _) => own.or(bounds.first().copied()),
+    };
     decl.min = f.opt("min", d, |d, n| bound(d, n, decl.kind));
     decl.max = f.opt("max", d, |d, n| bound(d, n, decl.kind));
     f.finish(d);
@@ -144,47 +168,61 @@ fn declaration(d: &mut Decoder<'_>, entry: &Entry, operation: bool) -> ParamDecl
     decl
 }
 
-/// A value, with a number that lacks its unit told apart from a whole number.
-fn value(d: &mut Decoder<'_>, node: &Node) -> Option<Text> {
+/// A value. What is meant as a number of some unit is refused here, and not where it is used: `expected` is what the
+/// parameter is, where that is known.
+fn value(d: &mut Decoder<'_>, node: &Node, expected: Option<Kind>) -> Option<Text> {
     let text = d.text(node)?;
-    if text.quoted {
+    if text.quoted || !text.verbatim || matches!(classify(&text).0, Kind::Quantity(_) | Kind::Range(_)) {
         return Some(text);
     }
-    let number = text.text.parse::<f64>().is_ok() && text.text.parse::<u32>().is_err();
-    if number && !text.verbatim {
-        return Some(text);
-    }
-    if number {
-        let message = format!("`{}` has no unit", text.text);
-        d.error_at(
-            Code::NoUnit,
-            &text,
-            message,
-            "write the unit; only whole numbers from 0 stand without one",
-        );
+    let word = text.text.as_str();
+    if is_padded(word) {
+        d.integer(node, 0, u64::MAX);
         return None;
     }
-    // `12.4 nm` and `12,4 mm` would, too.
-    if is_number_with_unit(&text.text) && Quantity::parse(&text.text).is_err() {
-        d.quantity(node, Dimension::Length);
+    let whole = classify(&text).0 == Kind::Integer;
+    if word.parse::<f64>().is_ok() && !whole {
+        let message = format!("`{word}` has no unit");
+        let help = "write the unit; only whole numbers from 0 stand without one";
+        d.error_at(Code::NoUnit, &text, message, help);
         return None;
     }
-    // `5 .. 1 N` would pass for a word.
-    if text.text.contains("..") && QuantityRange::parse(&text.text).is_err() {
-        let dimension = Dimension::Length;
-        d.range(node, dimension);
-        return None;
+    let numeric = begins_with_number(word);
+    match expected {
+        // `5 .. 1 N` would pass for a word.
+        _ if word.contains("..") => {
+            let dimensions = expected.and_then(Kind::dimension).map_or(Dimension::ALL.to_vec(), |d| vec![d]);
+            d.range_among(node, &dimensions);
+        }
+        Some(Kind::Quantity(dimension)) if numeric && !whole => {
+            d.quantity(node, dimension);
+        }
+        Some(Kind::Range(dimension)) if numeric && !whole => {
+            d.range(node, dimension);
+        }
+        // `12.4 nm` and `12,4 mm` would, too.
+        _ if is_number_with_unit(word, expected.is_none()) => {
+            d.quantity_among(node, &Dimension::ALL);
+        }
+        _ => return Some(text),
     }
-    Some(text)
+    None
 }
 
-/// A number, a space, and one word.
-fn is_number_with_unit(text: &str) -> bool {
-    let Some((number, unit)) = text.split_once(' ') else { return false };
-    let digits = number.trim_start_matches(['-', '+']);
-    digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ','))
+fn begins_with_number(word: &str) -> bool {
+    word.trim_start_matches(['-', '+', '.']).starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// A number, a space, and one word; if `close`, also a decimal number that the word follows at once.
+fn is_number_with_unit(text: &str, close: bool) -> bool {
+    let number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+');
+    let (digits, unit) = text.split_at(text.find(|c| !number(c)).unwrap_or(text.len()));
+    let spaced = unit.starts_with(' ');
+    let unit = unit.trim();
+    begins_with_number(digits)
+        && unit.starts_with(|c: char| !c.is_ascii_digit())
         && !unit.contains(' ')
+        && (spaced || close && digits.contains(['.', ',']))
 }
 
 /// A word as it stands, about which nothing is said.
@@ -254,11 +292,7 @@ fn variant(d: &mut Decoder<'_>, entry: &Entry, decls: &[ParamDecl]) -> Option<Va
     d.check_identifier(&entry.key, entry.key_span);
     let row = d.named(&entry.node)?;
     unknown(d, row, decls, Code::UnknownParam, "parameter");
-    let missing: Vec<_> = decls
-        .iter()
-        .filter(|decl| !row.iter().any(|e| e.key == decl.name))
-        .map(|decl| format!("`{}`", decl.name))
-        .collect();
+    let missing: Vec<_> = missing_in(row, decls).map(|decl| format!("`{}`", decl.name)).collect();
     if !missing.is_empty() {
         let message = format!("variant `{}` gives no value for {}", entry.key, missing.join(", "));
         let help = "a variant is a complete row: give each parameter a value, also where it is the default";
@@ -267,12 +301,24 @@ fn variant(d: &mut Decoder<'_>, entry: &Entry, decls: &[ParamDecl]) -> Option<Va
     Some(Variant { name: entry.key.clone(), values: row_values(d, row, decls) })
 }
 
+/// The parameters that a row does not give, but for those whose names it misspells.
+fn missing_in<'p>(row: &[Entry], decls: &'p [ParamDecl]) -> impl Iterator<Item = &'p ParamDecl> {
+    let given = |decl: &ParamDecl| row.iter().any(|e| e.key == decl.name);
+    let left = || decls.iter().filter(|decl| !given(decl));
+    let unknown = row.iter().filter(|e| !decls.iter().any(|decl| decl.name == e.key));
+    let unknown = unknown.take(suggest::MISSPELT_MAX);
+    let meant: BTreeSet<_> =
+        unknown.filter_map(|e| suggest::nearest(&e.key, left().map(|decl| decl.name.as_str()))).collect();
+    let missing: Vec<_> = left().filter(|decl| !meant.contains(decl.name.as_str())).collect();
+    missing.into_iter()
+}
+
 fn row_values(d: &mut Decoder<'_>, row: &[Entry], decls: &[ParamDecl]) -> Vec<Option<Text>> {
     decls
         .iter()
         .map(|decl| {
             let entry = row.iter().find(|e| e.key == decl.name)?;
-            value(d, &entry.node).filter(|text| check(d, decl, text))
+            value(d, &entry.node, decl.kind).filter(|text| check(d, decl, text))
         })
         .collect()
 }
@@ -282,7 +328,16 @@ fn unknown(d: &mut Decoder<'_>, row: &[Entry], decls: &[ParamDecl], code: Code, 
         if d.sink.is_over() {
             return;
         }
-        let help = suggest::remedy(&entry.key, decls.iter().map(|decl| decl.name.as_str()));
+        let names = || decls.iter().map(|decl| decl.name.as_str());
+        // One that nothing names under its own name is perhaps misspelt itself: that is told at the first use.
+        if d.sink.is_told(&entry.key) {
+            continue;
+        }
+        let near = suggest::nearest(&entry.key, names());
+        if decls.iter().any(|decl| decl.unused && near == Some(&decl.name)) {
+            d.sink.tell_once(&entry.key);
+        }
+        let help = suggest::remedy(&entry.key, names());
         d.sink.error(code, entry.key_span, format!("there is no {what} `{}`", entry.key), help);
     }
 }
@@ -386,6 +441,41 @@ fn setting(sources: &mut Sources, name: &str, value: &str) -> Entry {
     Entry { key: name.to_owned(), key_span: span(0, name), node }
 }
 
+/// A row in which one parameter has a value at an end of what the recipe permits single serials, and where that end is
+/// written.
+pub(crate) struct AtBound {
+    pub(crate) row: Variant,
+    pub(crate) span: Span,
+    pub(crate) text: String,
+}
+
+/// The ends of the envelopes of a row, or of the defaults: those of quantities and ranges that state both.
+pub(crate) fn at_bounds(decls: &[ParamDecl], base: Option<&Variant>) -> Vec<AtBound> {
+    let mut out = Vec::new();
+    for (n, decl) in decls.iter().enumerate() {
+        let ([Some(min), Some(max)], Some(lo), Some(hi)) = (&decl.bounds, decl.min, decl.max) else {
+            continue;
+        };
+        let at = |text: String, bound: &Text| {
+            let value = Text { text: text.clone(), ..bound.clone() };
+            let own = |(i, d)| if i == n { Some(value.clone()) } else { own(i, d, base).cloned() };
+            let values = decls.iter().enumerate().map(own).collect();
+            let name = base.map(|v| v.name.clone()).unwrap_or_default();
+            AtBound { row: Variant { name, values }, span: bound.span, text }
+        };
+        match decl.kind {
+            Some(Kind::Quantity(_)) if lo <= hi => {
+                out.extend([at(min.text.clone(), min), at(max.text.clone(), max)]);
+            }
+            Some(Kind::Range(dimension)) if lo <= hi => {
+                out.push(at(format!("{lo} .. {hi} {}", dimension.unit()), max));
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
 /// The values in force for a variant, or the defaults.
 pub(crate) fn scope(decls: &[ParamDecl], variant: Option<&Variant>) -> Scope {
     let mut scope = Scope::empty();
@@ -401,18 +491,25 @@ pub(crate) fn scope(decls: &[ParamDecl], variant: Option<&Variant>) -> Scope {
 
 fn add(scope: &mut Scope, decl: &ParamDecl, value: Option<&Text>) {
     let span = value.map_or(decl.name_span, |t| t.span);
-    scope.add(Param { name: decl.name.clone(), text: value.map(|t| t.text.clone()), span });
+    let (name, text) = (decl.name.clone(), value.map(|t| t.text.clone()));
+    scope.add(Param { name, text, span, unused: decl.unused });
 }
 
 /// The scope of a sub-recipe: its arguments, read in the scope of its user, over its defaults.
-pub(crate) fn arguments(d: &mut Decoder<'_>, with: Option<&Node>, at: Span, decls: &[ParamDecl]) -> Scope {
+pub(crate) fn arguments(
+    d: &mut Decoder<'_>,
+    (with, misspelt): (Option<&Node>, bool),
+    at: Span,
+    decls: &[ParamDecl],
+) -> Scope {
     let row = with.and_then(|node| d.named(node)).unwrap_or_default();
     unknown(d, row, decls, Code::UseArgument, "parameter of the sub-recipe");
     let values = row_values(d, row, decls);
+    let missing: BTreeSet<_> = missing_in(row, decls).map(|decl| decl.name.clone()).collect();
     let mut scope = Scope::empty();
     for (decl, value) in decls.iter().zip(&values) {
         let given = row.iter().any(|e| e.key == decl.name);
-        if !given && !decl.has_default {
+        if !given && !decl.has_default && !misspelt && missing.contains(&decl.name) {
             let labels = vec![(decl.name_span, "declared here, without a default".to_string())];
             let message = format!("the sub-recipe wants `{}`", decl.name);
             let help = format!("add `{}: …` under `with:`", decl.name);
@@ -423,13 +520,19 @@ pub(crate) fn arguments(d: &mut Decoder<'_>, with: Option<&Node>, at: Span, decl
     scope
 }
 
-/// Warns of parameters that nothing in the file names.
-pub(crate) fn warn_unused(decls: &[ParamDecl], root: &Node, sink: &mut Sink) {
+/// Marks the parameters that nothing in the file names, and warns of them, but for those that are only misspelt.
+pub(crate) fn mark_unused(mut decls: Vec<ParamDecl>, root: &Node, sink: &mut Sink) -> Vec<ParamDecl> {
     let mut used = BTreeSet::new();
     references(root, &mut used);
-    for decl in decls.iter().filter(|decl| !used.contains(&decl.name)) {
+    decls.iter_mut().for_each(|decl| decl.unused = !used.contains(&decl.name));
+    let names = || decls.iter().map(|decl| decl.name.as_str());
+    let unknown = used.iter().filter(|name| !names().any(|n| n == name.as_str()));
+    let unknown = unknown.take(suggest::MISSPELT_MAX);
+    let meant: BTreeSet<_> = unknown.filter_map(|name| suggest::nearest(name, names())).collect();
+    for decl in decls.iter().filter(|decl| decl.unused && !meant.contains(decl.name.as_str())) {
         let message = format!("nothing uses the parameter `{}`", decl.name);
         let help = format!("write `${}` where it belongs, or take it out", decl.name);
         sink.warning(Code::UnusedParam, decl.name_span, message, help);
     }
+    decls
 }

@@ -16,12 +16,16 @@ pub struct Param {
     pub text: Option<String>,
     /// Where the value stands: default, variant, or argument of a `use`.
     pub span: Span,
+    /// Nothing names it: its own name is perhaps the one that is misspelt.
+    pub unused: bool,
 }
 
 /// The parameters in force.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
     params: Vec<Param>,
+    /// `params:` could not be read, which has been said: any name may be one of them.
+    pub(crate) unread: bool,
 }
 
 impl Scope {

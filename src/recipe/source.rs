@@ -9,6 +9,21 @@ pub trait FileSource {
     fn read(&self, path: &str) -> Result<Vec<u8>, String>;
 }
 
+/// A text in which every line ends with `\n`: a carriage return alone, which YAML takes for a line end, too, is one (and
+/// is refused where the text is read: most programs show one line there). Byte for byte, so that spans stay true.
+fn line_ends(text: String) -> String {
+    let alone = |(i, b): (usize, u8)| b == b'\r' && text.as_bytes().get(i + 1) != Some(&b'\n');
+    if !text.bytes().enumerate().any(alone) {
+        return text;
+    }
+    let mut rest = text.chars().peekable();
+    let mut out = String::with_capacity(text.len());
+    while let Some(c) = rest.next() {
+        out.push(if c == '\r' && rest.peek() != Some(&'\n') { '\n' } else { c });
+    }
+    out
+}
+
 /// Largest file that is read, in bytes: a thousand times the embedded recipe, and small enough that a
 /// wrong path (a core dump, a video) is refused at once.
 pub const FILE_BYTES_MAX: usize = 4 << 20;
@@ -43,7 +58,8 @@ pub struct Place {
 #[derive(Debug, Clone)]
 pub struct SourceFile {
     pub path: String,
-    /// As text that can be drawn, byte for byte; bytes that are no UTF-8 are replaced (and have been refused by the parser).
+    /// As text that can be drawn, its lines ended by `\n`, byte for byte; bytes that are no UTF-8 are replaced (and have
+    /// been refused by the parser).
     pub text: String,
     /// SHA-256 of the raw bytes, lower-case hex.
     pub sha256: String,
@@ -60,7 +76,7 @@ pub struct Sources {
 impl Sources {
     /// Adds a file; the same path twice is two files.
     pub fn add(&mut self, path: &str, bytes: &[u8]) -> FileId {
-        let text = shown(String::from_utf8_lossy(bytes).into_owned());
+        let text = shown(line_ends(String::from_utf8_lossy(bytes).into_owned()));
         let ends = text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1);
         let lines = core::iter::once(0).chain(ends).collect();
         let sha256 = cellwright_model::curve::sha256_hex(bytes);
@@ -141,6 +157,15 @@ mod tests {
         let mut sources = Sources::default();
         let file = sources.add("a", "x\u{1b}[31m\u{9b}2J\0\u{202e}y\t\r\né".as_bytes());
         assert_eq!(sources.file(file).text, "x?[31m¿2J?\u{fffd}y\t\r\né");
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_line() {
+        let mut sources = Sources::default();
+        let file = sources.add("a", "a: 1\rb: 2\r\nc: 3\n\rd: 4".as_bytes());
+        let at = |byte| sources.file(file).place(byte);
+        let places = [5, 11, 17].map(|byte| (at(byte).line, at(byte).column));
+        assert_eq!(places, [(2, 1), (3, 1), (5, 1)]);
     }
 
     #[test]

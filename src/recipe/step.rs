@@ -28,6 +28,14 @@ pub trait StepKind: Sync {
     fn irreversible(&self) -> bool {
         false
     }
+    /// It puts a part in, reads its code, or takes the unit out: a mistake in it leaves open what becomes of the unit.
+    fn handles_parts(&self) -> bool {
+        false
+    }
+    /// It works on what lies in the nest.
+    fn works_on_unit(&self) -> bool {
+        false
+    }
     /// What it permits where the controller has died in it: `redo` only where nothing that it does cannot be done twice.
     fn restart(&self) -> Restart {
         if self.irreversible() { Restart::Never } else { Restart::Redo }
@@ -53,6 +61,8 @@ pub enum Restart {
 pub struct ComponentDecl {
     pub component: Component,
     pub span: Span,
+    /// It has mistakes: it might be another one than it seems.
+    pub unread: bool,
 }
 
 /// What a kind may ask while it lowers a step.
@@ -60,7 +70,11 @@ pub struct Context<'a, 'd> {
     pub d: &'a mut Decoder<'d>,
     pub cell: &'a Cell,
     pub components: &'a [ComponentDecl],
+    /// `components:` could not be read as a whole, which has been said: any name may be one of them.
+    pub components_unread: bool,
     pub specification: Option<&'a Specification>,
+    /// There is one, which could not be read and has been said.
+    pub specification_unread: bool,
     /// Where the step before in the same branch left the unit.
     pub here: Option<StationId>,
     /// Where conditions of this step are looked at: set by reading its station, so read that first.
@@ -72,6 +86,9 @@ pub struct Context<'a, 'd> {
     pub visited: &'a [StationId],
     /// Under `on_reject:`.
     pub rejecting: bool,
+    /// Read of the step so far: what is known of one that has mistakes, so that they make no others behind it.
+    pub at: Option<StationId>,
+    pub measured: Vec<MeasurementSpec>,
 }
 
 /// A step lowered; identity and common fields are added by the caller.
@@ -110,7 +127,13 @@ impl<'a> Context<'a, '_> {
         let cell = self.cell;
         let station = f.req("station", self.d, |d, n| names::station(d, n, cell));
         self.scene = station.map_or(Scene::Unread, Scene::Station);
+        self.at = station;
         station
+    }
+
+    /// The step's station may be the one that is wrong, which has been said: what else is told of it would be noise.
+    pub fn doubt_station(&mut self) {
+        (self.at, self.scene) = (None, Scene::Unread);
     }
 
     /// `station:` if it is given.
@@ -123,6 +146,7 @@ impl<'a> Context<'a, '_> {
             None if given => Scene::Unread,
             None => Scene::Cell,
         };
+        self.at = station;
         station
     }
 
@@ -134,38 +158,40 @@ impl<'a> Context<'a, '_> {
         f.opt(field, self.d, |d, n| recipe_condition(d, n, &sight, None, never))
     }
 
-    /// The component of a step that takes from `tray`: named, or the only one that comes from there.
+    /// The component of a step that takes from `tray`: named, or the only one that comes from there. `tray`: `None` has
+    /// been said; then only the name is looked at.
     pub fn component_from(
         &mut self,
         f: &mut Fields<'_>,
-        tray: TrayId,
-        at: Span,
+        tray: Option<(TrayId, Span)>,
     ) -> Option<&'a ComponentDecl> {
-        let named = f.entry("component");
-        let components = self.components;
+        let named = match f.entry("component") {
+            Some(entry) => Some(self.component(&entry.node)?),
+            None => None,
+        };
+        let (tray, at) = tray?;
         let found = match named {
-            Some(entry) => self.component(&entry.node)?,
-            // A part number that could not be read might have been the one.
-            None if components.iter().any(|c| c.component.part.is_empty()) => return None,
-            None => {
-                let sourced: Vec<_> =
-                    components.iter().filter(|c| c.component.source == Some(tray)).collect();
-                let part = self.cell.trays[tray.index()].part.as_deref();
-                let by_part = |c: &&ComponentDecl| {
-                    c.component.source.is_none() && part == Some(c.component.part.as_str())
-                };
-                let by_part: Vec<_> = components.iter().filter(by_part).collect();
-                match (sourced.as_slice(), by_part.as_slice()) {
-                    ([one], _) | ([], [one]) => *one,
-                    (several, parts) => {
-                        let count = several.len().max(parts.len());
-                        return self.no_component(tray, count, at);
-                    }
-                }
-            }
+            Some(found) => found,
+            None => self.only_from(tray, at)?,
         };
         self.check_source(found, tray, at)?;
         Some(found)
+    }
+
+    /// The only component that comes from a tray.
+    fn only_from(&mut self, tray: TrayId, at: Span) -> Option<&'a ComponentDecl> {
+        let components = self.components;
+        let sourced: Vec<_> = components.iter().filter(|c| c.component.source == Some(tray)).collect();
+        let part = self.cell.trays[tray.index()].part.as_deref();
+        let by_part =
+            |c: &&ComponentDecl| c.component.source.is_none() && part == Some(c.component.part.as_str());
+        let by_part: Vec<_> = components.iter().filter(by_part).collect();
+        match (sourced.as_slice(), by_part.as_slice()) {
+            ([one], _) | ([], [one]) => Some(*one),
+            // A part number or source that could not be read might have been the one.
+            _ if self.components_unread || components.iter().any(|c| c.unread) => None,
+            (several, parts) => self.no_component(tray, several.len().max(parts.len()), at),
+        }
     }
 
     fn no_component<T>(&mut self, tray: TrayId, count: usize, at: Span) -> Option<T> {
@@ -206,7 +232,7 @@ impl<'a> Context<'a, '_> {
     pub fn component(&mut self, node: &Node) -> Option<&'a ComponentDecl> {
         let text = self.d.text(node)?;
         let found = self.components.iter().find(|c| c.component.name == text.text);
-        if found.is_none() {
+        if found.is_none() && !self.components_unread {
             let help = suggest::remedy(&text.text, self.components.iter().map(|c| c.component.name.as_str()));
             self.d.error_at(
                 Code::UnknownComponent,

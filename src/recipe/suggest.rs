@@ -3,6 +3,9 @@
 /// Longest name that is compared, in characters: beyond it nobody mistypes a name.
 const NAME_CHARS_MAX: usize = 64;
 
+/// Misspelt names among which a missing one is looked for: more are no typing errors.
+pub(crate) const MISSPELT_MAX: usize = 64;
+
 /// Edit distance with insertion, deletion, substitution and exchange of neighbours, each 1 (optimal
 /// string alignment).
 fn distance(a: &[char], b: &[char]) -> usize {

@@ -9,11 +9,12 @@
 //! of the unit is decided. `prompt:` says what is to be done, where that is more than the step itself says; `{serial}` in
 //! it is the serial of the unit, which the question for a finished unit (`identify: own-serial`) says by itself.
 
-use cellwright_model::StationId;
+use cellwright_model::cell::TrayKind;
 use cellwright_model::expr::Expr;
 use cellwright_model::plan::{
     CARRIED, Identify, Meaning, OnHold, Place, PlaceWhat, Primitive, Resource, SERIAL_IN_PROMPT,
 };
+use cellwright_model::{StationId, TrayId};
 use cellwright_recipe::shape::{Names, What};
 use cellwright_recipe::{Code, Context, Draft, Fields, Node, Restart, Shape, StepKind, Value, shape};
 
@@ -48,6 +49,9 @@ impl StepKind for ByHand {
     fn restart(&self) -> Restart {
         Restart::Verify
     }
+    fn handles_parts(&self) -> bool {
+        true
+    }
     fn shape(&self) -> &'static Shape {
         &BY_HAND
     }
@@ -55,31 +59,64 @@ impl StepKind for ByHand {
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
         let (from, to) = (f.req("from", cx.d, |_, n| Some(n)), f.req("to", cx.d, |_, n| Some(n)));
         let anywhere = from.is_some_and(|n| is(n, "unit.location"));
-        let station = if anywhere { None } else { Some(cx.station(f)) };
+        let trays = &cx.cell.trays;
+        let tray = |node: &Node| {
+            text_of(node).is_some_and(|text| trays.iter().any(|t| t.name == text.trim_end_matches(".next")))
+        };
+        let from_tray = from.is_some_and(tray);
+        let to_tray = to.is_some_and(tray);
+        // Where `from` is not known, neither is whether a station is needed.
+        let station = match from {
+            _ if anywhere => None,
+            Some(node) if from_tray || is(node, "nest") || to.is_some_and(|n| is(n, "nest")) => {
+                Some(cx.station(f))
+            }
+            _ => Some(cx.station_opt(f)),
+        };
         let prompt = f.opt("prompt", cx.d, prompt);
         if f.entry("check").is_none() {
             f.missing("check", cx.d);
         }
         let check = cx.condition(f, "check");
-        let (from, to) = (from?, to?);
-        if is(to, "nest") {
-            return load(f, cx, from, station.flatten(), prompt, check);
+        let loads = match (from, to) {
+            (Some(_), Some(to)) if from_tray && !to_tray => {
+                cx.d.word(to, &[("nest", ())]);
+                true
+            }
+            (_, Some(to)) => is(to, "nest"),
+            (Some(from), None) => !is(from, "nest") && !anywhere,
+            (None, None) => f.entry("component").is_some(),
+        };
+        if loads {
+            let nest = to.is_some_and(|n| is(n, "nest"));
+            return load(f, cx, from, station.flatten(), prompt, check).filter(|_| nest);
         }
-        cx.d.word(from, &[("nest", ()), ("unit.location", ())])?;
-        if anywhere && !cx.rejecting {
+        let whole = from.and_then(|n| cx.d.word(n, &[("nest", ()), ("unit.location", ())])).is_some();
+        if let Some(from) = from.filter(|_| anywhere && !cx.rejecting) {
             let message = "`unit.location` is known under `on_reject` only";
             cx.d.sink.error(Code::NoStation, from.span, message, "write `from: nest` and `station:`");
+        }
+        let to = to.and_then(|n| away(cx, n));
+        if !whole {
+            return None;
         }
         let station = match station {
             Some(station) => Some(station?),
             None => None,
         };
-        unload(cx, to, station, prompt, check)
+        Some(unload(cx, to?, station, prompt, check?))
     }
 }
 
 fn is(node: &Node, word: &str) -> bool {
-    matches!(&node.value, Value::Scalar(scalar) if scalar.text == word)
+    text_of(node) == Some(word)
+}
+
+fn text_of(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::Scalar(scalar) => Some(&scalar.text),
+        _ => None,
+    }
 }
 
 /// Asked and done; from here on it is not asked again.
@@ -92,15 +129,15 @@ fn ask(prompt: String) -> Vec<Primitive> {
 fn load(
     f: &mut Fields<'_>,
     cx: &mut Context<'_, '_>,
-    from: &Node,
+    from: Option<&Node>,
     station: Option<StationId>,
     prompt: Option<String>,
     check: Option<Expr>,
 ) -> Option<Draft> {
-    let tray = next_of(cx, from)?;
-    source(cx, tray, from.span)?;
-    let component = cx.component_from(f, tray, from.span)?.component.clone();
-    let (station, check) = (station?, check?);
+    let tray = from.and_then(|n| Some((next_of(cx, n)?, n.span)));
+    let tray = tray.filter(|(tray, at)| source(cx, *tray, *at).is_some());
+    let component = cx.component_from(f, tray)?.component.clone();
+    let ((tray, at), station, check) = (tray?, station?, check?);
     let name = &cx.cell.trays[tray.index()].name;
     let asked = match component.identify {
         Identify::OwnSerial => format!("Put unit {SERIAL_IN_PROMPT} of {name} into the nest"),
@@ -121,27 +158,26 @@ fn load(
         on_hold: Some(OnHold::Stop),
         verifies: Some(check),
         timeout: Some(ANSWER),
-        puts_in: vec![(component, from.span)],
+        puts_in: vec![(component, at)],
         ..Draft::default()
     })
 }
 
 fn unload(
     cx: &mut Context<'_, '_>,
-    to: &Node,
+    (tray, kind, at): (TrayId, TrayKind, Place),
     station: Option<StationId>,
     prompt: Option<String>,
-    check: Option<Expr>,
-) -> Option<Draft> {
-    let (tray, kind, at) = away(cx, to)?;
-    let check = with_drop(cx, tray, Some(check?));
+    check: Expr,
+) -> Draft {
+    let check = with_drop(cx, tray, Some(check));
     let name = &cx.cell.trays[tray.index()].name;
     let mut ops =
         ask(prompt.unwrap_or_else(|| format!("Take the unit out of the nest and put it into {name}")));
     place(&mut ops, PlaceWhat::Unit, at, check);
     let mut resources = vec![Resource::Tray(tray)];
     resources.extend(station.map(Resource::StationSpace));
-    Some(Draft {
+    Draft {
         station,
         resources,
         ops,
@@ -149,5 +185,5 @@ fn unload(
         timeout: Some(ANSWER),
         unit_leaves: Some(kind),
         ..Draft::default()
-    })
+    }
 }

@@ -40,10 +40,9 @@ impl StepKind for Confirm {
         let station = cx.station_opt(f);
         let prompt = f.req("prompt", cx.d, prompt);
         let listed = f.req("answers", cx.d, |d, n| words(d, n).map(|w| (w, n.span)));
-        let pass = f.opt("pass", cx.d, words);
-        let (answers, span) = listed?;
-        let given = pass.is_some();
-        let pass = pass.unwrap_or_else(|| vec!["ok".to_string()]);
+        let given = f.entry("pass").is_some();
+        let pass = if given { f.opt("pass", cx.d, words) } else { Some(vec!["ok".to_string()]) };
+        let ((answers, span), pass) = (listed?, pass?);
         if let Some(unknown) = pass.iter().find(|p| !answers.contains(p)) {
             let message = format!("`{unknown}` would let the unit pass and is not among the answers");
             let help =

@@ -7,9 +7,9 @@
 //! While `ready:` does not hold the unit is starved, and the cell suspends until it does; `check:` must come
 //! true after the push.
 
-use cellwright_model::DurationNs;
 use cellwright_model::cell::{Feeder, TrayKind};
 use cellwright_model::plan::{OnHold, Place, PlaceWhat, Primitive, Resource, Target};
+use cellwright_model::{DurationNs, TrayId};
 use cellwright_recipe::shape::Names;
 use cellwright_recipe::{Code, Context, Draft, Fields, Restart, Shape, Span, StepKind, names, shape};
 
@@ -39,6 +39,9 @@ impl StepKind for Feed {
     fn restart(&self) -> Restart {
         Restart::Verify
     }
+    fn handles_parts(&self) -> bool {
+        true
+    }
     fn shape(&self) -> &'static Shape {
         &FEED
     }
@@ -50,18 +53,13 @@ impl StepKind for Feed {
         f.req("to", cx.d, |d, n| d.word(n, &[("nest", ())]));
         let ready = cx.condition(f, "ready");
         let check = cx.condition(f, "check");
-        let (lane, at) = lane?;
-        let Some(feeder) = cell.trays[lane.index()].feeder.as_ref() else {
-            let message = format!("`{}` is no lane", cell.trays[lane.index()].name);
-            let lanes =
-                cell.trays.iter().filter(|t| t.kind == TrayKind::Lane).map(|t| format!("`{}`", t.name));
-            let help = format!("lanes here: {}", lanes.collect::<Vec<_>>().join(", "));
-            cx.d.sink.error(Code::TrayKind, at, message, help);
-            return None;
-        };
-        let component = cx.component_from(f, lane, at)?.component.name.clone();
-        let station = station?;
-        check_axis(cx, feeder, station, at);
+        let feeder = lane.and_then(|(lane, at)| feeder(cx, lane, at));
+        let component = cx.component_from(f, lane.filter(|_| feeder.is_some()));
+        if let (Some(feeder), Some(station), Some((_, at))) = (feeder, station, lane) {
+            check_axis(cx, feeder, station, at);
+        }
+        let ((lane, at), feeder, station) = (lane?, feeder?, station?);
+        let component = component?.component.name.clone();
         let mut ops = Vec::new();
         ops.push(Primitive::PointOfNoReturn);
         ops.push(move_to(feeder, feeder.fed_au));
@@ -85,6 +83,19 @@ impl StepKind for Feed {
     }
 }
 
+/// What pushes parts out of a lane; another tray is refused.
+fn feeder<'c>(cx: &mut Context<'c, '_>, lane: TrayId, at: Span) -> Option<&'c Feeder> {
+    let cell = cx.cell;
+    let tray = &cell.trays[lane.index()];
+    if tray.feeder.is_none() {
+        let message = format!("`{}` is no lane", tray.name);
+        let lanes = cell.trays.iter().filter(|t| t.kind == TrayKind::Lane).map(|t| format!("`{}`", t.name));
+        let help = format!("lanes here: {}", lanes.collect::<Vec<_>>().join(", "));
+        cx.d.sink.error(Code::TrayKind, at, message, help);
+    }
+    tray.feeder.as_ref()
+}
+
 fn move_to(feeder: &Feeder, au: f64) -> Primitive {
     Primitive::MoveTo { axis: feeder.axis, target: Target::Value(au), velocity_au_s: feeder.velocity }
 }
@@ -95,5 +106,6 @@ fn check_axis(cx: &mut Context<'_, '_>, feeder: &Feeder, station: cellwright_mod
         let axis = &cx.cell.axes[feeder.axis.index()].name;
         let message = format!("`{axis}` of this lane does not belong to station `{}`", station.name);
         cx.d.sink.error(Code::NotAtStation, span, message, "name the station that the lane feeds");
+        cx.doubt_station();
     }
 }

@@ -5,13 +5,14 @@
 //!              measure: { burr: { limits: 0 .. 25 um, spec: DS-0142/7 } }, on_fail: reject }
 //! ```
 
-use cellwright_model::cell::{Camera, CameraJob};
+use cellwright_model::cell::{Camera, CameraJob, CameraMeasure};
 use cellwright_model::plan::{Feature, Primitive, Resource};
 use cellwright_model::{CameraId, DurationNs};
 use cellwright_recipe::decode::split_version;
 use cellwright_recipe::shape::{ANY, Keys, Names, What};
 use cellwright_recipe::{Code, Context, Draft, Fields, Node, Shape, StepKind, names, shape, suggest};
 
+use crate::axis::only;
 use crate::measure::{Offer, measure, measurements};
 
 pub(crate) struct Inspect;
@@ -33,6 +34,9 @@ impl StepKind for Inspect {
     fn judges(&self) -> bool {
         true
     }
+    fn works_on_unit(&self) -> bool {
+        true
+    }
     fn shape(&self) -> &'static Shape {
         &INSPECT
     }
@@ -42,22 +46,15 @@ impl StepKind for Inspect {
         let station = cx.station(f);
         let check_before = cx.condition(f, "check");
         let camera: Option<CameraId> = f.req("camera", cx.d, |d, n| names::camera(d, n, cell));
-        let job = f.req("job", cx.d, |_, n| Some(n));
-        let job = job.and_then(|n| self.job(cx, &cell.cameras[camera?.index()], n));
-        let Some(job) = job else {
-            f.entry("measure");
-            return None;
+        let camera = camera.or_else(|| only((0u16..).zip(&cell.cameras)).map(|(n, _)| CameraId(n)));
+        let node = f.req("job", cx.d, |_, n| Some(n));
+        let named = node.and_then(|n| job(cx, camera.map(|id| &cell.cameras[id.index()]), n));
+        let offer = |m: &CameraMeasure| {
+            Offer::new(&m.name, Feature::Device(m.name.clone()), Some(m.dimension), m.resolution)
         };
-        let offers = job.measures.iter().map(|m| Offer {
-            of: m.name.clone(),
-            default_for: None,
-            feature: Feature::Device(m.name.clone()),
-            dimension: m.dimension,
-            resolution: m.resolution,
-            range: None,
-            low_is_invalid: false,
-        });
-        let measurements = measurements(f, cx, &offers.collect::<Vec<_>>());
+        let offers = named.map(|(job, _)| job.measures.iter().map(offer).collect::<Vec<_>>());
+        let measurements = measurements(f, cx, offers.as_deref());
+        let job = named.filter(|(_, right)| *right)?.0;
         let id = camera?;
         let camera = &cell.cameras[id.index()];
         Some(Draft {
@@ -76,22 +73,28 @@ impl StepKind for Inspect {
     }
 }
 
-impl Inspect {
-    /// `cannula-tip@4`: a job of the camera, in the version that was validated.
-    fn job<'c>(&self, cx: &mut Context<'_, '_>, camera: &'c Camera, node: &Node) -> Option<&'c CameraJob> {
-        let text = cx.d.text(node)?;
-        let Some((name, version)) = split_version(&text.text) else {
-            let message = format!("`{}` is not a job with its version", text.text);
-            cx.d.error_at(Code::BadVersion, &text, message, "write `name@number`");
-            return None;
-        };
-        let found = camera.jobs.iter().find(|j| j.name == name && j.version == version);
-        if found.is_none() {
-            let known: Vec<_> = camera.jobs.iter().map(|j| format!("{}@{}", j.name, j.version)).collect();
-            let help = suggest::remedy(&text.text, known.iter().map(String::as_str));
-            let message = format!("`{}` has no job `{}`", camera.name, text.text);
-            cx.d.error_at(Code::UnknownJob, &text, message, help);
-        }
-        found
+/// `cannula-tip@4`: a job of the camera, in the version that was validated. One that is wrong has been said (`false`);
+/// what is meant by it still says what can be measured.
+fn job<'c>(
+    cx: &mut Context<'_, '_>,
+    camera: Option<&'c Camera>,
+    node: &Node,
+) -> Option<(&'c CameraJob, bool)> {
+    let text = cx.d.text(node)?;
+    let jobs = camera.map_or(&[][..], |camera| &camera.jobs);
+    let meant = || only(jobs.iter()).map(|job| (job, false));
+    let Some((name, version)) = split_version(&text.text) else {
+        let message = format!("`{}` is not a job with its version", text.text);
+        cx.d.error_at(Code::BadVersion, &text, message, "write `name@number`");
+        return meant();
+    };
+    let camera = camera?;
+    if let Some(found) = jobs.iter().find(|j| j.name == name && j.version == version) {
+        return Some((found, true));
     }
+    let known: Vec<_> = jobs.iter().map(|j| format!("{}@{}", j.name, j.version)).collect();
+    let help = suggest::remedy(&text.text, known.iter().map(String::as_str));
+    let message = format!("`{}` has no job `{}`", camera.name, text.text);
+    cx.d.error_at(Code::UnknownJob, &text, message, help);
+    only(jobs.iter().filter(|j| j.name == name)).map(|job| (job, false)).or_else(meant)
 }

@@ -34,6 +34,9 @@ impl StepKind for Label {
     fn restart(&self) -> Restart {
         Restart::Never
     }
+    fn works_on_unit(&self) -> bool {
+        true
+    }
     fn shape(&self) -> &'static Shape {
         &LABEL
     }
@@ -44,23 +47,22 @@ impl StepKind for Label {
         let here = given.or(cx.here);
         let printer = there::printers(cell).one(f, cx, given, here);
         f.req("at", cx.d, |d, n| d.word(n, &[("nest", ())]));
-        let Some(printer) = printer else {
-            f.entry("scanner");
-            return None;
-        };
-        let at = &cell.printers[usize::from(printer)];
+        let station = printer.map(|n| cell.printers[usize::from(n)].station).or(here);
         let scanners = there::scanners(cell);
-        let reads = f.entry("scanner").is_some() || scanners.count(at.station) > 0;
-        let scanner =
-            if reads { Some(scanners.one(f, cx, Some(at.station), Some(at.station))?) } else { None };
-        if let (None, Some(entry)) = (scanner, f.entry("on_fail")) {
+        let reads = f.entry("scanner").is_some() || station.is_none_or(|s| scanners.count(s) > 0);
+        let scanner = if reads { scanners.one(f, cx, station, station) } else { None };
+        let at = &cell.printers[usize::from(printer?)];
+        if reads && scanner.is_none() {
+            return None;
+        }
+        if let (false, Some(entry)) = (reads, f.entry("on_fail")) {
             let message = "nothing reads the label back, so that no part is ever bad here";
             cx.d.sink.error(Code::UnknownField, entry.key_span, message, "take it out, or name a scanner");
         }
         let mut draft = Draft {
             station: Some(at.station),
-            resources: vec![Resource::Printer(PrinterId(printer))],
-            ops: vec![Primitive::PrintLabel { printer: PrinterId(printer) }],
+            resources: vec![Resource::Printer(PrinterId(printer?))],
+            ops: vec![Primitive::PrintLabel { printer: PrinterId(printer?) }],
             ..Draft::default()
         };
         let mut answers = at.answer_timeout.0;

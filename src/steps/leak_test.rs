@@ -16,14 +16,14 @@
 //! `time` is a gross leak. `recovery: 8 s` is how long a unit that was filled needs until it can be tested again:
 //! a retry that comes earlier is refused. Whatever the outcome, the volume is vented before the clamp opens.
 
-use cellwright_model::cell::LeakTester;
+use cellwright_model::cell::{Cell, LeakTester};
 use cellwright_model::expr::Expr;
 use cellwright_model::plan::{CurveFeature, Meaning, OnHold, Primitive, Resource};
-use cellwright_model::{Dimension, DurationNs};
+use cellwright_model::{AnalogId, Dimension, DurationNs, LeakTesterId, StationId};
 use cellwright_recipe::shape::{Keys, Names, What};
-use cellwright_recipe::{Code, Context, Draft, Fields, Shape, StepKind, names, shape};
+use cellwright_recipe::{Code, Context, Draft, Fields, Shape, Span, StepKind, names, shape};
 
-use crate::axis::level;
+use crate::axis::{level, only};
 use crate::measure::{Offer, capture_limit, measure, measurements, some_time};
 
 const CURVE: &str = "decay";
@@ -68,6 +68,9 @@ impl StepKind for LeakTest {
     fn judges(&self) -> bool {
         true
     }
+    fn works_on_unit(&self) -> bool {
+        true
+    }
     fn shape(&self) -> &'static Shape {
         &LEAK_TEST
     }
@@ -81,24 +84,18 @@ impl StepKind for LeakTest {
         let stabilise = f.req("stabilise", cx.d, some_time);
         let test = f.req("test", cx.d, some_time);
         let recovery = f.opt("recovery", cx.d, some_time);
-        let Some((id, span)) = channel else {
-            f.entry("measure");
-            return None;
-        };
-        let tester = &cell.leak_testers[id.index()];
-        if station.is_some_and(|s| s != tester.station) {
-            let at = &cell.stations[tester.station.index()].name;
-            let message = format!("`{}` is at station `{at}`", tester.name);
-            cx.d.sink.error(Code::NotAtStation, span, message, format!("write `station: {at}`"));
+        let such = (0u16..).zip(&cell.leak_testers).filter(|(_, t)| station.is_none_or(|s| s == t.station));
+        let meant = || only(such).map(|(n, _)| LeakTesterId(n));
+        let id = channel.map(|(id, _)| id).or_else(meant);
+        if let (Some((id, span)), Some(station)) = (channel, station) {
+            at_its_station(cx, id, station, span);
         }
-        let fill = fill.and_then(|f| read_fill(f, cx, tester));
-        let analog = &cell.analogs[tester.pressure.index()];
-        let decay = Offer::curve("pressure.decay", CURVE, CurveFeature::DecayRate, Dimension::PressureRate)
-            .resolution(analog.resolution / 10.0)
-            .default_for("decay");
-        let measurements = measurements(f, cx, &[Offer { low_is_invalid: true, ..decay }]);
-        let (pressure, within, fill) = fill?;
-        let spec = Spec { pressure, within, fill, stabilise: stabilise?, test: test? };
+        let tester = id.map(|id| &cell.leak_testers[id.index()]);
+        let analog = tester.map(|tester| tester.pressure);
+        let fill = fill.map(|f| read_fill(f, cx, analog)).unwrap_or_default();
+        let measurements = measurements(f, cx, Some(&[decay(cell, analog, &fill, test)]));
+        let tester = tester?;
+        let spec = fill.whole(stabilise?, test?)?;
         let at_least = DurationNs(spec.stabilise.0 + spec.test.0);
         Some(Draft {
             station: Some(station?),
@@ -107,7 +104,7 @@ impl StepKind for LeakTest {
             resources: vec![Resource::Analog(tester.pressure), Resource::StationSpace(station?)],
             ops: operations(tester, &spec, capture_limit(cx, f.head(), spec.test)),
             cleanup: cleanup(tester, &spec),
-            equipment: analog.equipment.into_iter().collect(),
+            equipment: cell.analogs[tester.pressure.index()].equipment.into_iter().collect(),
             // The decay is a matter of seconds in which nothing moves: finished, it is one measurement.
             on_hold: Some(OnHold::Finish),
             at_least,
@@ -117,28 +114,66 @@ impl StepKind for LeakTest {
     }
 }
 
-fn read_fill(
-    mut f: Fields<'_>,
-    cx: &mut Context<'_, '_>,
-    tester: &LeakTester,
-) -> Option<(f64, f64, DurationNs)> {
+fn at_its_station(cx: &mut Context<'_, '_>, id: LeakTesterId, station: StationId, span: Span) {
+    let tester = &cx.cell.leak_testers[id.index()];
+    if station != tester.station {
+        let at = &cx.cell.stations[tester.station.index()].name;
+        let message = format!("`{}` is at station `{at}`", tester.name);
+        cx.d.sink.error(Code::NotAtStation, span, message, format!("write `station: {at}`"));
+        cx.doubt_station();
+    }
+}
+
+/// What `fill:` says, as far as it can be read.
+#[derive(Default)]
+struct Fill {
+    pressure: Option<(f64, Span)>,
+    within: Option<f64>,
+    time: Option<DurationNs>,
+}
+
+impl Fill {
+    fn whole(&self, stabilise: DurationNs, test: DurationNs) -> Option<Spec> {
+        let (pressure, within) = (self.pressure?.0, self.within?);
+        Some(Spec { pressure, within, fill: self.time?, stabilise, test })
+    }
+}
+
+/// A tight unit loses nothing; one that is open loses all the pressure, and no more.
+fn decay(cell: &Cell, analog: Option<AnalogId>, fill: &Fill, test: Option<DurationNs>) -> Offer {
+    let decay = Offer::curve("pressure.decay", CURVE, CurveFeature::DecayRate, Dimension::PressureRate)
+        .default_for("decay")
+        .low_is_invalid();
+    let decay = match analog.map(|id| &cell.analogs[id.index()]) {
+        Some(channel) => decay.resolution(channel.resolution / 10.0),
+        None => decay,
+    };
+    let (Some((pressure, at)), Some(within), Some(test)) = (fill.pressure, fill.within, test) else {
+        return decay;
+    };
+    let most = (pressure + within) / test.as_secs_f64();
+    decay.comes_to(0.0, most, at, "a tight unit keeps this pressure, an open one loses all of it in the test")
+}
+
+fn read_fill(mut f: Fields<'_>, cx: &mut Context<'_, '_>, analog: Option<AnalogId>) -> Fill {
     let node = f.req("pressure", cx.d, |_, n| Some(n));
-    let pressure = node.and_then(|n| level(cx, n, tester.pressure));
+    let level = node.and_then(|n| level(cx, n, Dimension::Pressure, analog).map(|p| (p, n.span)));
     let within = f.req("within", cx.d, |d, n| d.positive(n, Dimension::Pressure));
     let time = f.req("time", cx.d, some_time);
     f.finish(cx.d);
-    let (pressure, within) = (pressure?, within?);
-    let channel = &cx.cell.analogs[tester.pressure.index()];
-    if pressure + within > channel.range_hi {
-        let message = format!("the band reaches beyond what `{}` can show", channel.name);
-        let help = format!("at most {} Pa", channel.range_hi);
-        cx.d.sink.error(Code::SensorRange, node?.span, message, help);
+    if let (Some((pressure, span)), Some(within)) = (level, within) {
+        let channel = analog.map(|id| &cx.cell.analogs[id.index()]);
+        if let Some(channel) = channel.filter(|c| pressure + within > c.range_hi) {
+            let message = format!("the band reaches beyond what `{}` can show", channel.name);
+            let help = format!("at most {} Pa", channel.range_hi);
+            cx.d.sink.error(Code::SensorRange, span, message, help);
+        }
+        if within >= pressure {
+            let message = "the band reaches down to no pressure: an open unit would be taken as filled";
+            cx.d.sink.error(Code::Order, span, message, "write a band narrower than the pressure");
+        }
     }
-    if within >= pressure {
-        let message = "the band reaches down to no pressure: an open unit would be taken as filled";
-        cx.d.sink.error(Code::Order, node?.span, message, "write a band narrower than the pressure");
-    }
-    Some((pressure, within, time?))
+    Fill { pressure: level, within, time }
 }
 
 fn operations(tester: &LeakTester, spec: &Spec, limit: DurationNs) -> Vec<Primitive> {

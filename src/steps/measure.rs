@@ -1,5 +1,6 @@
 //! `measure:` of a step: what it can measure, and the limits that the recipe puts on it.
 
+use cellwright_model::cell::Analog;
 use cellwright_model::limits::CURVE_SAMPLES_MAX;
 use cellwright_model::plan::{CurveFeature, Feature, MeasurementSpec};
 use cellwright_model::{Dimension, DurationNs};
@@ -12,36 +13,64 @@ pub(crate) struct Offer {
     /// Measured under this name without `of:`.
     pub(crate) default_for: Option<&'static str>,
     pub(crate) feature: Feature,
-    pub(crate) dimension: Dimension,
+    /// `None`: its channel could not be read, which has been said.
+    pub(crate) dimension: Option<Dimension>,
     /// Values are kept to this, in the canonical unit.
     pub(crate) resolution: f64,
     /// What the sensor can show.
     pub(crate) range: Option<(f64, f64)>,
     /// Below the lower limit the sensor is not trusted; it does not show a bad part.
     pub(crate) low_is_invalid: bool,
+    /// What a part comes to that the step itself does not fail.
+    comes_to: Option<Told<(f64, f64)>>,
+    /// Beyond this the step itself fails the part.
+    most: Option<Told<f64>>,
 }
+
+/// Something that the recipe says of the step: what, where, and what that does to a part.
+struct Told<T>(T, Option<Span>, String);
 
 impl Offer {
     /// Read off a curve.
     pub(crate) fn curve(of: &str, curve: &str, feature: CurveFeature, dimension: Dimension) -> Offer {
+        let feature = Feature::Curve { curve: curve.to_string(), feature };
+        Offer::new(of, feature, Some(dimension), 1.0)
+    }
+    pub(crate) fn new(of: &str, feature: Feature, dimension: Option<Dimension>, resolution: f64) -> Offer {
         Offer {
             of: of.to_string(),
             default_for: None,
-            feature: Feature::Curve { curve: curve.to_string(), feature },
+            feature,
             dimension,
-            resolution: 1.0,
+            resolution,
             range: None,
             low_is_invalid: false,
+            comes_to: None,
+            most: None,
         }
     }
     pub(crate) fn resolution(self, resolution: f64) -> Offer {
         Offer { resolution, ..self }
     }
-    pub(crate) fn range(self, range: (f64, f64)) -> Offer {
-        Offer { range: Some(range), ..self }
+    /// Of a channel, as far as that is known: what it shows, and how finely.
+    pub(crate) fn shown_by(self, channel: Option<&Analog>) -> Offer {
+        let Some(channel) = channel else { return self };
+        let range = Some((channel.range_lo, channel.range_hi));
+        Offer { range, resolution: channel.resolution, ..self }
+    }
+    pub(crate) fn low_is_invalid(self) -> Offer {
+        Offer { low_is_invalid: true, ..self }
     }
     pub(crate) fn default_for(self, name: &'static str) -> Offer {
         Offer { default_for: Some(name), ..self }
+    }
+    /// Limits apart from that pass no part: `why`.
+    pub(crate) fn comes_to(self, lo: f64, hi: f64, at: Span, why: impl Into<String>) -> Offer {
+        Offer { comes_to: Some(Told((lo, hi), Some(at), why.into())), ..self }
+    }
+    /// Limits that reach beyond call parts good that the step fails: `why`.
+    pub(crate) fn most(self, most: f64, at: impl Into<Option<Span>>, why: impl Into<String>) -> Offer {
+        Offer { most: Some(Told(most, at.into(), why.into())), ..self }
     }
 }
 
@@ -81,80 +110,149 @@ pub(crate) fn some_time(d: &mut Decoder<'_>, node: &Node) -> Option<DurationNs> 
     d.duration(node)
 }
 
-/// Reads `measure:`. A step that judges nothing is warned about.
+/// Something that the step itself does not let a part come to: limits, a window. Whether these are wrong, or what the
+/// step does, nobody can tell: the place that more than one of them contradicts is told once.
+pub(crate) struct Beyond {
+    pub(crate) span: Span,
+    pub(crate) message: String,
+    pub(crate) help: String,
+    pub(crate) labels: Vec<(Span, String)>,
+}
+
+impl Beyond {
+    pub(crate) fn tell(self, cx: &mut Context<'_, '_>) {
+        cx.d.sink.error_with(Code::Contradiction, self.span, self.message, self.help, self.labels);
+    }
+}
+
+/// Reads `measure:`. A step that judges nothing is warned about. `offers`: `None` where a name could not be read that
+/// says what is measured; then limits of any kind are read for their own mistakes.
 pub(crate) fn measurements(
     f: &mut Fields<'_>,
     cx: &mut Context<'_, '_>,
-    offers: &[Offer],
+    offers: Option<&[Offer]>,
 ) -> Vec<MeasurementSpec> {
+    let (read, beyond) = measured(f, cx, offers);
+    beyond.into_iter().for_each(|beyond| beyond.tell(cx));
+    read
+}
+
+/// The same; limits beyond what the step does are left to the caller, who tells them.
+pub(crate) fn measured(
+    f: &mut Fields<'_>,
+    cx: &mut Context<'_, '_>,
+    offers: Option<&[Offer]>,
+) -> (Vec<MeasurementSpec>, Vec<Beyond>) {
     let head = f.head();
     let given = f.entry("measure");
     let entries = given.and_then(|e| cx.d.named(&e.node)).unwrap_or_default();
-    if given.is_none_or(|e| matches!(&e.node.value, Value::Mapping(m) if m.entries.is_empty())) {
-        let all: Vec<_> = offers.iter().map(|o| format!("`{}`", o.of)).collect();
-        let help = format!("add `measure:` with limits; this step measures {}", all.join(", "));
+    let nothing = given.is_none_or(|e| matches!(&e.node.value, Value::Mapping(m) if m.entries.is_empty()));
+    if nothing && !f.is_misspelt("measure") {
+        let all: Vec<_> = offers.unwrap_or_default().iter().map(|o| format!("`{}`", o.of)).collect();
+        let measures =
+            if all.is_empty() { String::new() } else { format!("; this step measures {}", all.join(", ")) };
+        let help = format!("add `measure:` with limits{measures}");
         cx.d.sink.warning(Code::NothingJudged, head, "this step judges nothing", help);
     }
-    entries.iter().filter_map(|e| measurement(cx, e, offers)).collect()
+    let mut beyond = Vec::new();
+    let read: Vec<_> = entries.iter().filter_map(|e| measurement(cx, e, offers, &mut beyond)).collect();
+    cx.measured.clone_from(&read);
+    (read, beyond)
 }
 
-fn measurement(cx: &mut Context<'_, '_>, entry: &Entry, offers: &[Offer]) -> Option<MeasurementSpec> {
+fn measurement(
+    cx: &mut Context<'_, '_>,
+    entry: &Entry,
+    offers: Option<&[Offer]>,
+    beyond: &mut Vec<Beyond>,
+) -> Option<MeasurementSpec> {
     let named = cx.d.check_identifier(&entry.key, entry.key_span);
     let mut f = cx.d.fields(&entry.node)?;
-    let offer = match f.entry("of") {
-        Some(of) => cx.d.text(&of.node).and_then(|text| offered(cx, &text, offers)),
-        None => {
-            let key = Text {
-                text: entry.key.clone(),
-                span: entry.key_span,
-                origin: None,
-                verbatim: true,
-                quoted: false,
-            };
-            match offers.iter().find(|o| o.default_for == Some(entry.key.as_str()) || o.of == entry.key) {
-                Some(offer) => Some(offer),
-                None => offered(cx, &key, offers),
-            }
-        }
+    let offer = asked_for(&mut f, cx, entry, offers);
+    let dimensions = match offer {
+        Some(offer) => offer.dimension.into_iter().collect(),
+        None => offers.unwrap_or_default().iter().filter_map(|o| o.dimension).collect::<Vec<_>>(),
     };
-    let Some(offer) = offer else {
-        // The limits' unit is not known: their names are, so that they are not called unknown.
-        for name in ["limits", "warn", "spec", "spc"] {
-            f.entry(name);
+    let dimensions = if dimensions.is_empty() { Dimension::ALL.to_vec() } else { dimensions };
+    let limits = f.req("limits", cx.d, |d, n| d.range_among(n, &dimensions).map(|r| (r, n)));
+    if let (Some((range, node)), Some(offer)) = (limits, offer) {
+        let range = (range.lo, range.hi);
+        if within_sensor(cx, node.span, range, offer) {
+            beyond.extend(can_be_met(cx, node, range, offer));
         }
-        f.finish(cx.d);
-        return None;
-    };
-    let limits = f.req("limits", cx.d, |d, n| d.range(n, offer.dimension).map(|r| (r, n)));
-    if let Some(((lo, hi), node)) = limits {
-        within_sensor(cx, node.span, (lo, hi), offer);
     }
     let warn = f.opt("warn", cx.d, |d, n| {
-        let (lo, hi) = d.range(n, offer.dimension)?;
-        if let Some(((a, b), _)) = limits {
-            warn_inside(d, n.span, (lo, hi), (a, b));
+        let warn = d.range_among(n, &dimensions)?;
+        if let Some((limits, _)) = limits.filter(|(limits, _)| limits.dimension == warn.dimension) {
+            warn_inside(d, n.span, (warn.lo, warn.hi), (limits.lo, limits.hi));
         }
-        Some((lo, hi))
+        Some((warn.lo, warn.hi))
     });
     let spec = f.opt("spec", cx.d, |d, n| d.text(n)).map(|text| specification(cx, text));
-    if f.entry("spec").is_none() {
+    let spc = f.opt("spc", cx.d, |d, n| d.boolean(n)).unwrap_or(false);
+    if f.entry("spec").is_none() && !f.is_misspelt("spec") {
         unspecified(cx, entry);
     }
-    let spc = f.opt("spc", cx.d, |d, n| d.boolean(n)).unwrap_or(false);
     f.finish(cx.d);
-    let ((lo, hi), _) = limits?;
+    let ((limits, _), offer) = (limits?, offer?);
     named.then(|| MeasurementSpec {
         name: entry.key.clone(),
         of: offer.feature.clone(),
-        unit: offer.dimension.unit().to_string(),
+        unit: limits.dimension.unit().to_string(),
         resolution: offer.resolution,
-        lo,
-        hi,
+        lo: limits.lo,
+        hi: limits.hi,
         warn,
         low_is_invalid: offer.low_is_invalid,
         spec,
         spc,
     })
+}
+
+/// What `of:`, or else the name, means.
+fn asked_for<'o>(
+    f: &mut Fields<'_>,
+    cx: &mut Context<'_, '_>,
+    entry: &Entry,
+    offers: Option<&'o [Offer]>,
+) -> Option<&'o Offer> {
+    let of = f.entry("of");
+    let Some(offers) = offers else {
+        of.and_then(|of| cx.d.text(&of.node));
+        return None;
+    };
+    if let Some(of) = of {
+        return cx.d.text(&of.node).and_then(|text| offered(cx, &text, offers));
+    }
+    let name = entry.key.as_str();
+    let own = offers.iter().find(|o| o.default_for == Some(name) || o.of == name);
+    if own.is_none() && f.is_misspelt("of") {
+        return None;
+    }
+    own.or_else(|| {
+        let text = name.to_owned();
+        let key = Text { text, span: entry.key_span, origin: None, verbatim: true, quoted: false };
+        offered(cx, &key, offers)
+    })
+}
+
+/// Limits and what the step itself does have to let the same part pass.
+fn can_be_met(cx: &mut Context<'_, '_>, node: &Node, (lo, hi): (f64, f64), offer: &Offer) -> Option<Beyond> {
+    let unit = offer.dimension.map_or("", Dimension::unit);
+    let apart = offer.comes_to.as_ref().filter(|Told((least, most), ..)| hi < *least || lo > *most);
+    let beyond = offer.most.as_ref().filter(|Told(most, ..)| hi > *most);
+    let (at, why, message, help) = if let Some(Told((least, most), at, why)) = apart {
+        let to = if least == most { format!("{least}") } else { format!("{least} .. {most}") };
+        let help = format!("write limits around {to} {unit}, or change what the step does");
+        (at, why, "no part that the step lets pass meets these limits".to_string(), help)
+    } else {
+        let Told(most, at, why) = beyond?;
+        let message = format!("these limits call {hi} {unit} good, and the step fails it");
+        (at, why, message, format!("at most {most} {unit}, or change what the step does"))
+    };
+    let mut labels = cx.d.text(node)?.labels();
+    labels.extend(at.map(|at| (at, why.clone())));
+    Some(Beyond { span: node.span, message: format!("{message}: {why}"), help, labels })
 }
 
 /// An end of the warning limits that lies outside the limits never warns; with both outside, or the two
@@ -181,13 +279,15 @@ fn offered<'o>(cx: &mut Context<'_, '_>, text: &Text, offers: &'o [Offer]) -> Op
     found
 }
 
-fn within_sensor(cx: &mut Context<'_, '_>, span: Span, (lo, hi): (f64, f64), offer: &Offer) {
-    let Some((least, most)) = offer.range else { return };
-    if lo < least || hi > most {
-        let unit = offer.dimension.unit();
+fn within_sensor(cx: &mut Context<'_, '_>, span: Span, (lo, hi): (f64, f64), offer: &Offer) -> bool {
+    let Some((least, most)) = offer.range else { return true };
+    let good = lo >= least && hi <= most;
+    if !good {
+        let unit = offer.dimension.map_or("", Dimension::unit);
         let message = "these limits reach beyond what the sensor can show: a value there is never trusted";
         cx.d.sink.error(Code::LimitsBeyondSensor, span, message, format!("within {least} .. {most} {unit}"));
     }
+    good
 }
 
 /// A limit that comes from nowhere can be neither reviewed nor defended.
@@ -211,7 +311,7 @@ fn specification(cx: &mut Context<'_, '_>, text: Text) -> String {
         }
         Some(_) => {}
         // With errors before it is perhaps only misspelt.
-        None if cx.d.sink.errors() > 0 => {}
+        None if cx.specification_unread || cx.d.sink.errors() > 0 => {}
         None => {
             let message = format!("`{}` is a paragraph, and the recipe names no specification", text.text);
             let help = format!("write `specification: {{ id: {named}, revision: … }}` at the recipe's head");

@@ -13,7 +13,7 @@
 //! ```
 //! Nothing moves meanwhile: what a step before has switched or moved is what is measured.
 
-use cellwright_model::plan::{CurveFeature, OnHold, Primitive, Resource};
+use cellwright_model::plan::{CurveFeature, Feature, OnHold, Primitive, Resource};
 use cellwright_model::{Dimension, DurationNs};
 use cellwright_recipe::shape::{Keys, Names, What};
 use cellwright_recipe::{Context, Draft, Fields, Shape, StepKind, names, shape};
@@ -55,24 +55,20 @@ impl StepKind for Measure {
         let sensor = f.req("sensor", cx.d, |d, n| names::analog(d, n, cell));
         let settle = f.opt("settle", cx.d, |d, n| d.duration(n)).unwrap_or_default();
         let over = f.req("over", cx.d, |d, n| some_time(d, n).map(|time| (time, n.span)));
-        let Some(sensor) = sensor else {
-            f.entry("measure");
-            return None;
-        };
-        let channel = &cell.analogs[sensor.index()];
+        let channel = sensor.map(|id| &cell.analogs[id.index()]);
         let offer = |of: &'static str, feature| {
-            Offer::curve(of, CURVE, feature, channel.dimension)
-                .resolution(channel.resolution)
-                .range((channel.range_lo, channel.range_hi))
+            let feature = Feature::Curve { curve: CURVE.into(), feature };
+            Offer::new(of, feature, channel.map(|c| c.dimension), 1.0).shown_by(channel)
         };
         let offers = [
             offer("mean", CurveFeature::ValueMean),
             offer("lowest", CurveFeature::ValueLowest),
             offer("peak", CurveFeature::ValuePeak),
         ];
-        let measurements = measurements(f, cx, &offers);
+        let measurements = measurements(f, cx, Some(&offers));
         let (over, span) = over?;
         let limit = capture_limit(cx, span, over);
+        let (sensor, channel) = sensor.zip(channel)?;
         Some(Draft {
             station: Some(station?),
             check_before,

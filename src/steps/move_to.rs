@@ -6,11 +6,11 @@
 //! ```
 
 use cellwright_model::plan::{Primitive, Resource, Target};
-use cellwright_model::{AxisId, DurationNs};
+use cellwright_model::{AxisId, Dimension, DurationNs, StationId};
 use cellwright_recipe::shape::{Names, POSITION, SPEED};
 use cellwright_recipe::{Code, Context, Draft, Fields, Shape, StepKind, names, shape, suggest};
 
-use crate::axis::{target, velocity};
+use crate::axis::{belongs, target, velocity};
 use crate::robot::Way;
 
 pub(crate) struct Move;
@@ -40,24 +40,41 @@ impl StepKind for Move {
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
         let station = cx.station_opt(f);
         let check_before = cx.condition(f, "check");
-        let draft = if f.entry("robot").is_some() { robot(f, cx) } else { axis(f, cx) };
+        // Whatever is misspelt, the other fields say which of the two it is.
+        let cobot = ["robot", "pose", "speed"].map(|field| f.entry(field).is_some());
+        let of_axis = ["axis", "to", "velocity"].map(|field| f.entry(field).is_some());
+        let count = |given: [bool; 3]| given.into_iter().filter(|given| *given).count();
+        let draft = if cobot[0] && !of_axis[0] || count(cobot) > count(of_axis) {
+            robot(f, cx)
+        } else {
+            axis(f, cx, station)
+        };
         Some(Draft { station, check_before, ..draft? })
     }
 }
 
-fn axis(f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
+fn axis(f: &mut Fields<'_>, cx: &mut Context<'_, '_>, station: Option<StationId>) -> Option<Draft> {
     let cell = cx.cell;
     let id: Option<(AxisId, _)> = f.req("axis", cx.d, |d, n| names::axis(d, n, cell).map(|id| (id, n.span)));
     let (to, speed) = (f.req("to", cx.d, |_, n| Some(n)), f.req("velocity", cx.d, |_, n| Some(n)));
-    let (id, span) = id?;
+    let Some((id, span)) = id else {
+        to.and_then(|n| cx.d.quantity_among(n, &[Dimension::Length, Dimension::Angle]));
+        speed.and_then(|n| cx.d.quantity_among(n, &[Dimension::Velocity, Dimension::AngularVelocity]));
+        return None;
+    };
     if cell.table.as_ref().is_some_and(|t| t.axis == id) {
         let message = "the cell indexes its table itself";
         cx.d.sink.error(Code::OutputInUse, span, message, "name the `station:` of a step: the table follows");
         return None;
     }
+    // An axis of no station at all is nobody's: it may be moved in any step.
+    let owned = cell.stations.iter().any(|s| s.axes.contains(&id));
+    if let Some(station) = station.filter(|_| owned) {
+        belongs(cx, id, station, span);
+    }
     let axis = &cell.axes[id.index()];
-    let to = to.and_then(|n| target(cx, n, axis));
-    let velocity_au_s = speed.and_then(|n| velocity(cx, n, axis));
+    let to = to.and_then(|n| target(cx, n, axis.kind, Some(axis)));
+    let velocity_au_s = speed.and_then(|n| velocity(cx, n, axis.kind, Some(axis)));
     let target = Target::Value(to?);
     Some(Draft {
         resources: vec![Resource::Axis(id)],

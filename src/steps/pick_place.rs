@@ -41,6 +41,9 @@ impl StepKind for PickPlace {
     fn restart(&self) -> Restart {
         Restart::Verify
     }
+    fn handles_parts(&self) -> bool {
+        true
+    }
     fn shape(&self) -> &'static Shape {
         &PICK_PLACE
     }
@@ -51,14 +54,18 @@ impl StepKind for PickPlace {
         let from = f.req("from", cx.d, |_, n| Some(n)).and_then(|n| Some((next_of(cx, n)?, n.span)));
         f.req("to", cx.d, |d, n| d.word(n, &[("nest", ())]));
         let check = cx.condition(f, "check");
-        let (tray, at) = from?;
-        let (mut way, robot_span) = way?;
-        source(cx, tray, at)?;
-        way.check_tray(cx, tray, at)?;
-        if let Some(station) = station {
-            way.check_station(cx, station, robot_span);
+        // A cobot that does not reach the tray either is the wrong one: that is told once.
+        if let (Some(station), Some((way, span))) = (station, &way)
+            && from.is_none_or(|(tray, _)| way.reaches(cx, tray))
+        {
+            way.check_station(cx, station, *span);
         }
-        let component = cx.component_from(f, tray, at)?.component.name.clone();
+        let from = from.filter(|(tray, at)| {
+            let source = source(cx, *tray, *at);
+            source.is_some() && way.as_ref().is_none_or(|(w, _)| w.check_tray(cx, *tray, *at).is_some())
+        });
+        let component = cx.component_from(f, from);
+        let ((mut way, _), (tray, at), component) = (way?, from?, component?.component.name.clone());
         let what = PlaceWhat::Component(component.clone());
         way.enter_pocket(cx, tray);
         way.grip();

@@ -23,20 +23,20 @@
 //!
 //! What else `windows:` can ask of the curve, each in `depth` or `position`, is told in [`windows`].
 
-use cellwright_model::cell::{AxisKind, Cell};
+use cellwright_model::cell::Cell;
 use cellwright_model::expr::Expr;
 use cellwright_model::limits::CURVE_SAMPLES_MAX;
-use cellwright_model::plan::{
-    CurveFeature, Feature, Meaning, Primitive, Resource, Stop, Target, Window, WindowShape,
-};
-use cellwright_model::{AnalogId, AxisId, Dimension, DurationNs};
+use cellwright_model::plan::{CurveFeature, Feature, Meaning, Primitive, Resource, Stop, Target};
+use cellwright_model::{Dimension, DurationNs};
 use cellwright_recipe::shape::{Keys, Names, What};
-use cellwright_recipe::{Code, Context, Draft, Fields, Node, Shape, Span, StepKind, shape};
+use cellwright_recipe::{Code, Context, Draft, Fields, Shape, Span, StepKind, shape};
 
-use crate::axis::{at_station, level, sensor, target, velocity, within_travel};
-use crate::measure::{Offer, measure, measurements};
+use crate::measure::{Offer, measure, measured};
 
+mod stroke;
 mod windows;
+
+use stroke::{Spec, Stroke, Until};
 
 const CURVE: &str = "press";
 /// Where the force rose: depth counts from here.
@@ -46,10 +46,6 @@ const ZERO_HOLD: DurationNs = DurationNs::from_millis(50);
 const ZERO_TIMEOUT: DurationNs = DurationNs::from_millis(2000);
 /// Positions are kept to a micrometre: what a press's encoder and frame can mean.
 const POSITION_RESOLUTION_MM: f64 = 0.001;
-/// From a force over the trip to a drive that brakes: the sample is read a cycle after it was taken, the setpoint
-/// goes out in that cycle, and the drive follows it one period later.
-const TRIP_CYCLES: f64 = 3.0;
-
 pub(crate) struct Press;
 
 shape! { PRESS = "press", "A servo press joins parts and is judged on force over position." {
@@ -95,29 +91,6 @@ shape! { UNTIL = "press end", "The end of the stroke; one of the two." {
 measure! { MEASURE = "press measurement", &[Dimension::Force, Dimension::Length],
 Word(&["force.at_end", "force.peak", "position.peak", "depth.peak", "contact.position"]) }
 
-/// The numbers of one press step.
-struct Spec {
-    axis: AxisId,
-    force: AnalogId,
-    zero: f64,
-    approach: (f64, f64),
-    contact: f64,
-    between: (f64, f64),
-    velocity: f64,
-    until: Until,
-    max_force: f64,
-    dwell: DurationNs,
-}
-
-/// Where pressing ends.
-#[derive(Clone, Copy)]
-enum Until {
-    /// From contact.
-    Depth(f64),
-    /// Axis coordinate.
-    Position(f64),
-}
-
 impl StepKind for Press {
     fn name(&self) -> &'static str {
         "press"
@@ -128,6 +101,9 @@ impl StepKind for Press {
     fn irreversible(&self) -> bool {
         true
     }
+    fn works_on_unit(&self) -> bool {
+        true
+    }
     fn shape(&self) -> &'static Shape {
         &PRESS
     }
@@ -135,15 +111,15 @@ impl StepKind for Press {
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
         let station = cx.station(f);
         let check_before = cx.condition(f, "check");
-        let spec = read(f, cx, station);
-        let windows = windows::read(f, cx, spec.as_ref().map(|s| s.force));
-        let Some(spec) = spec else {
-            f.entry("measure");
-            return None;
-        };
-        windows.iter().for_each(|(window, span)| within_stroke(cx, &spec, window, *span));
-        let windows = windows.into_iter().map(|(window, _)| window).collect();
-        let measurements = measurements(f, cx, &offers(cx.cell, &spec));
+        let read = Stroke::read(f, cx, station);
+        let windows = windows::read(f, cx, read.force);
+        read.windows_in_reach(cx, &windows);
+        windows::together(cx, &windows);
+        let (measurements, mut beyond) = measured(f, cx, Some(&offers(cx.cell, &read)));
+        beyond.splice(0..0, read.windows_beyond(&windows));
+        read.tell(cx, beyond);
+        let windows = windows.into_iter().map(|read| read.window).collect();
+        let spec = read.whole()?;
         let limit = capture_limit(cx, f.head(), &spec);
         Some(Draft {
             station: Some(station?),
@@ -168,227 +144,36 @@ impl StepKind for Press {
     }
 }
 
-fn read(
-    f: &mut Fields<'_>,
-    cx: &mut Context<'_, '_>,
-    station: Option<cellwright_model::StationId>,
-) -> Option<Spec> {
-    let axis_id = at_station(f, cx, station, AxisKind::Linear);
-    let force = sensor(f, cx, "force", Dimension::Force);
-    let zero = f.req("zero", cx.d, |d, n| d.fields(n));
-    let approach = f.req("approach", cx.d, |d, n| d.fields(n));
-    let contact = f.req("contact", cx.d, |d, n| d.fields(n));
-    let press = f.req("press", cx.d, |d, n| d.fields(n));
-    let (axis_id, force) = (axis_id?, force?);
-    let zero = zero.and_then(|mut f| {
-        let within = f.req("within", cx.d, |_, n| Some(n)).and_then(|n| level(cx, n, force));
-        f.finish(cx.d);
-        within
-    });
-    let approach = approach.and_then(|f| read_approach(f, cx, axis_id));
-    let contact = contact.and_then(|f| read_contact(f, cx, axis_id, force));
-    let pressing = press.and_then(|f| read_pressing(f, cx, axis_id, force));
-    let ((to, fast), (contact, between, between_span)) = (approach?, contact?);
-    let pressing = pressing?;
-    order(cx, to, between, between_span);
-    end_within_travel(cx, axis_id, between, &pressing);
-    if contact >= pressing.max_force {
-        let message = "contact is at or above `max_force`: every part would trip";
-        cx.d.sink.error(Code::Order, between_span, message, "lower `contact: force`, or raise `max_force`");
-    }
-    Some(Spec {
-        axis: axis_id,
-        force,
-        zero: zero?,
-        approach: (to, fast),
-        contact,
-        between,
-        velocity: pressing.velocity,
-        until: pressing.until,
-        max_force: pressing.max_force,
-        dwell: pressing.dwell,
-    })
-}
-
-fn read_approach(mut f: Fields<'_>, cx: &mut Context<'_, '_>, axis: AxisId) -> Option<(f64, f64)> {
-    let axis = &cx.cell.axes[axis.index()];
-    let to = f.req("to", cx.d, |_, n| Some(n)).and_then(|n| target(cx, n, axis));
-    let fast = f.req("velocity", cx.d, |_, n| Some(n)).and_then(|n| velocity(cx, n, axis));
-    f.finish(cx.d);
-    Some((to?, fast?))
-}
-
-type Contact = (f64, (f64, f64), Span);
-
-fn read_contact(
-    mut f: Fields<'_>,
-    cx: &mut Context<'_, '_>,
-    axis: AxisId,
-    force: AnalogId,
-) -> Option<Contact> {
-    let axis = &cx.cell.axes[axis.index()];
-    let level = f.req("force", cx.d, |_, n| Some(n)).and_then(|n| level(cx, n, force));
-    let between = f.req("between", cx.d, |d, n| d.range(n, Dimension::Length).map(|r| (r, n.span)));
-    f.finish(cx.d);
-    let ((lo, hi), span) = between?;
-    let inside = within_travel(cx, span, lo, axis) && within_travel(cx, span, hi, axis);
-    inside.then_some(())?;
-    Some((level?, (lo, hi), span))
-}
-
-struct Pressing {
-    velocity: f64,
-    until: Until,
-    until_span: Span,
-    max_force: f64,
-    dwell: DurationNs,
-}
-
-fn read_pressing(
-    mut f: Fields<'_>,
-    cx: &mut Context<'_, '_>,
-    axis: AxisId,
-    force: AnalogId,
-) -> Option<Pressing> {
-    let axis = &cx.cell.axes[axis.index()];
-    let speed = f.req("velocity", cx.d, |_, n| Some(n)).and_then(|n| velocity(cx, n, axis));
-    let until = f.req("until", cx.d, |_, n| Some(n));
-    let max_node = f.req("max_force", cx.d, |_, n| Some(n));
-    let max_force = max_node.and_then(|n| level(cx, n, force));
-    let stiffness = f.opt("stiffness", cx.d, |d, n| d.positive(n, Dimension::Stiffness));
-    let dwell = f.opt("dwell", cx.d, |d, n| d.duration(n)).unwrap_or_default();
-    f.finish(cx.d);
-    let node = until?;
-    let until = read_until(cx, node, axis)?;
-    if let (Some(velocity), Some(max_force), Some(stiffness)) = (speed, max_force, stiffness) {
-        trip_in_range(cx, max_node?.span, (axis, velocity), (force, max_force), stiffness);
-    }
-    Some(Pressing { velocity: speed?, until, until_span: node.span, max_force: max_force?, dwell })
-}
-
-/// Beyond the trip the ram goes on for the dead time and its way of braking; the force of that must still be
-/// one that the load cell shows, or the curve of the part that needs it most is invalid.
-fn trip_in_range(
-    cx: &mut Context<'_, '_>,
-    span: Span,
-    (axis, velocity): (&cellwright_model::cell::Axis, f64),
-    (force, max_force): (AnalogId, f64),
-    stiffness_n_per_mm: f64,
-) {
-    let dead_mm = velocity * TRIP_CYCLES * cx.cell.cycle.as_secs_f64();
-    let braking_mm = braking_way(velocity, axis.acceleration_max, axis.jerk_max);
-    let overshoot = stiffness_n_per_mm * (dead_mm + braking_mm);
-    let channel = &cx.cell.analogs[force.index()];
-    if max_force + overshoot > channel.range_hi {
-        let message = format!(
-            "the trip at {max_force} N ends at {:.0} N: the ram goes on for {:.3} mm",
-            max_force + overshoot,
-            dead_mm + braking_mm
-        );
-        let help =
-            format!("press slower, or trip earlier: `{}` shows up to {} N", channel.name, channel.range_hi);
-        cx.d.sink.error(Code::SensorRange, span, message, help);
-    }
-}
-
-/// Way from a speed to rest with bounded acceleration and jerk.
-fn braking_way(velocity: f64, acceleration: f64, jerk: f64) -> f64 {
-    let full = velocity * jerk >= acceleration * acceleration;
-    let time =
-        if full { velocity / acceleration + acceleration / jerk } else { 2.0 * (velocity / jerk).sqrt() };
-    // The speed falls symmetrically: half of it, for that time.
-    velocity * time / 2.0
-}
-
-/// `{ depth: 12.4 mm }` from contact, or `{ position: 52 mm }` of the axis.
-fn read_until(cx: &mut Context<'_, '_>, node: &Node, axis: &cellwright_model::cell::Axis) -> Option<Until> {
-    let mut f = cx.d.fields(node)?;
-    let depth = f.opt("depth", cx.d, |d, n| d.positive(n, Dimension::Length).map(Until::Depth));
-    let position = f.entry("position").and_then(|e| target(cx, &e.node, axis).map(Until::Position));
-    let both = f.entry("depth").is_some() && f.entry("position").is_some();
-    let neither = f.entry("depth").is_none() && f.entry("position").is_none();
-    if both {
-        let help = "keep `depth` (from contact) or `position` (of the axis)";
-        cx.d.sink.error(Code::Order, node.span, "two ends of one stroke", help);
-    }
-    if neither {
-        f.missing("depth", cx.d);
-    }
-    f.finish(cx.d);
-    depth.or(position)
-}
-
-fn order(cx: &mut Context<'_, '_>, to: f64, between: (f64, f64), span: Span) {
-    if to >= between.0 {
-        let message =
-            format!("contact is expected from {} mm on, the approach goes on to {to} mm", between.0);
-        let help = "end the approach before the first contact: it is fast and not judged";
-        cx.d.sink.error(Code::Order, span, message, help);
-    }
-}
-
-/// The deepest end of the stroke: contact at the far end of its range, and the depth from there.
-fn end_within_travel(cx: &mut Context<'_, '_>, axis: AxisId, between: (f64, f64), pressing: &Pressing) {
-    let axis = &cx.cell.axes[axis.index()];
-    match pressing.until {
-        Until::Depth(depth) => drop(within_travel(cx, pressing.until_span, between.1 + depth, axis)),
-        Until::Position(end) if end <= between.1 => {
-            let message =
-                format!("the stroke ends at {end} mm, where contact may only begin ({} mm)", between.1);
-            cx.d.sink.error(Code::Order, pressing.until_span, message, "press beyond the range of contact");
-        }
-        Until::Position(_) => {}
-    }
-}
-
-/// A window lies within the travel, and begins before the stroke ends: one that no curve enters judges nothing.
-fn within_stroke(cx: &mut Context<'_, '_>, spec: &Spec, window: &Window, span: Span) {
-    let axis = &cx.cell.axes[spec.axis.index()];
-    let (lo, hi) = window.shape.positions();
-    let deepest = match spec.until {
-        Until::Depth(depth) => spec.between.1 + depth,
-        Until::Position(end) => end,
-    };
-    // A stroke that leaves the travel has been refused itself.
-    if deepest > axis.travel_hi_au {
-        return;
-    }
-    let of_contact = window.origin.is_some();
-    let (first, last) = if of_contact { spec.between } else { (0.0, 0.0) };
-    let inside = within_travel(cx, span, first + lo, axis) && within_travel(cx, span, last + hi, axis);
-    // The deepest end that a part permits, in the coordinate of the window.
-    let end = match (spec.until, of_contact) {
-        (_, false) => deepest,
-        (Until::Depth(depth), true) => depth,
-        (Until::Position(end), true) => end - spec.between.0,
-    };
-    // A curve that passes through has to come out behind it.
-    let (needed, what) = match window.shape {
-        WindowShape::PassThrough { .. } => (hi, "is left behind"),
-        _ => (lo, "begins at"),
-    };
-    if inside && needed >= end {
-        let message = format!("the window {what} {needed} mm, the stroke ends at {end} mm at the latest");
-        let help = "a window judges what lies between contact and the end of the stroke";
-        cx.d.sink.error(Code::WindowNotReached, span, message, help);
-    }
-}
-
-fn offers(cell: &Cell, spec: &Spec) -> Vec<Offer> {
-    let channel = &cell.analogs[spec.force.index()];
-    let range = (channel.range_lo, channel.range_hi);
+fn offers(cell: &Cell, read: &Stroke) -> Vec<Offer> {
+    let channel = read.force.map(|id| &cell.analogs[id.index()]);
+    let contact = read.contact.map_or(0.0, |(force, _)| force);
     let force = |of, feature| {
-        Offer::curve(of, CURVE, feature, Dimension::Force).resolution(channel.resolution).range(range)
+        let offer = Offer::curve(of, CURVE, feature, Dimension::Force).shown_by(channel);
+        match read.trip() {
+            Some((most, at)) => offer.most(most, at, format!("`max_force` ends the stroke at {most} N")),
+            None => offer,
+        }
     };
-    let length =
-        |of, feature| Offer::curve(of, CURVE, feature, Dimension::Length).resolution(POSITION_RESOLUTION_MM);
-    let contact = length("contact.position", CurveFeature::PositionPeak);
+    let length = |of, feature, end: Option<(f64, f64)>| {
+        let offer = Offer::curve(of, CURVE, feature, Dimension::Length).resolution(POSITION_RESOLUTION_MM);
+        match (end, read.until) {
+            (Some((lo, hi)), Some((_, at))) => offer.comes_to(lo, hi, at, "the stroke ends there"),
+            _ => offer,
+        }
+    };
+    let register = Feature::Register(CONTACT.into());
+    let at_contact =
+        Offer::new("contact.position", register, Some(Dimension::Length), POSITION_RESOLUTION_MM);
+    let at_contact = match read.between {
+        Some(((lo, hi), at)) => at_contact.comes_to(lo, hi, at, "contact elsewhere fails the part"),
+        None => at_contact,
+    };
     vec![
         force("force.at_end", CurveFeature::ValueAtEnd),
         force("force.peak", CurveFeature::ValuePeak),
-        length("position.peak", CurveFeature::PositionPeak),
-        length("depth.peak", CurveFeature::TravelFromLevel { level: spec.contact }),
-        Offer { feature: Feature::Register(CONTACT.into()), ..contact },
+        length("position.peak", CurveFeature::PositionPeak, read.end_position()),
+        length("depth.peak", CurveFeature::TravelFromLevel { level: contact }, read.end_depth()),
+        at_contact,
     ]
 }
 

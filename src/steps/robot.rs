@@ -102,30 +102,37 @@ impl<'c> Way<'c> {
     /// Refuses a station for which the robot was not taught both poses.
     pub(crate) fn check_station(&self, cx: &mut Context<'_, '_>, station: StationId, span: Span) {
         let station = &cx.cell.stations[station.index()].name;
-        for name in [pose_name(station, false), pose_name(station, true)] {
-            if self.robot.pose(&name).is_none() {
-                let message = format!("`{}` was not taught the pose `{name}`", self.robot.name);
-                let help = format!("teach it, or name a robot that serves station `{station}`");
-                cx.d.sink.error(Code::NoPose, span, message, help);
-            }
+        let poses = [pose_name(station, false), pose_name(station, true)];
+        let missing = poses.into_iter().filter(|name| self.robot.pose(name).is_none());
+        let missing: Vec<_> = missing.map(|name| format!("`{name}`")).collect();
+        if missing.is_empty() {
+            return;
         }
+        let poses = if missing.len() > 1 { "poses" } else { "pose" };
+        let message = format!("`{}` was not taught the {poses} {}", self.robot.name, missing.join(" and "));
+        let help = format!("teach it, or name a robot that serves station `{station}`");
+        cx.d.sink.error(Code::NoPose, span, message, help);
+        cx.doubt_station();
+    }
+
+    /// Whether it reaches a tray.
+    pub(crate) fn reaches(&self, cx: &Context<'_, '_>, tray: TrayId) -> bool {
+        cx.cell.trays[tray.index()].reach.as_ref().is_some_and(|reach| reach.robot == self.id)
     }
 
     /// Refuses a tray that another robot reaches, or none.
-    pub(crate) fn check_tray(&self, cx: &mut Context<'_, '_>, tray: TrayId, span: Span) -> Option<()> {
-        let tray = &cx.cell.trays[tray.index()];
-        match &tray.reach {
-            Some(reach) if reach.robot == self.id => Some(()),
-            reach => {
-                let message = format!("`{}` does not reach `{}`", self.robot.name, tray.name);
-                let help = match reach {
-                    Some(r) => format!("`{}` reaches it", cx.cell.robots[r.robot.index()].name),
-                    None => "no robot does: `feed` pushes a part out of a lane".to_string(),
-                };
-                cx.d.sink.error(Code::NoReach, span, message, help);
-                None
-            }
+    pub(crate) fn check_tray(&self, cx: &mut Context<'_, '_>, id: TrayId, span: Span) -> Option<()> {
+        let tray = &cx.cell.trays[id.index()];
+        if self.reaches(cx, id) {
+            return Some(());
         }
+        let message = format!("`{}` does not reach `{}`", self.robot.name, tray.name);
+        let help = match &tray.reach {
+            Some(r) => format!("`{}` reaches it", cx.cell.robots[r.robot.index()].name),
+            None => "no robot does: `feed` pushes a part out of a lane".to_string(),
+        };
+        cx.d.sink.error(Code::NoReach, span, message, help);
+        None
     }
 }
 

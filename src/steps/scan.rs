@@ -29,6 +29,9 @@ impl StepKind for Scan {
     fn judges(&self) -> bool {
         true
     }
+    fn handles_parts(&self) -> bool {
+        true
+    }
     fn shape(&self) -> &'static Shape {
         &SCAN
     }
@@ -41,8 +44,7 @@ impl StepKind for Scan {
         let component = f.req("component", cx.d, |_, n| Some(n));
         let component = component.and_then(|n| Some((cx.component(n)?.component.name.clone(), n.span)));
         f.req("at", cx.d, |d, n| d.word(n, &[("nest", ())]));
-        let (component, span) = component?;
-        let scanner = scanner?;
+        let ((component, span), scanner) = (component?, scanner?);
         Some(Draft {
             station: Some(cell.scanners[scanner.index()].station),
             resources: vec![Resource::Scanner(scanner)],

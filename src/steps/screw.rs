@@ -24,7 +24,7 @@ use cellwright_model::limits::CURVE_SAMPLES_MAX;
 use cellwright_model::plan::{CurveFeature, Meaning, Primitive, Resource, Stop, Target};
 use cellwright_model::{AnalogId, AxisId, Dimension, DurationNs, StationId};
 use cellwright_recipe::shape::{Keys, Names, What};
-use cellwright_recipe::{Code, Context, Draft, Fields, Shape, Span, StepKind, shape};
+use cellwright_recipe::{Code, Context, Draft, Fields, Node, Shape, Span, StepKind, shape};
 
 use crate::axis::{at_station, level, sensor, velocity, within_travel};
 use crate::measure::{Offer, measure, measurements};
@@ -100,6 +100,9 @@ impl StepKind for Screw {
     fn irreversible(&self) -> bool {
         true
     }
+    fn works_on_unit(&self) -> bool {
+        true
+    }
     fn shape(&self) -> &'static Shape {
         &SCREW
     }
@@ -107,11 +110,9 @@ impl StepKind for Screw {
     fn lower(&self, f: &mut Fields<'_>, cx: &mut Context<'_, '_>) -> Option<Draft> {
         let station = cx.station(f);
         let check_before = cx.condition(f, "check");
-        let Some(spec) = read(f, cx, station) else {
-            f.entry("measure");
-            return None;
-        };
-        let measurements = measurements(f, cx, &offers(cx.cell, &spec));
+        let read = Read::of(f, cx, station);
+        let measurements = measurements(f, cx, Some(&offers(cx.cell, &read)));
+        let spec = read.whole()?;
         let axis = &cx.cell.axes[spec.axis.index()];
         let (engage_s, engaged) = spec.engage.map_or((0.0, 0.0), |(speed, angle)| (angle / speed, angle));
         let least_s =
@@ -143,128 +144,194 @@ impl StepKind for Screw {
     }
 }
 
-fn read(f: &mut Fields<'_>, cx: &mut Context<'_, '_>, station: Option<StationId>) -> Option<Spec> {
-    let axis = at_station(f, cx, station, AxisKind::Rotary);
-    let sensor = sensor(f, cx, "torque_sensor", Dimension::Torque);
-    let rundown = f.req("rundown", cx.d, |d, n| d.fields(n));
-    let tighten = f.req("tighten", cx.d, |d, n| d.fields(n));
-    let (axis_id, sensor) = (axis?, sensor?);
-    let axis = &cx.cell.axes[axis_id.index()];
-    let rundown = rundown.and_then(|f| read_rundown(f, cx, axis));
-    let tighten = tighten.and_then(|f| read_tighten(f, cx, axis, sensor));
-    let (rundown, tighten) = (rundown?, tighten?);
-    let Rundown { engage, speed, seek_speed, angle, angle_span } = rundown;
-    within_travel(cx, angle_span, axis.home_au + angle.1 + tighten.max_angle, axis);
-    Some(Spec {
-        axis: axis_id,
-        sensor,
-        engage,
-        speed,
-        seek_speed,
-        angle,
-        snug: tighten.snug,
-        target: tighten.target,
-        hold: tighten.hold,
-        time_s: tighten.time_s,
-        max_angle: tighten.max_angle,
-    })
+/// The same as it was read: with places, and without what has mistakes.
+struct Read {
+    axis: Option<AxisId>,
+    sensor: Option<AnalogId>,
+    rundown: Rundown,
+    tighten: Tighten,
 }
 
+#[derive(Default)]
 struct Rundown {
     /// (deg/s, deg)
     engage: Option<(f64, f64)>,
-    speed: f64,
-    seek_speed: f64,
-    angle: (f64, f64),
-    angle_span: Span,
-}
-
-fn read_rundown(mut f: Fields<'_>, cx: &mut Context<'_, '_>, axis: &Axis) -> Option<Rundown> {
-    let speed = f.req("speed", cx.d, |_, n| Some(n)).and_then(|n| velocity(cx, n, axis));
-    let seek =
-        f.opt("seek_speed", cx.d, |_, n| Some(n)).and_then(|n| velocity(cx, n, axis).map(|v| (v, n.span)));
-    let angle = f.req("angle", cx.d, |d, n| d.range(n, Dimension::Angle).map(|r| (r, n.span)));
-    let engage = f.opt("engage", cx.d, |d, n| d.fields(n).map(|f| (f, n.span)));
-    f.finish(cx.d);
-    let engage = engage.and_then(|(f, span)| Some((read_engage(f, cx, axis)?, span)));
-    let ((lo, hi), span) = angle?;
-    if lo <= 0.0 || lo >= hi {
-        let message = "the angle at which the cap seats lies ahead and has a width";
-        cx.d.sink.error(Code::Order, span, message, "write `low .. high deg`, both above zero");
-        return None;
-    }
-    let speed = speed?;
-    if let Some((seek, span)) = seek.filter(|(seek, _)| *seek > speed) {
-        let message = format!("seeking at {seek} deg/s is faster than the rundown");
-        cx.d.sink.error(Code::Order, span, message, "seek slower: the spindle must stop at snug torque");
-    }
-    if let Some(((slow, first), span)) = engage.filter(|((slow, first), _)| *slow > speed || *first >= lo) {
-        let message =
-            format!("engaging at {slow} deg/s for {first} deg is no slow beginning of this rundown");
-        let help = format!("at most {speed} deg/s, for less than {lo} deg");
-        cx.d.sink.error(Code::Order, span, message, help);
-    }
-    let seek_speed = seek.map_or(speed * SEEK_SHARE, |(seek, _)| seek);
-    Some(Rundown { engage: engage.map(|(e, _)| e), speed, seek_speed, angle: (lo, hi), angle_span: span })
-}
-
-fn read_engage(mut f: Fields<'_>, cx: &mut Context<'_, '_>, axis: &Axis) -> Option<(f64, f64)> {
-    let speed = f.req("speed", cx.d, |_, n| Some(n)).and_then(|n| velocity(cx, n, axis));
-    let angle = f.req("angle", cx.d, |d, n| d.positive(n, Dimension::Angle));
-    f.finish(cx.d);
-    Some((speed?, angle?))
+    speed: Option<f64>,
+    seek_speed: Option<f64>,
+    angle: Option<((f64, f64), Span)>,
 }
 
 struct Tighten {
-    snug: f64,
-    target: f64,
+    snug: Option<(f64, Span)>,
+    target: Option<(f64, Span)>,
+    /// Snug and target are what the spindle can do, in their order.
+    right: bool,
     hold: DurationNs,
     time_s: f64,
-    max_angle: f64,
+    max_angle: Option<(f64, Option<Span>)>,
+}
+
+impl Read {
+    fn of(f: &mut Fields<'_>, cx: &mut Context<'_, '_>, station: Option<StationId>) -> Read {
+        let axis = at_station(f, cx, station, AxisKind::Rotary);
+        let sensor = sensor(f, cx, "torque_sensor", Dimension::Torque);
+        let rundown = f.req("rundown", cx.d, |d, n| d.fields(n));
+        let tighten = f.req("tighten", cx.d, |d, n| d.fields(n));
+        let known = axis.map(|id| &cx.cell.axes[id.index()]);
+        let rundown = rundown.map(|f| read_rundown(f, cx, known)).unwrap_or_default();
+        let tighten = tighten.map_or(Tighten::NONE, |f| read_tighten(f, cx, known, sensor));
+        if let (Some(axis), Some((angle, span)), Some((most, _))) = (known, rundown.angle, tighten.max_angle)
+        {
+            within_travel(cx, span, axis.home_au + angle.1 + most, axis);
+        }
+        Read { axis, sensor, rundown, tighten }
+    }
+
+    /// All of it; `None`: something has been said.
+    fn whole(&self) -> Option<Spec> {
+        let speed = self.rundown.speed?;
+        Some(Spec {
+            axis: self.axis?,
+            sensor: self.sensor?,
+            engage: self.rundown.engage,
+            speed,
+            seek_speed: self.rundown.seek_speed.unwrap_or(speed * SEEK_SHARE),
+            angle: self.rundown.angle?.0,
+            snug: self.tighten.snug?.0,
+            target: self.tighten.target?.0,
+            hold: self.tighten.hold,
+            time_s: self.tighten.time_s,
+            max_angle: self.tighten.max_angle?.0,
+        })
+    }
+}
+
+fn turning(cx: &mut Context<'_, '_>, node: &Node, axis: Option<&Axis>) -> Option<f64> {
+    velocity(cx, node, AxisKind::Rotary, axis)
+}
+
+fn read_rundown(mut f: Fields<'_>, cx: &mut Context<'_, '_>, axis: Option<&Axis>) -> Rundown {
+    let speed = f.req("speed", cx.d, |_, n| Some(n)).and_then(|n| turning(cx, n, axis));
+    let seek =
+        f.opt("seek_speed", cx.d, |_, n| Some(n)).and_then(|n| turning(cx, n, axis).map(|v| (v, n.span)));
+    let angle = f.req("angle", cx.d, |d, n| d.range(n, Dimension::Angle).map(|r| (r, n.span)));
+    let engage = f.opt("engage", cx.d, |d, n| d.fields(n).map(|f| (f, n.span)));
+    f.finish(cx.d);
+    let engage = engage.map(|(f, span)| (read_engage(f, cx, axis), span));
+    let ahead = |((lo, hi), _): &((f64, f64), Span)| *lo > 0.0 && lo < hi;
+    if let Some((_, span)) = angle.filter(|angle| !ahead(angle)) {
+        let message = "the angle at which the cap seats lies ahead and has a width";
+        cx.d.sink.error(Code::Order, span, message, "write `low .. high deg`, both above zero");
+    }
+    let angle = angle.filter(ahead);
+    if let (Some((seek, span)), Some(speed)) = (seek, speed)
+        && seek > speed
+    {
+        let message = format!("seeking at {seek} deg/s is faster than the rundown");
+        cx.d.sink.error(Code::Order, span, message, "seek slower: the spindle must stop at snug torque");
+    }
+    if let Some(((slow, first), span)) = engage {
+        let fast = slow.zip(speed).is_some_and(|(slow, speed)| slow > speed);
+        let far = first.zip(angle).is_some_and(|(first, ((lo, _), _))| first >= lo);
+        if fast || far {
+            let at_most = speed.filter(|_| fast).map(|speed| format!("at most {speed} deg/s"));
+            let less = angle.filter(|_| far).map(|((lo, _), _)| format!("for less than {lo} deg"));
+            let help = [at_most, less].into_iter().flatten().collect::<Vec<_>>().join(", ");
+            let message = "engaging like this is no slow beginning of this rundown";
+            cx.d.sink.error(Code::Order, span, message, help);
+        }
+    }
+    let engage = engage.and_then(|((speed, angle), _)| speed.zip(angle));
+    Rundown { engage, speed, seek_speed: seek.map(|(seek, _)| seek), angle }
+}
+
+/// Speed and angle of the first turns.
+fn read_engage(
+    mut f: Fields<'_>,
+    cx: &mut Context<'_, '_>,
+    axis: Option<&Axis>,
+) -> (Option<f64>, Option<f64>) {
+    let speed = f.req("speed", cx.d, |_, n| Some(n)).and_then(|n| turning(cx, n, axis));
+    let angle = f.req("angle", cx.d, |d, n| d.positive(n, Dimension::Angle));
+    f.finish(cx.d);
+    (speed, angle)
+}
+
+impl Tighten {
+    /// Nothing of it could be read.
+    const NONE: Tighten = Tighten {
+        snug: None,
+        target: None,
+        right: false,
+        hold: DurationNs(0),
+        time_s: TIME_S,
+        max_angle: None,
+    };
 }
 
 fn read_tighten(
     mut f: Fields<'_>,
     cx: &mut Context<'_, '_>,
-    axis: &Axis,
-    sensor: AnalogId,
-) -> Option<Tighten> {
-    let snug = f.req("snug", cx.d, |_, n| Some(n)).and_then(|n| level(cx, n, sensor));
-    let node = f.req("target", cx.d, |_, n| Some(n));
-    let target = node.and_then(|n| level(cx, n, sensor));
+    axis: Option<&Axis>,
+    sensor: Option<AnalogId>,
+) -> Tighten {
+    let mut torque = |f: &mut Fields<'_>, field| {
+        let node = f.req(field, cx.d, |_, n| Some(n))?;
+        Some((level(cx, node, Dimension::Torque, sensor)?, node.span))
+    };
+    let (snug, target) = (torque(&mut f, "snug"), torque(&mut f, "target"));
     let hold = f.opt("hold", cx.d, |d, n| d.duration(n)).unwrap_or_default();
     let time_s = f.opt("time", cx.d, |d, n| d.positive(n, Dimension::Time)).unwrap_or(TIME_S);
-    let max_angle = f.opt("max_angle", cx.d, |d, n| d.positive(n, Dimension::Angle)).unwrap_or(MAX_ANGLE_DEG);
+    let max_angle = match f.entry("max_angle") {
+        Some(e) => cx.d.positive(&e.node, Dimension::Angle).map(|most| (most, Some(e.node.span))),
+        None => Some((MAX_ANGLE_DEG, None)),
+    };
     f.finish(cx.d);
-    let (snug, target, span) = (snug?, target?, node?.span);
-    if target > axis.torque_max_nm {
+    // One that is wrong is nothing to hold measurements against.
+    let mut right = true;
+    if let (Some((target, span)), Some(axis)) = (target, axis)
+        && target > axis.torque_max_nm
+    {
         let message = format!("{target} N·m is more than `{}` may give", axis.name);
         cx.d.sink.error(Code::MotorLimit, span, message, format!("at most {} N·m", axis.torque_max_nm));
+        right = false;
     }
-    if snug >= target {
+    if let (Some((snug, _)), Some((target, span))) = (snug, target)
+        && snug >= target
+    {
         let message = format!("snug ({snug} N·m) is not below the target ({target} N·m)");
         cx.d.sink.error(Code::Order, span, message, "snug is where the torque begins to rise");
+        right = false;
     }
-    Some(Tighten { snug, target, hold, time_s, max_angle })
+    Tighten { snug, target, right, hold, time_s, max_angle }
 }
 
-fn offers(cell: &Cell, spec: &Spec) -> Vec<Offer> {
-    let channel = &cell.analogs[spec.sensor.index()];
-    let torque = Offer::curve("torque.peak", CURVE, CurveFeature::ValuePeak, Dimension::Torque);
-    let before_snug = CurveFeature::ValueBeforeLevel { level: spec.snug };
-    let from_snug = CurveFeature::TravelFromLevel { level: spec.snug };
+fn offers(cell: &Cell, read: &Read) -> Vec<Offer> {
+    let (snug, tighten) = (read.tighten.snug.map_or(0.0, |(snug, _)| snug), &read.tighten);
+    let torque = |of, feature, name| {
+        let offer = Offer::curve(of, CURVE, feature, Dimension::Torque).default_for(name);
+        offer.shown_by(read.sensor.map(|id| &cell.analogs[id.index()]))
+    };
+    let peak = torque("torque.peak", CurveFeature::ValuePeak, "torque");
+    let before_snug = CurveFeature::ValueBeforeLevel { level: snug };
+    let prevailing = torque("torque.prevailing", before_snug, "prevailing");
+    let from_snug = CurveFeature::TravelFromLevel { level: snug };
+    let angle = Offer::curve("angle.from_snug", CURVE, from_snug, Dimension::Angle)
+        .resolution(ANGLE_RESOLUTION_DEG)
+        .default_for("angle");
     vec![
-        torque
-            .resolution(channel.resolution)
-            .range((channel.range_lo, channel.range_hi))
-            .default_for("torque"),
-        Offer::curve("torque.prevailing", CURVE, before_snug, Dimension::Torque)
-            .resolution(channel.resolution)
-            .range((channel.range_lo, channel.range_hi))
-            .default_for("prevailing"),
-        Offer::curve("angle.from_snug", CURVE, from_snug, Dimension::Angle)
-            .resolution(ANGLE_RESOLUTION_DEG)
-            .default_for("angle"),
+        match tighten.target.filter(|_| tighten.right) {
+            Some((target, at)) => peak.comes_to(target, target, at, "it is tightened to this"),
+            None => peak,
+        },
+        match tighten.snug.filter(|_| tighten.right) {
+            Some((snug, at)) => prevailing.most(snug, at, format!("{snug} N·m is snug already")),
+            None => prevailing,
+        },
+        match tighten.max_angle {
+            Some((most, at)) => angle.most(most, at, format!("`max_angle` ends it at {most} deg")),
+            None => angle,
+        },
     ]
 }
 

@@ -53,6 +53,7 @@ impl There<'_> {
             let at = &cx.cell.stations[at.index()].name;
             let help = format!("write `station: {at}`, or name another {}", self.word);
             cx.d.sink.error(Code::NotAtStation, span, format!("`{name}` is at station `{at}`"), help);
+            cx.doubt_station();
             return None;
         }
         Some(id)

@@ -38,6 +38,9 @@ impl StepKind for Unload {
     fn irreversible(&self) -> bool {
         true
     }
+    fn handles_parts(&self) -> bool {
+        true
+    }
     fn shape(&self) -> &'static Shape {
         &UNLOAD
     }
@@ -46,23 +49,35 @@ impl StepKind for Unload {
         let anywhere = f.req("from", cx.d, |d, n| d.word(n, &[("nest", false), ("unit.location", true)]));
         let station = match anywhere {
             Some(true) => None,
-            _ => Some(cx.station(f)),
+            Some(false) => Some(cx.station(f)),
+            // Whether it needs a station is not known.
+            None => Some(cx.station_opt(f)),
         };
         let way = Way::read(f, cx);
         let to = f.req("to", cx.d, |_, n| Some(n)).and_then(|n| Some((away(cx, n)?, n.span)));
         let check = cx.condition(f, "check");
-        let ((tray, kind, place), to_span) = to?;
-        let check = with_drop(cx, tray, check);
-        let (mut way, robot_span) = way?;
-        way.check_tray(cx, tray, to_span)?;
-        let served: Vec<_> = match station {
-            Some(station) => vec![station?],
-            None => cx.visited.to_vec(),
-        };
-        served.iter().for_each(|s| way.check_station(cx, *s, robot_span));
-        if anywhere? && !cx.rejecting {
+        if let (Some((way, _)), Some(((tray, ..), at))) = (&way, &to) {
+            way.check_tray(cx, *tray, *at);
+        }
+        if let Some((way, span)) = &way {
+            let served = match station {
+                Some(station) => station.into_iter().collect(),
+                None => cx.visited.to_vec(),
+            };
+            // One that does not reach the tray either is the wrong cobot: that is told once.
+            let reaches = to.as_ref().is_none_or(|((tray, ..), _)| way.reaches(cx, *tray));
+            let served: Vec<_> = served.into_iter().filter(|_| reaches).collect();
+            served.into_iter().for_each(|s| way.check_station(cx, s, *span));
+        }
+        if anywhere == Some(true) && !cx.rejecting {
             let message = "`unit.location` is known under `on_reject` only";
-            cx.d.sink.error(Code::NoStation, robot_span, message, "write `from: nest` and `station:`");
+            let at = f.entry("from").map_or(f.head(), |e| e.node.span);
+            cx.d.sink.error(Code::NoStation, at, message, "write `from: nest` and `station:`");
+        }
+        let (((tray, kind, place), _), (mut way, _)) = (to?, way?);
+        let check = with_drop(cx, tray, check);
+        if let (Some(None), _) | (_, None) = (station, anywhere) {
+            return None;
         }
         let at = station.flatten();
         way.enter_nest(cx, at);

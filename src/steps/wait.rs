@@ -5,7 +5,6 @@
 //! ```
 //! `hold:` is how long it must hold without a break.
 
-use cellwright_model::DurationNs;
 use cellwright_model::plan::{Meaning, Primitive};
 use cellwright_recipe::shape::Names;
 use cellwright_recipe::{Context, Draft, Fields, Shape, StepKind, shape};
@@ -38,11 +37,11 @@ impl StepKind for Wait {
         }
         let hold = f.opt("hold", cx.d, |d, n| d.duration(n)).unwrap_or_default();
         // The step's own timeout, which begins earlier, is the one that ends it.
-        let timeout = f.req("timeout", cx.d, |d, n| d.duration(n)).unwrap_or(DurationNs(0));
+        let timeout = f.req("timeout", cx.d, |d, n| d.duration(n));
         let late = Meaning::Fault("not-in-time".into());
         Some(Draft {
             station,
-            ops: vec![Primitive::WaitUntil { condition: until?, hold, timeout, late }],
+            ops: vec![Primitive::WaitUntil { condition: until?, hold, timeout: timeout?, late }],
             at_least: hold,
             ..Draft::default()
         })

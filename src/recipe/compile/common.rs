@@ -60,8 +60,17 @@ impl Common {
     }
 
     /// What the kind permits of it. `check`: what tells that the step had done its work.
-    fn after_restart(&self, d: &mut Decoder<'_>, kind: &dyn StepKind, check: Option<Expr>) -> AfterRestart {
+    /// `None`: not known, the step has mistakes.
+    fn after_restart(
+        &self,
+        d: &mut Decoder<'_>,
+        kind: &dyn StepKind,
+        check: Option<Option<Expr>>,
+    ) -> AfterRestart {
         let Some((asked, span)) = self.after_restart else { return AfterRestart::Never };
+        let Some(check) = check.or(Some(None).filter(|_| asked != Asked::VerifyThenSkip)) else {
+            return AfterRestart::Never;
+        };
         let refusal = match (asked, kind.restart(), check) {
             (Asked::Never, ..) => return AfterRestart::Never,
             (Asked::Redo, Restart::Redo, _) => return AfterRestart::Redo,
@@ -125,12 +134,12 @@ impl Common {
         (id, n): (String, u32),
         kind: &dyn StepKind,
         when: Option<Expr>,
-        mut draft: Draft,
+        (mut draft, whole): (Draft, bool),
     ) -> Step {
         let timeout = self.timeout(d, &draft);
         self.retried_late_enough(d, &draft);
         let default = if kind.irreversible() { OnHold::Finish } else { OnHold::Stop };
-        let after_restart = self.after_restart(d, kind, draft.verifies.take());
+        let after_restart = self.after_restart(d, kind, whole.then(|| draft.verifies.take()));
         draft.resources.sort();
         draft.resources.dedup();
         draft.equipment.sort_unstable();

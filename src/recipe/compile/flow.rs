@@ -13,8 +13,11 @@ use crate::tree::Node;
 
 pub(super) fn check(d: &mut Decoder<'_>, header: &Header, walked: &Walked, root: &Node) {
     let at = Span { end: root.span.start, ..root.span };
-    ends(d, walked, &walked.body, TrayKind::Good, "steps", at);
-    ends(d, walked, &walked.on_reject, TrayKind::Reject, "on_reject", at);
+    let ways = [(&walked.body, TrayKind::Good, "steps"), (&walked.on_reject, TrayKind::Reject, "on_reject")];
+    // That there is no step, or no list of them, has been said.
+    for (path, to, field) in ways.into_iter().filter(|(path, ..)| !path.is_empty()) {
+        ends(d, walked, path, to, field, at);
+    }
     for effect in walked.effects.iter().filter(|e| e.rejecting && e.judges) {
         let message = "a step that judges cannot stand under `on_reject`: the unit is rejected already";
         d.sink.error(Code::NoResult, effect.span, message, "take it out");
@@ -78,7 +81,9 @@ fn put_in(d: &mut Decoder<'_>, decl: &ComponentDecl, walked: &Walked) {
     let puts: Vec<_> =
         effects.iter().enumerate().filter_map(|(i, e)| Some((i, named(&e.puts_in)?))).collect();
     let scans: Vec<_> = effects.iter().enumerate().filter_map(|(i, e)| Some((i, named(&e.scans)?))).collect();
-    if puts.is_empty() {
+    let read_each = decl.component.identify != Identify::PerLot;
+    // A component with mistakes is perhaps another one; and one that is neither put in nor scanned is told once.
+    if puts.is_empty() && !(read_each && scans.is_empty()) && !decl.unread {
         let message = format!("no step puts `{name}` in");
         d.sink.warning(Code::UnusedComponent, decl.span, message, "add a step that does, or take it out");
     }
@@ -92,9 +97,9 @@ fn put_in(d: &mut Decoder<'_>, decl: &ComponentDecl, walked: &Walked) {
         Identify::OwnSerial => ("by its own serial", "add a `scan`: it reads whether it is that unit"),
         Identify::PerUnit | Identify::PerLot => ("per unit", "add a `scan`, or write `identify: per-lot`"),
     };
-    let read_each = decl.component.identify != Identify::PerLot;
-    if read_each && scans.is_empty() {
-        let message = format!("`{name}` is identified {how}, and no step scans it");
+    if read_each && scans.is_empty() && !decl.unread {
+        let does = if puts.is_empty() { "puts it in and scans it" } else { "scans it" };
+        let message = format!("`{name}` is identified {how}, and no step {does}");
         d.sink.error(Code::NeverScanned, decl.span, message, help);
     }
     may_lack(d, name, effects, puts.first(), &scans);

@@ -22,7 +22,11 @@ pub(super) struct Header {
     pub(super) other_cell: bool,
     pub(super) identity: Option<Identity>,
     pub(super) specification: Option<Specification>,
+    /// There is one, with a mistake.
+    pub(super) specification_unread: bool,
     pub(super) components: Vec<ComponentDecl>,
+    /// They could not be read as a whole.
+    pub(super) components_unread: bool,
     pub(super) invariants: Vec<Invariant>,
 }
 
@@ -44,6 +48,8 @@ impl Identity {
 pub(super) fn recipe(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Header {
     let (identity, other_cell) = identity(d, f, cell);
     let specification = f.opt("specification", d, specification);
+    let specification_unread =
+        f.is_misspelt("specification") || f.entry("specification").is_some() != specification.is_some();
     // Read before, in their own pass; asked for here so that they are known fields.
     f.entry("params");
     f.entry("variants");
@@ -51,15 +57,24 @@ pub(super) fn recipe(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> He
         d.capacity(n, COMPONENTS_MAX);
         d.named(n)
     });
-    let components: Vec<_> =
+    let components_unread = entries.is_none();
+    let mut components: Vec<_> =
         entries.unwrap_or_default().iter().take(COMPONENTS_MAX).map(|e| component(d, e, cell)).collect();
-    itself_once(d, &components);
+    itself_once(d, &mut components);
     let invariants = f.opt("invariants", d, |d, n| {
         d.capacity(n, INVARIANTS_MAX);
         d.list(n)
     });
     let invariants = invariants_of(d, invariants.unwrap_or_default(), cell);
-    Header { other_cell, identity, specification, components, invariants }
+    Header {
+        other_cell,
+        identity,
+        specification,
+        specification_unread,
+        components,
+        components_unread,
+        invariants,
+    }
 }
 
 /// `recipe:`, `id:`, `version:`, `cell:`, the same in a recipe and a sub-recipe; and whether the cell is
@@ -91,10 +106,15 @@ fn version(d: &mut Decoder<'_>, node: &Node) -> Option<Text> {
     let text = d.text(node)?;
     let parts: Vec<_> = text.text.split('.').collect();
     let number = |p: &&str| p.bytes().all(|b| b.is_ascii_digit()) && p.parse::<u32>().is_ok();
-    if parts.len() == 3 && parts.iter().all(number) {
+    let zeros = |p: &&str| p.len() > 1 && p.starts_with('0');
+    let (good, padded) = (parts.len() == 3 && parts.iter().all(number), parts.iter().any(zeros));
+    if good && !padded {
         return Some(text);
     }
-    let message = format!("`{}` is not a version", text.text);
+    let message = match good {
+        true => format!("`{}` is another version than the same without zeros in front", text.text),
+        false => format!("`{}` is not a version", text.text),
+    };
     d.error_at(Code::BadVersion, &text, message, "write three numbers: `3.2.0`");
     None
 }
@@ -113,14 +133,15 @@ fn component(d: &mut Decoder<'_>, entry: &Entry, cell: &Cell) -> ComponentDecl {
     shadow::warn(d.sink, cell, &entry.key, entry.key_span, "the component");
     let mut component =
         Component { name: entry.key.clone(), part: String::new(), identify: Identify::PerLot, source: None };
+    let mut unread = true;
     if let Some(mut f) = d.fields(&entry.node) {
-        component.part = f.req("part", d, |d, n| d.identifier(n)).map(|t| t.text).unwrap_or_default();
+        let part = f.req("part", d, |d, n| d.identifier(n)).map(|t| t.text);
         let words = [
             ("per-unit", Identify::PerUnit),
             ("per-lot", Identify::PerLot),
             ("own-serial", Identify::OwnSerial),
         ];
-        component.identify = f.req("identify", d, |d, n| d.word(n, &words)).unwrap_or(Identify::PerLot);
+        let identify = f.req("identify", d, |d, n| d.word(n, &words));
         component.source = f.opt("source", d, |d, n| {
             let id = names::tray(d, n, cell)?;
             let tray = &cell.trays[id.index()];
@@ -131,16 +152,21 @@ fn component(d: &mut Decoder<'_>, entry: &Entry, cell: &Cell) -> ComponentDecl {
             }
             Some(id)
         });
+        let source_unread = f.entry("source").is_some() != component.source.is_some();
+        unread = part.is_none() || identify.is_none() || source_unread || f.is_misspelt("source");
         f.finish(d);
+        component.part = part.unwrap_or_default();
+        component.identify = identify.unwrap_or(Identify::PerLot);
     }
-    ComponentDecl { component, span: entry.key_span }
+    ComponentDecl { component, span: entry.key_span, unread }
 }
 
 /// A unit comes back once.
-fn itself_once(d: &mut Decoder<'_>, components: &[ComponentDecl]) {
-    let mut itself = components.iter().filter(|c| c.component.identify == Identify::OwnSerial);
+fn itself_once(d: &mut Decoder<'_>, components: &mut [ComponentDecl]) {
+    let mut itself = components.iter_mut().filter(|c| c.component.identify == Identify::OwnSerial);
     let Some(first) = itself.next() else { return };
     for second in itself {
+        second.unread = true;
         let message = format!("`{}` is the unit itself, too", second.component.name);
         let labels = vec![(first.span, "the unit itself".to_string())];
         let help = "one component is the finished unit; identify parts `per-unit` or `per-lot`";

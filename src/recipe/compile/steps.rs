@@ -32,6 +32,8 @@ pub(super) struct Walked {
     pub(super) steps: Vec<Step>,
     pub(super) body: Vec<PlanNode>,
     pub(super) on_reject: Vec<PlanNode>,
+    /// What becomes of parts and of the unit is not known everywhere: a step that says it has a mistake.
+    pub(super) holes: bool,
     /// Of each step: where it stands, and what it does to parts.
     pub(super) effects: Vec<Effect>,
     /// Arguments of sub-recipes, for the record: `feed/lane`.
@@ -42,6 +44,8 @@ pub(super) struct Walked {
 pub(super) struct Effect {
     pub(super) span: Span,
     pub(super) judges: bool,
+    /// It works on what lies in the nest.
+    pub(super) works: bool,
     /// It may be left out.
     pub(super) when: Option<Expr>,
     pub(super) puts_in: Vec<(String, Span)>,
@@ -96,7 +100,8 @@ pub(super) fn recipe(
         rounds: 1,
     };
     let mut here = Here { prefix: String::new(), station: None };
-    if let Some(node) = f.req("steps", d, |_, n| Some(n)) {
+    let steps = f.req("steps", d, |_, n| Some(n));
+    if let Some(node) = walk.or_hole(steps) {
         walk.out.body = walk.list(d, node, &mut here);
     }
     walk.rejecting = true;
@@ -110,7 +115,9 @@ pub(super) fn recipe(
 
 impl Walk<'_, '_> {
     fn list(&mut self, d: &mut Decoder<'_>, node: &Node, here: &mut Here) -> Vec<PlanNode> {
-        let list = d.list(node).unwrap_or_default();
+        let list = d.list(node);
+        self.out.holes |= list.is_none();
+        let list = list.unwrap_or_default();
         if list.is_empty() && matches!(node.value, Value::Sequence(_)) {
             d.sink.error(Code::Empty, node.span, "there is no step", "write at least one step");
         }
@@ -123,8 +130,12 @@ impl Walk<'_, '_> {
 
     /// `- press: { … }`: one key, the kind.
     fn node(&mut self, d: &mut Decoder<'_>, node: &Node, here: &mut Here, out: &mut Vec<PlanNode>) {
-        let Some(entries) = d.named(node) else { return };
+        let Some(entries) = d.named(node) else {
+            self.out.holes = true;
+            return;
+        };
         let [entry] = entries else {
+            self.out.holes = true;
             if d.is_incomplete(node) {
                 return;
             }
@@ -133,6 +144,7 @@ impl Walk<'_, '_> {
             d.sink.error(Code::WrongKind, entries.get(1).map_or(node.span, |e| e.key_span), message, help);
             return;
         };
+        self.out.holes |= self.depth >= DEPTH_MAX || self.nodes >= STEPS_MAX;
         if self.depth >= DEPTH_MAX {
             let help = format!("at most {DEPTH_MAX} `parallel`, `repeat` and `use` stand inside each other");
             d.sink.error(Code::TooDeep, entry.key_span, "nested too deeply", help);
@@ -174,12 +186,12 @@ impl Walk<'_, '_> {
     }
 
     fn parallel(&mut self, d: &mut Decoder<'_>, entry: &Entry, here: &mut Here) -> Option<PlanNode> {
-        let mut f = d.fields(&entry.node)?;
+        let mut f = self.or_hole(d.fields(&entry.node))?;
         let id = self.id(d, &mut f, here);
         let branches = f.req("branches", d, |_, n| Some(n));
         f.finish(d);
-        let node = branches?;
-        let entries = d.named(node)?;
+        let node = self.or_hole(branches)?;
+        let entries = self.or_hole(d.named(node))?;
         if entries.len() < 2 {
             let help = "write two branches, or the steps without `parallel`";
             d.sink.error(Code::Empty, node.span, "one branch runs beside nothing", help);
@@ -198,7 +210,13 @@ impl Walk<'_, '_> {
             out.push(Branch { name: branch.key.clone(), body });
         }
         here.station = at.map(|(station, _)| station).or(here.station);
-        Some(PlanNode::Parallel { id: id?, branches: out })
+        Some(PlanNode::Parallel { id: id.unwrap_or_default(), branches: out })
+    }
+
+    /// Something could not be read in which there may be any steps.
+    fn or_hole<T>(&mut self, read: Option<T>) -> Option<T> {
+        self.out.holes |= read.is_none();
+        read
     }
 
     /// A unit is at one place: all steps of all branches are at one station.
@@ -221,7 +239,7 @@ impl Walk<'_, '_> {
 
     /// `repeat: { id: dry, at_most: 5, until: leak_1 < 1 kPa, steps: [...] }`.
     fn repeat(&mut self, d: &mut Decoder<'_>, entry: &Entry, here: &mut Here) -> Option<PlanNode> {
-        let mut f = d.fields(&entry.node)?;
+        let mut f = self.or_hole(d.fields(&entry.node))?;
         let id = self.id(d, &mut f, here);
         let most = u64::from(ROUNDS_MAX / self.rounds);
         let at_most = f.req("at_most", d, |d, n| d.integer(n, 1, most)).unwrap_or(1) as u16;
@@ -235,7 +253,7 @@ impl Walk<'_, '_> {
         let first = self.out.steps.len();
         let around = self.rounds;
         self.rounds = around.saturating_mul(at_most);
-        let body = self.list(d, steps?, here);
+        let body = self.or_hole(steps).map(|steps| self.list(d, steps, here)).unwrap_or_default();
         self.rounds = around;
         self.only_reversible(d, first, entry.key_span);
         let sight = Sight {
@@ -244,14 +262,16 @@ impl Walk<'_, '_> {
             made: Some(&self.made),
             prefix: &here.prefix,
         };
-        let until = recipe_condition(d, until?, &sight, here.station, Never::Refused)?;
-        Some(PlanNode::Repeat { id: id?, at_most, until, body })
+        let until = until.and_then(|n| recipe_condition(d, n, &sight, here.station, Never::Refused));
+        let (id, until) = (id.unwrap_or_default(), until.unwrap_or(Expr::Always(true)));
+        Some(PlanNode::Repeat { id, at_most, until, body })
     }
 
     /// What is done again and again has to be something that can be done again.
-    fn only_reversible(&self, d: &mut Decoder<'_>, first: usize, repeat: Span) {
+    fn only_reversible(&mut self, d: &mut Decoder<'_>, first: usize, repeat: Span) {
         for (step, effect) in self.out.steps[first..].iter().zip(&self.out.effects[first..]) {
             if step.irreversible {
+                self.out.holes = true;
                 let message = format!("a {} is never done again on the same part", step.kind);
                 let label = vec![(repeat, "repeated here".to_string())];
                 let help = "put it before or behind the `repeat`";
@@ -262,7 +282,7 @@ impl Walk<'_, '_> {
 
     /// `use: { id, recipe: feed-cannula@1, with: { lane: 2 } }`: the steps of the sub-recipe stand here.
     fn operation(&mut self, d: &mut Decoder<'_>, entry: &Entry, here: &mut Here) -> Vec<PlanNode> {
-        let Some(mut f) = d.fields(&entry.node) else { return Vec::new() };
+        let Some(mut f) = self.or_hole(d.fields(&entry.node)) else { return Vec::new() };
         let id = self.id(d, &mut f, here);
         let reference = f.req("recipe", d, |d, n| {
             let text = d.text(n)?;
@@ -274,18 +294,21 @@ impl Walk<'_, '_> {
             split.map(|(name, major)| (name, major, n.span))
         });
         let with = f.opt("with", d, |_, n| Some(n));
+        let misspelt = f.is_misspelt("with");
         f.finish(d);
-        let (Some(id), Some((name, major, span))) = (id, reference) else { return Vec::new() };
+        let Some((name, major, span)) = self.or_hole(reference) else { return Vec::new() };
         if self.around.contains(&name) {
+            self.out.holes = true;
             let message = format!("`{name}` uses itself: {} → {name}", self.around.join(" → "));
             d.sink.error(Code::UseCycle, span, message, "break the circle");
             return Vec::new();
         }
         let parsed = self.compiler.operation(&name, span, d.sink);
-        let Some(root) = parsed.root.as_ref() else { return Vec::new() };
+        let Some(root) = self.or_hole(parsed.root.as_ref()) else { return Vec::new() };
         debug_assert_eq!(parsed.file, root.span.file);
         self.around.push(name.clone());
-        let mut inner = Here { prefix: format!("{id}/"), station: here.station };
+        let mut inner = Here { prefix: format!("{}/", id.unwrap_or_default()), station: here.station };
+        let with = (with, misspelt);
         let out = self.inline(d, root, with, span, (&name, major), &mut inner);
         self.around.pop();
         here.station = inner.station;
@@ -297,40 +320,41 @@ impl Walk<'_, '_> {
         &mut self,
         d: &mut Decoder<'_>,
         root: &Node,
-        with: Option<&Node>,
+        (with, misspelt): (Option<&Node>, bool),
         at: Span,
         (name, major): (&str, u32),
         here: &mut Here,
     ) -> Vec<PlanNode> {
         let empty = crate::scope::Scope::empty();
         let mut own = Decoder { sink: &mut *d.sink, scope: &empty };
-        let Some(mut f) = own.fields(root) else { return Vec::new() };
+        let Some(mut f) = self.or_hole(own.fields(root)) else { return Vec::new() };
         let (identity, other_cell) = header::identity(&mut own, &mut f, self.compiler.cell);
         let decls = params::declarations(&mut own, &mut f, true);
         let wanted = f.opt("components", &mut own, |d, n| d.list(n)).unwrap_or_default();
-        for node in wanted {
-            self.wanted_component(&mut own, node, at);
-        }
+        let all_there = wanted.iter().filter(|n| !self.wanted_component(&mut own, n, at)).count() == 0;
         let steps = f.req("steps", &mut own, |_, n| Some(n));
         f.finish(&mut own);
         self.check_identity(own.sink, identity, name, major, at);
         if other_cell {
+            self.out.holes = true;
             return Vec::new();
         }
-        params::warn_unused(&decls, root, d.sink);
+        let decls = params::mark_unused(decls, root, d.sink);
         shadow::warn_params(d.sink, self.compiler.cell, &decls);
-        let scope = params::arguments(d, with, at, &decls);
+        let scope = params::arguments(d, (with, misspelt), at, &decls);
         let arguments =
             scope.values().map(|(name, value)| (format!("{}{name}", here.prefix), value.to_string()));
         self.out.arguments.extend(arguments);
-        let Some(steps) = steps else { return Vec::new() };
+        let Some(steps) = self.or_hole(steps) else { return Vec::new() };
         let mut inner = Decoder { sink: &mut *d.sink, scope: &scope };
         let first = self.out.effects.len();
+        let around = core::mem::take(&mut self.out.holes);
         let nodes = self.list(&mut inner, steps, here);
         // Steps with mistakes, or without a value of theirs, say nothing about their components.
-        if inner.sink.errors() == 0 {
+        if !self.out.holes && all_there {
             self.handled(inner.sink, first, wanted);
         }
+        self.out.holes |= around;
         nodes
     }
 
@@ -357,9 +381,10 @@ impl Walk<'_, '_> {
     }
 
     /// A component that a sub-recipe handles must be one of the recipe's.
-    fn wanted_component(&self, d: &mut Decoder<'_>, node: &Node, at: Span) {
-        let Some(text) = d.text(node) else { return };
-        if !self.header.components.iter().any(|c| c.component.name == text.text) {
+    fn wanted_component(&self, d: &mut Decoder<'_>, node: &Node, at: Span) -> bool {
+        let Some(text) = d.text(node) else { return false };
+        let known = self.header.components.iter().any(|c| c.component.name == text.text);
+        if !known && !self.header.components_unread {
             let message = format!(
                 "the sub-recipe handles a component `{}`, which this recipe does not have",
                 text.text
@@ -368,6 +393,7 @@ impl Walk<'_, '_> {
             let help = "add it under `components:`";
             d.sink.error_with(Code::UnknownComponent, at, message, help, labels);
         }
+        known || self.header.components_unread
     }
 
     fn check_identity(
@@ -398,35 +424,52 @@ impl Walk<'_, '_> {
             let help = suggest::remedy(&entry.key, names);
             let message = format!("there is no step `{}`", entry.key);
             d.sink.error(Code::UnknownStep, entry.key_span, message, help);
+            self.out.holes = true;
             return None;
         };
-        let mut f = d.fields(&entry.node)?;
+        let Some(mut f) = d.fields(&entry.node) else {
+            self.out.holes |= kind.handles_parts();
+            return None;
+        };
         let id = self.id(d, &mut f, here);
         let common = Common::read(d, &mut f, kind);
         let mut cx = Context {
             d: &mut *d,
             cell: self.compiler.cell,
             components: &self.header.components,
+            components_unread: self.header.components_unread,
             specification: self.header.specification.as_ref(),
+            specification_unread: self.header.specification_unread,
             here: here.station,
             scene: Scene::Cell,
             made: &self.made,
             prefix: &here.prefix,
             visited: &self.visited,
             rejecting: self.rejecting,
+            at: None,
+            measured: Vec::new(),
         };
         let draft = kind.lower(&mut f, &mut cx);
         let when = cx.condition(&mut f, "when");
+        self.out.holes |= draft.is_none() && kind.handles_parts();
+        let lost = cx.scene == Scene::Unread;
+        // One with mistakes is a step all the same: those behind it find where it is and what it measures.
+        let known =
+            Draft { station: cx.at, measurements: core::mem::take(&mut cx.measured), ..Draft::default() };
         f.finish(d);
-        let mut draft = draft?;
-        here.station = draft.station.or(here.station);
+        let whole = draft.is_some();
+        let mut draft = draft.unwrap_or(known);
+        if lost {
+            draft.station = None;
+        }
+        here.station = draft.station.or(here.station.filter(|_| !lost));
         self.visit(draft.station);
         let id = id.unwrap_or_default();
         shadow::warn_measurements(d.sink, self.compiler.cell, &id, &entry.node);
         self.made.enter(&id, &draft.measurements, when.as_ref().is_some_and(|w| *w != Expr::Always(true)));
         self.effect(&mut draft, kind, &when, entry.key_span);
         let n = self.out.steps.len() as u32 + 1;
-        self.out.steps.push(common.finish(d, (id, n), kind, when, draft));
+        self.out.steps.push(common.finish(d, (id, n), kind, when, (draft, whole)));
         Some(StepIx((n - 1) as u16))
     }
 
@@ -440,6 +483,7 @@ impl Walk<'_, '_> {
         self.out.effects.push(Effect {
             span,
             judges: kind.judges(),
+            works: kind.works_on_unit() || draft.unit_leaves.is_some(),
             when: when.clone().filter(|w| *w != Expr::Always(true)),
             puts_in: core::mem::take(&mut draft.puts_in),
             scans: core::mem::take(&mut draft.scans),

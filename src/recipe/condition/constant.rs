@@ -29,7 +29,15 @@ pub(crate) fn warn_constant(d: &mut Decoder<'_>, node: &Node, expr: &Expr, sight
     if text.origin.is_some() && has_constant(expr) {
         return;
     }
-    let Some(always) = outcome(expr, &|term| range(term, sight)) else { return };
+    let range = |term: &Term| range(term, sight);
+    let Some(always) = outcome(expr, &range) else {
+        if let Some(message) = idle_part(expr, &range) {
+            let help = "take it out, or ask what may be otherwise".to_string();
+            let (code, span, labels) = (Code::Constant, node.span, text.labels());
+            d.sink.push(Diagnostic { code, severity: Severity::Warning, span, message, help, labels });
+        }
+        return;
+    };
     let (severity, message, help) = match (always, never) {
         (true, _) => {
             (Severity::Warning, "this condition always holds", "take it out, or ask what may be otherwise")
@@ -51,6 +59,39 @@ pub(crate) fn warn_constant(d: &mut Decoder<'_>, node: &Node, expr: &Expr, sight
         help: help.to_string(),
         labels: text.labels(),
     });
+}
+
+/// A part that says the same whatever the machine does, although the whole does not: joined by `and` one that always
+/// holds, by `or` one that never does.
+fn idle_part(expr: &Expr, range: &dyn Fn(&Term) -> (f64, f64)) -> Option<String> {
+    let (list, word, idle) = match expr {
+        Expr::Not(e) => return idle_part(e, range),
+        // A range that reaches to an end of what the channel shows asks for its other end.
+        Expr::And(list) if is_a_range(list) => return None,
+        Expr::And(list) => (list, "and", true),
+        Expr::Or(list) => (list, "or", false),
+        Expr::Always(_) | Expr::Input(_) | Expr::Less(..) => return None,
+    };
+    if let Some(n) = list.iter().position(|e| outcome(e, range) == Some(idle)) {
+        let says = if idle { "always" } else { "never" };
+        return Some(format!("part {} of those joined by `{word}` {says} holds", n + 1));
+    }
+    list.iter().find_map(|e| idle_part(e, range))
+}
+
+/// `side in low .. high`.
+fn is_a_range(list: &[Expr]) -> bool {
+    let compared = |e: &Expr| match e {
+        Expr::Not(e) => match &**e {
+            Expr::Less(Term::Constant(_), side) | Expr::Less(side, Term::Constant(_)) => Some(side.clone()),
+            _ => None,
+        },
+        _ => None,
+    };
+    match list {
+        [a, b] => compared(a).is_some_and(|side| compared(b) == Some(side)),
+        _ => false,
+    }
 }
 
 fn has_constant(expr: &Expr) -> bool {
@@ -222,6 +263,20 @@ mod tests {
         assert_eq!(said(Expr::And(vec![below(30.0), above(20.0)])), None);
         assert_eq!(said(Expr::Or(vec![below(30.0), above(20.0)])), Some(true));
         assert_eq!(said(Expr::Or(vec![below(20.0), above(20.0)])), None, "20 itself");
+    }
+
+    #[test]
+    fn a_part_that_says_nothing_is_found() {
+        let (below, above) = (|x| Expr::below(AnalogId(0), x), |x| Expr::above(AnalogId(0), x));
+        let part = |expr: Expr| idle_part(&expr, &|_| (0.0, 100.0));
+        let apart = Expr::And(vec![below(20.0), above(30.0)]);
+        let told = part(Expr::Or(vec![input(1), apart]));
+        assert_eq!(told.as_deref(), Some("part 2 of those joined by `or` never holds"));
+        let told = part(not(Expr::And(vec![above(-1.0), input(1)])));
+        assert_eq!(told.as_deref(), Some("part 1 of those joined by `and` always holds"));
+        let range = Expr::And(vec![not(below(0.0)), not(above(20.0))]);
+        assert_eq!(part(Expr::And(vec![input(1), range])), None, "0 .. 20 of what is shown from 0 on");
+        assert_eq!(part(Expr::And(vec![input(1), below(20.0)])), None);
     }
 
     #[test]

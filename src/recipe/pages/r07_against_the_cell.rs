@@ -107,10 +107,10 @@ pages! {
             one, or not given.",
         why: "The nest of another unit may stand there, or the table turn meanwhile. A step with that `station:` begins when \
             its own unit is there, and keeps the table.",
-        wrong: "  - move: { id: down, station: close, axis: press_z, to: 30 mm, velocity: 20 mm/s }
-  - move: { id: up, station: close, axis: press_z, to: 0 mm, velocity: 20 mm/s }",
-        right: "  - move: { id: down, station: press, axis: press_z, to: 30 mm, velocity: 20 mm/s }
-  - move: { id: up, station: press, axis: press_z, to: 0 mm, velocity: 20 mm/s }",
+        wrong: "  - move: { id: over, station: press, robot: robot_r, pose: close.above }
+  - move: { id: away, station: press, robot: robot_r, pose: home }",
+        right: "  - move: { id: over, station: close, robot: robot_r, pose: close.above }
+  - move: { id: away, station: close, robot: robot_r, pose: home }",
     }
     LeftInTheWay in Recipe, before "  - pick-place: { id: place-cap" {
         what: "A `move` leaves an axis outside of its range of `clear_when`, or a cobot at a station, and then the table turns: \

@@ -148,7 +148,7 @@ fn wrong_orders() {
 #[test]
 fn all_mistakes_in_one_run_and_each_missing_field_by_its_name() {
     let found =
-        refused("order: 1\nid: a b\nquantity: x\nserials: { prefix: Q-, first: 1, lats: 5 }\nproduct: { }\n");
+        refused("order: 1\nid: a b\nquantity: x\nserials: { prefix: Q-, first: 1, end: 5 }\nproduct: { }\n");
     let codes: Vec<&str> = found.iter().map(|row| &row[..5]).collect();
     for (code, times) in [("R0106", 1), ("R0104", 1), ("R0101", 1), ("R0102", 4)] {
         assert_eq!(codes.iter().filter(|c| **c == code).count(), times, "{code}: {found:?}");

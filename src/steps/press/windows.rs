@@ -50,6 +50,13 @@ shape! { POINT = "envelope point", "The limits at one depth." {
 
 type Range = (f64, f64);
 
+/// A window as it was read, with its places in the text: where it looks, and each of its forces.
+pub(super) struct Read {
+    pub(super) window: Window,
+    pub(super) at: Span,
+    pub(super) forces: Vec<(Range, Span)>,
+}
+
 /// Where positions are counted from.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {
@@ -66,21 +73,18 @@ struct Place {
     span: Span,
 }
 
-pub(super) fn read(
-    f: &mut Fields<'_>,
-    cx: &mut Context<'_, '_>,
-    force: Option<AnalogId>,
-) -> Vec<(Window, Span)> {
+pub(super) fn read(f: &mut Fields<'_>, cx: &mut Context<'_, '_>, force: Option<AnalogId>) -> Vec<Read> {
     let list = f.opt("windows", cx.d, |d, n| d.list(n)).unwrap_or_default();
     list.iter().filter_map(|n| window(cx, n, force)).collect()
 }
 
-fn window(cx: &mut Context<'_, '_>, node: &Node, force: Option<AnalogId>) -> Option<(Window, Span)> {
+fn window(cx: &mut Context<'_, '_>, node: &Node, force: Option<AnalogId>) -> Option<Read> {
     let mut f = cx.d.fields(node)?;
     let kinds = ["pass-through", "no-pass", "threshold", "envelope"];
     let Some((kind, entry)) = kinds.iter().find_map(|k| Some((*k, f.entry(k)?))) else {
-        let (place, value) = in_a_box(f, cx, node.span, force)?;
-        return Some(made(place, WindowShape::Within { position: place.range, value }));
+        let (place, (value, at)) = in_a_box(f, cx, node.span, force)?;
+        let shape = WindowShape::Within { position: place.range, value };
+        return Some(made(place, shape, vec![(value, at)]));
     };
     f.finish(cx.d);
     if kind == "envelope" {
@@ -90,18 +94,18 @@ fn window(cx: &mut Context<'_, '_>, node: &Node, force: Option<AnalogId>) -> Opt
     if kind == "threshold" {
         return threshold(inner, cx, entry.node.span, force);
     }
-    let (place, value) = in_a_box(inner, cx, entry.node.span, force)?;
-    let channel = &cx.cell.analogs[force?.index()];
-    let sensor = (channel.range_lo, channel.range_hi);
+    let (place, (value, at)) = in_a_box(inner, cx, entry.node.span, force)?;
+    let channel = force.map(|id| &cx.cell.analogs[id.index()]);
+    let sensor = channel.map_or(value, |c| (c.range_lo, c.range_hi));
     let position = place.range;
     let shape = match kind {
         "pass-through" => WindowShape::PassThrough { position, value },
         _ => WindowShape::NoPass { position, value, sensor },
     };
-    Some(made(place, shape))
+    Some(made(place, shape, vec![(value, at)]))
 }
 
-fn made(place: Place, shape: WindowShape) -> (Window, Span) {
+fn made(place: Place, shape: WindowShape, forces: Vec<(Range, Span)>) -> Read {
     let window = Window {
         curve: CURVE.into(),
         origin: (place.origin == Origin::Contact).then(|| CONTACT.to_string()),
@@ -109,7 +113,7 @@ fn made(place: Place, shape: WindowShape) -> (Window, Span) {
         unit: "N".into(),
         position_unit: "mm".into(),
     };
-    (window, place.span)
+    Read { window, at: place.span, forces }
 }
 
 /// `depth:` or `position:`, and a range of `force:`.
@@ -118,13 +122,13 @@ fn in_a_box(
     cx: &mut Context<'_, '_>,
     span: Span,
     force: Option<AnalogId>,
-) -> Option<(Place, Range)> {
+) -> Option<(Place, (Range, Span))> {
     let place = place(&mut f, cx, span);
     let value = f.req("force", cx.d, |d, n| d.range(n, Dimension::Force).map(|r| (r, n.span)));
     f.finish(cx.d);
     let (range, at) = value?;
-    within_sensor(cx, at, range, force?);
-    Some((place?, range))
+    within_sensor(cx, at, range, force)?;
+    Some((place?, (range, at)))
 }
 
 fn threshold(
@@ -132,13 +136,15 @@ fn threshold(
     cx: &mut Context<'_, '_>,
     span: Span,
     force: Option<AnalogId>,
-) -> Option<(Window, Span)> {
+) -> Option<Read> {
     let place = place(&mut f, cx, span);
     let at = f.req("force", cx.d, |_, n| Some(n));
     f.finish(cx.d);
-    let level = level(cx, at?, force?)?;
+    let at = at?;
+    let level = level(cx, at, Dimension::Force, force)?;
     let place = place?;
-    Some(made(place, WindowShape::Threshold { level, position: place.range }))
+    let shape = WindowShape::Threshold { level, position: place.range };
+    Some(made(place, shape, vec![((level, level), at.span)]))
 }
 
 /// A range of depths from contact, or of positions of the axis: one of the two.
@@ -166,17 +172,21 @@ fn one_place(f: &mut Fields<'_>, cx: &mut Context<'_, '_>, span: Span) {
 }
 
 /// Two points or more, each deeper than the one before, all in one coordinate.
-fn envelope(cx: &mut Context<'_, '_>, node: &Node, force: Option<AnalogId>) -> Option<(Window, Span)> {
+fn envelope(cx: &mut Context<'_, '_>, node: &Node, force: Option<AnalogId>) -> Option<Read> {
     let list = cx.d.list(node)?;
-    let points: Vec<_> = list.iter().map(|n| point(cx, n, force).map(|p| (p, n.span))).collect();
-    let points: Vec<_> = points.into_iter().collect::<Option<_>>()?;
-    let Some(((origin, _), _)) = points.first().filter(|_| points.len() > 1) else {
+    let read: Vec<_> = list.iter().map(|n| point(cx, n, force).map(|p| (p, n.span))).collect();
+    let complete = read.iter().all(Option::is_some);
+    let points: Vec<_> = read.into_iter().flatten().collect();
+    let Some(((origin, ..), _)) = points.first().filter(|_| list.len() > 1) else {
+        if list.len() > 1 {
+            return None;
+        }
         let help = "write two points or more: the limits run straight from each to the next";
         cx.d.sink.error(Code::Order, node.span, "an envelope of fewer than two points", help);
         return None;
     };
     for pair in points.windows(2) {
-        let [((a_origin, a), _), ((b_origin, b), span)] = pair else { continue };
+        let [((a_origin, a, _), _), ((b_origin, b, _), span)] = pair else { continue };
         if a_origin != b_origin {
             let help = "write all points in `depth` (from contact) or all in `position` (of the axis)";
             cx.d.sink.error(Code::Order, *span, "an envelope in two coordinates", help);
@@ -190,11 +200,16 @@ fn envelope(cx: &mut Context<'_, '_>, node: &Node, force: Option<AnalogId>) -> O
         }
     }
     let origin = *origin;
-    let shape = WindowShape::Envelope(points.into_iter().map(|((_, p), _)| p).collect());
-    Some(made(Place { origin, range: shape.positions(), span: node.span }, shape))
+    let forces = points.iter().map(|((_, point, at), _)| (point.value, *at)).collect();
+    let shape = WindowShape::Envelope(points.into_iter().map(|((_, p, _), _)| p).collect());
+    complete.then(|| made(Place { origin, range: shape.positions(), span: node.span }, shape, forces))
 }
 
-fn point(cx: &mut Context<'_, '_>, node: &Node, force: Option<AnalogId>) -> Option<(Origin, EnvelopePoint)> {
+fn point(
+    cx: &mut Context<'_, '_>,
+    node: &Node,
+    force: Option<AnalogId>,
+) -> Option<(Origin, EnvelopePoint, Span)> {
     let mut f = cx.d.fields(node)?;
     let depth = f.opt("depth", cx.d, |d, n| d.quantity(n, Dimension::Length));
     let position = f.opt("position", cx.d, |d, n| d.quantity(n, Dimension::Length));
@@ -202,16 +217,46 @@ fn point(cx: &mut Context<'_, '_>, node: &Node, force: Option<AnalogId>) -> Opti
     let value = f.req("force", cx.d, |d, n| d.range(n, Dimension::Force).map(|r| (r, n.span)));
     f.finish(cx.d);
     let (value, at) = value?;
-    within_sensor(cx, at, value, force?);
+    within_sensor(cx, at, value, force)?;
     let (origin, position) = depth.map(|p| (Origin::Contact, p)).or(position.map(|p| (Origin::Axis, p)))?;
-    Some((origin, EnvelopePoint { position, value }))
+    Some((origin, EnvelopePoint { position, value }, at))
 }
 
-fn within_sensor(cx: &mut Context<'_, '_>, span: Span, range: Range, force: AnalogId) {
-    let channel = &cx.cell.analogs[force.index()];
-    if range.0 < channel.range_lo || range.1 > channel.range_hi {
-        let message = "this window reaches beyond what the load cell can show";
-        let help = format!("within {} .. {} N", channel.range_lo, channel.range_hi);
-        cx.d.sink.error(Code::LimitsBeyondSensor, span, message, help);
+fn within_sensor(
+    cx: &mut Context<'_, '_>,
+    span: Span,
+    (lo, hi): Range,
+    force: Option<AnalogId>,
+) -> Option<()> {
+    let Some(channel) = force.map(|id| &cx.cell.analogs[id.index()]) else { return Some(()) };
+    if lo >= channel.range_lo && hi <= channel.range_hi {
+        return Some(());
+    }
+    let message = "this window reaches beyond what the load cell can show";
+    let help = format!("within {} .. {} N", channel.range_lo, channel.range_hi);
+    cx.d.sink.error(Code::LimitsBeyondSensor, span, message, help);
+    None
+}
+
+/// Two windows that look at the same depths and permit no force in common pass no part.
+pub(super) fn together(cx: &mut Context<'_, '_>, windows: &[Read]) {
+    let within = |read: &Read| match read.window.shape {
+        WindowShape::Within { position, value } => Some((read.window.origin.is_some(), position, value)),
+        _ => None,
+    };
+    for (n, read) in windows.iter().enumerate() {
+        let Some((origin, at, value)) = within(read) else { continue };
+        let apart = |other: &&Read| {
+            within(other).is_some_and(|(other_origin, there, permitted)| {
+                let meet = origin == other_origin && at.0 < there.1 && there.0 < at.1;
+                meet && (value.1 < permitted.0 || permitted.1 < value.0)
+            })
+        };
+        if let (Some(other), Some((_, span))) = (windows[..n].iter().find(apart), read.forces.first()) {
+            let message = "no curve passes this window and the other one, which looks at the same depths";
+            let labels = vec![(other.at, "the other window".to_string())];
+            let help = "let their forces overlap, or their depths not";
+            cx.d.sink.error_with(Code::Contradiction, *span, message, help, labels);
+        }
     }
 }

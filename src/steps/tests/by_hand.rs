@@ -25,7 +25,7 @@ fn what_the_cell_does_not_have_needs_no_physics_and_what_it_has_does() {
     let mut sources = Sources::default();
     let (plant, _) = load_plant(&Files::default(), PLANT, &bench(), &mut sources).expect("its plant");
     assert!(plant.press.is_some() && plant.thread.is_none());
-    let without = repository(PLANT).replace("\npress:\n", "\nprss:\n");
+    let without = repository(PLANT).replace("\npress:\n", "\nother:\n");
     let list = load_plant(&Files::with(PLANT, without), PLANT, &bench(), &mut sources).expect_err("refused");
     let codes: Vec<_> = list.iter().map(|d| d.code.as_str()).collect();
     assert_eq!(codes, ["R0102", "R0101"], "{}", rows(&list, &sources).join("\n"));

@@ -16,7 +16,7 @@ use cellwright_recipe::{
 use cellwright_steps::TABLE;
 
 /// Folders that the test must find.
-const CASES: usize = 61;
+const CASES: usize = 67;
 const TWIN: Option<(&str, &str)> = Some(("no record of the twin is a production record", "write `trial`"));
 
 /// The files below one folder.
