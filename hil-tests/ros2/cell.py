@@ -38,9 +38,9 @@ WAY_TIMEOUT_S = 60
 class Mock:
     """A robot in a process of its own; its arm stays where it is when the process ends."""
 
-    def __init__(self, program, folder, name):
+    def __init__(self, program, folder, name, *args):
         self.name = name
-        command = [program, "--namespace", f"/{name}", "--memory", str(folder / f"{name}.arm")]
+        command = [program, "--namespace", f"/{name}", "--memory", str(folder / f"{name}.arm"), *args]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         common._running.append(self.process)
         if self.process.stdout.readline().strip() != "ready":
