@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Cobots over ROS 2, over real middleware (rmw_fastrtps_cpp), against a mock robot in another process: the driver by the
-# conformance suite of the drivers, faults with the time of each reaction, 200 starts and stops; then a cell (cell.py).
+# conformance suite of the drivers, faults with the time of each reaction, figures beside a bare r2r, 200 starts and stops;
+# then a cell (cell.py), and the wake-ups of its cycle beside both robots (wakeups.py).
 #
 #   hil-tests/ros2/run.sh
 #
@@ -49,4 +50,5 @@ in_namespace() {
 }
 in_namespace 420 "$ours/release/examples/ros2_suite" "$ours/release/examples/mock_robot"
 in_namespace 420 python3 hil-tests/machine.py in-time python3 hil-tests/ros2/cell.py "$ours/release/examples/mock_robot"
+in_namespace 300 python3 hil-tests/machine.py in-time python3 hil-tests/ros2/wakeups.py "$ours/release/examples/mock_robot"
 exit $status
