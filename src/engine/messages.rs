@@ -130,10 +130,7 @@ pub(crate) fn poll(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primiti
     match op {
         Op::Robot { robot, id, deadline, halted, .. } => match env.cx.ledger.take_reply(*id) {
             // Its safeguard holds the cell; after Unhold, and only then, it is asked again from where it is.
-            Some(Reply::Robot(
-                RobotReply::Faulted(RobotRefusal::SafeguardStop)
-                | RobotReply::Rejected(RobotRefusal::SafeguardStop),
-            )) if *halted || robot_state(env, *robot).safeguard => Progress::Again,
+            Some(reply) if *halted && is_safeguard_stop(&reply) => Progress::Again,
             // Stopped by Hold, or silent meanwhile, and at rest now: asked again from where it is.
             Some(Reply::Robot(RobotReply::Stopped | RobotReply::Faulted(RobotRefusal::NotConnected)))
                 if *halted =>
@@ -168,6 +165,12 @@ pub(crate) fn poll(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primiti
         Op::Ask { id } => poll_ask(run, env, primitive, *id),
         _ => Progress::Pending,
     }
+}
+
+/// A cobot that was stopped, or not begun, by its safeguard.
+pub(crate) fn is_safeguard_stop(reply: &Reply) -> bool {
+    let by = RobotRefusal::SafeguardStop;
+    matches!(reply, Reply::Robot(RobotReply::Faulted(why) | RobotReply::Rejected(why)) if *why == by)
 }
 
 fn robot_state(env: &Env<'_, '_>, robot: RobotId) -> RobotState {

@@ -276,10 +276,10 @@ catalogue! {
         title: "A cobot is held by its safeguard",
         cause: "the safeguard stop of the cobot is active: a guard is open, or somebody is in its field",
         place: "the cobot",
-        first: "close the guard or leave the field, and reset the safeguard; then Unhold",
+        first: "close the guard or leave the field, and reset the safeguard",
         page: "The cobot stands by its safeguard stop, and everything else is held. Once the safeguard is reset, a \
-            person may Unhold, and the cobot goes on from where it is. Of a protective stop or an emergency stop it \
-            never goes on by Unhold: its step asks a person.",
+            person lets the cell go on, and the cobot moves from where it is. After a protective stop or an emergency \
+            stop of its own it never does: there its step asks a person.",
     }
     Robot "robot": Hold, Device, Answer {
         title: "A cobot could not",

@@ -84,10 +84,9 @@ fn a_safeguard_stop_holds_and_goes_on_by_unhold_once_it_is_reset() {
     let mut b = under_way();
     let last = *moves(&b).last().expect("it moves");
     b.robots[0].safeguard = true;
-    b.ticks(2);
-    assert!(b.alarms.iter().any(|a| a.code == AlarmCode::RobotSafeguard), "{:?}", b.alarms);
     ended_by(&mut b, RobotRefusal::SafeguardStop);
     b.until(CellState::Held);
+    assert!(b.alarms.iter().any(|a| a.code == AlarmCode::RobotSafeguard), "{:?}", b.alarms);
     let before = moves(&b).len();
     b.command(CellCommand::Unhold);
     b.ticks(10);
@@ -104,18 +103,27 @@ fn a_safeguard_stop_holds_and_goes_on_by_unhold_once_it_is_reset() {
 }
 
 #[test]
+fn what_a_safeguard_stopped_and_let_go_again_at_once_is_asked_of_a_person() {
+    let mut b = under_way();
+    let before = moves(&b).len();
+    ended_by(&mut b, RobotRefusal::SafeguardStop);
+    b.until_true("a person is asked", |b| !b.questions.is_empty());
+    b.ticks(1_000);
+    assert_eq!(moves(&b).len(), before, "nobody has seen the cell held");
+}
+
+#[test]
 fn of_a_protective_stop_or_an_emergency_stop_nothing_goes_on_by_unhold() {
     for why in [RobotRefusal::ProtectiveStop, RobotRefusal::EmergencyStop, RobotRefusal::LocalControl] {
         let mut b = under_way();
-        b.command(CellCommand::Hold);
-        b.ticks(2);
-        ended_by(&mut b, why);
-        b.until(CellState::Held);
         let before = moves(&b).len();
-        b.command(CellCommand::Unhold);
+        ended_by(&mut b, why);
         b.until_true("a person is asked", |b| !b.questions.is_empty());
+        b.command(CellCommand::Hold);
+        b.until(CellState::Held);
+        b.command(CellCommand::Unhold);
         b.ticks(1_000);
-        assert_eq!(moves(&b).len(), before, "{why:?}");
+        assert_eq!((moves(&b).len(), b.questions.len()), (before, 1), "{why:?}");
     }
 }
 

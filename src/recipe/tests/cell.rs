@@ -189,7 +189,7 @@ fn wrong_names_and_bounds_of_a_ros_2_robot() {
         (NAMESPACE, more("speed_scaling: «{ topic: s, message: Float64, field: data }"), "R0922"),
         (NAMESPACE, more("loads: «[{ service: s, message: SetLoad, grip: '{}', release: '{}' }]"), "R0922"),
         (NAMESPACE, more("loads: «[{ service: s, message: a/srv/B, grip: '0.2', release: '{}' }]"), "R0922"),
-        (NAMESPACE, more("loads: [«{ service: s, message: a/srv/B, grip: '{}' }]"), "R0102"),
+        (NAMESPACE, more("loads: [{ «service: s, message: a/srv/B, grip: '{}' }]"), "R0102"),
     ];
     for (from, to, code) in cases {
         let (text, places) = marked(&with_ros2(from, to));
