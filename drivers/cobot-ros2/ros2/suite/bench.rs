@@ -55,7 +55,8 @@ impl Mock {
         Ok(mock)
     }
 
-    fn line(&mut self) -> Result<String, String> {
+    /// The next line that it says.
+    pub(crate) fn line(&mut self) -> Result<String, String> {
         let mut line = String::new();
         self.said.read_line(&mut line).map_err(|e| format!("the mock: {e}"))?;
         Ok(line.trim().to_owned())
@@ -182,11 +183,12 @@ pub(crate) fn limits() -> JointLimits {
 /// Starts the driver; the time counts from `began`.
 pub(crate) fn start_driver(
     node: &str,
+    robot: Ros2Robot,
     began: Instant,
     stall: Stall,
 ) -> Result<(CobotLink, Ros2Cobots), String> {
     let (driver, ends) = link(ANSWER);
-    let setup = RobotSetup { robot: robot(), limits: limits(), ends };
+    let setup = RobotSetup { robot, limits: limits(), ends };
     let clock = move || {
         stall.wait();
         TimeNs(began.elapsed().as_nanos() as u64)
@@ -201,9 +203,14 @@ impl Bench {
     }
 
     pub(crate) fn beside(mock: Mock) -> Result<Bench, String> {
+        Bench::of(mock, robot())
+    }
+
+    /// A robot that is described otherwise.
+    pub(crate) fn of(mock: Mock, robot: Ros2Robot) -> Result<Bench, String> {
         let began = Instant::now();
         let stall = Stall::default();
-        let (driver, cobots) = start_driver("cellwright_suite", began, stall.clone())?;
+        let (driver, cobots) = start_driver("cellwright_suite", robot, began, stall.clone())?;
         let (asked, replies) = (Vec::new(), Vec::new());
         let cobots = Some(cobots);
         let mut bench = Bench { driver, cobots, mock, stall, began, ids: 1_000, asked, replies };
@@ -240,7 +247,7 @@ impl Bench {
     /// A new driver; how long it took to be ready, ms.
     pub(crate) fn restart(&mut self) -> Result<u64, String> {
         let began = Instant::now();
-        let (driver, cobots) = start_driver("cellwright_again", self.began, self.stall.clone())?;
+        let (driver, cobots) = start_driver("cellwright_again", robot(), self.began, self.stall.clone())?;
         (self.driver, self.cobots) = (driver, Some(cobots));
         self.ready()?;
         Ok(began.elapsed().as_millis() as u64)

@@ -1,13 +1,14 @@
 //! The driver against a mock robot in another process, over real middleware: the conformance suite, then faults, each
 //! with what has to come of it and the time that it took, then starts and stops.
 //!
-//!     ros2_suite MOCK_PROGRAM
+//!     ros2_suite MOCK_PROGRAM [PEER_PROGRAM]
 //!
 //! One line a check, as the other suites print it. Exit 0: all hold.
 
 mod bench;
 mod faults;
 mod figures;
+mod peer;
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -44,13 +45,17 @@ impl Checks {
 }
 
 fn main() {
-    let Some(program) = std::env::args().nth(1).map(PathBuf::from) else {
-        eprintln!("usage: ros2_suite MOCK_PROGRAM");
+    let mut programs = std::env::args().skip(1).map(PathBuf::from);
+    let (Some(program), peer) = (programs.next(), programs.next()) else {
+        eprintln!("usage: ros2_suite MOCK_PROGRAM [PEER_PROGRAM]");
         std::process::exit(2);
     };
     let mut checks = Checks::default();
     checks.check("the conformance suite of the drivers", conformance(&program));
     faults::all(&program, &mut checks);
+    if let Some(peer) = peer {
+        checks.check("a robot by ros2-client (RustDDS)", peer::of_another_make(&peer));
+    }
     checks.check("payload at grip and release", loads(&program));
     checks.check("goal to accepted, and age of the joint states", figures::beside_a_bare_ping(&program));
     checks.check("starts and stops", starts_and_stops(&program));
@@ -115,7 +120,8 @@ fn starts_and_stops(program: &PathBuf) -> Result<String, String> {
     let (mut longest_start, mut longest_end) = (Duration::ZERO, Duration::ZERO);
     for n in 0..STARTS {
         let began = Instant::now();
-        let (driver, cobots) = bench::start_driver("cellwright_suite", began, Stall::default())?;
+        let (driver, cobots) =
+            bench::start_driver("cellwright_suite", bench::robot(), began, Stall::default())?;
         longest_start = longest_start.max(began.elapsed());
         while driver.state().stamp.0 == 0 && began.elapsed() < Duration::from_millis(200) {
             std::thread::sleep(Duration::from_millis(5));
