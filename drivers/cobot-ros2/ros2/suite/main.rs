@@ -52,10 +52,10 @@ fn main() {
     };
     let mut checks = Checks::default();
     checks.check("the conformance suite of the drivers", conformance(&program));
-    faults::all(&program, &mut checks);
     if let Some(peer) = peer {
         checks.check("a robot by ros2-client (RustDDS)", peer::of_another_make(&peer));
     }
+    faults::all(&program, &mut checks);
     checks.check("payload at grip and release", loads(&program));
     checks.check("goal to accepted, and age of the joint states", figures::beside_a_bare_ping(&program));
     checks.check("starts and stops", starts_and_stops(&program));

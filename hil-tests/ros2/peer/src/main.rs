@@ -15,8 +15,8 @@ use messages::{Feedback, Goal, Header, JointState, Outcome, Point, Seconds};
 use ros2_client::action::{ActionServerQosPolicies, AsyncActionServer, ExecutingGoalHandle, GoalEndStatus};
 use ros2_client::qos::{Durability, History};
 use ros2_client::{
-    ActionTypeName, Context, MessageTypeName, Name, Node, NodeName, NodeOptions, Publisher, QosProfile,
-    ServiceMapping,
+    ActionTypeName, Context, ContextOptions, MessageTypeName, Name, Node, NodeName, NodeOptions, Publisher,
+    QosProfile, ServiceMapping,
 };
 use smol::future::FutureExt as _;
 
@@ -51,7 +51,9 @@ struct Arm {
 
 fn main() -> Result<(), Failure> {
     let namespace = std::env::args().nth(1).ok_or("usage: ros2_peer NAMESPACE")?;
-    let context = Context::new()?;
+    // It does not read the environment itself.
+    let domain = std::env::var("ROS_DOMAIN_ID").map_or(Ok(0), |id| id.parse())?;
+    let context = Context::with_options(ContextOptions::new().domain_id(domain))?;
     let mut node = context.new_node(NodeName::new(&namespace, "peer")?, NodeOptions::new())?;
     smol::spawn(node.spinner()?.spin()).detach();
     let server = server(&mut node, &namespace)?;
