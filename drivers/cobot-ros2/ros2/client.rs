@@ -148,6 +148,8 @@ pub struct RobotClient {
     last_state: Option<TimeNs>,
     /// As it was reported last: silent, held by its safeguard, slowed.
     told: (bool, bool, f64),
+    /// The driver ends: nothing begins any more.
+    leaving: bool,
     stepped: Option<TimeNs>,
     accepted_after: Option<DurationNs>,
     states_dropped: u64,
@@ -182,6 +184,7 @@ impl RobotClient {
             acts: VecDeque::new(),
             last_state: None,
             told: (false, false, 0.0),
+            leaving: false,
             stepped: None,
             accepted_after: None,
             states_dropped: 0,
@@ -351,7 +354,7 @@ impl RobotClient {
             let wrong = self.joints.problem().is_some();
             return Err(if wrong { RobotRefusal::JointNames } else { RobotRefusal::NotConnected });
         }
-        if !self.served {
+        if !self.served || self.leaving {
             return Err(RobotRefusal::NotConnected);
         }
         // Somebody else moves it, or it moves by itself.

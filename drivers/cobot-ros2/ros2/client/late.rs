@@ -37,8 +37,10 @@ impl RobotClient {
         }
     }
 
-    /// The driver ends: what may be moving the robot has to be cancelled; true if there is such a thing.
+    /// The driver ends: nothing begins any more, and what may be moving the robot has to be cancelled; true if there is such
+    /// a thing.
     pub fn leave(&mut self) -> bool {
+        self.leaving = true;
         if self.still() && self.stops.iter().all(Option::is_none) {
             return false;
         }
