@@ -1,6 +1,6 @@
 //! Each fault, the reactions that have to come, and within which time: printed as a table, required and seen.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use cellwright_driver_api::message::RobotDriver;
 use cellwright_driver_api::message::conformance::RobotRig;
@@ -18,6 +18,8 @@ struct Row {
 
 /// Error: a reaction that did not come, or another than the one required.
 type Outcome = Result<Vec<Row>, String>;
+/// With its name, as the table has it.
+type Fault = (&'static str, fn(&mut Bench, &Path) -> Outcome);
 
 pub(crate) const DONE: RobotReply = RobotReply::Done { holding: false };
 /// Until a move that was asked for is on its way, and fast.
@@ -34,8 +36,8 @@ const MOVE_MS: u64 = 3_000;
 /// A new process, found by discovery.
 const BACK_MS: u64 = 10_000;
 
-pub(crate) fn all(program: &PathBuf, checks: &mut Checks) {
-    let faults: &[(&'static str, fn(&mut Bench, &PathBuf) -> Outcome)] = &[
+pub(crate) fn all(program: &Path, checks: &mut Checks) {
+    let faults: &[Fault] = &[
         ("kill -9 in motion", killed),
         ("joint states end in motion", silent),
         ("joint states freeze in motion", frozen),
@@ -124,7 +126,7 @@ fn told(b: &mut Bench, word: &str) -> Result<u64, String> {
     told.ok_or_else(|| format!("nobody was told `{word}`: {:?}", b.problems()))
 }
 
-fn killed(b: &mut Bench, program: &PathBuf) -> Outcome {
+fn killed(b: &mut Bench, program: &Path) -> Outcome {
     let id = moving(b)?;
     b.mock.kill();
     let seen = told(b, "no joint states")?;
@@ -152,7 +154,7 @@ fn killed(b: &mut Bench, program: &PathBuf) -> Outcome {
     ])
 }
 
-fn silent(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn silent(b: &mut Bench, _: &Path) -> Outcome {
     let id = moving(b)?;
     b.mock.tell("silent on");
     let seen = told(b, "no joint states")?;
@@ -170,7 +172,7 @@ fn silent(b: &mut Bench, _: &PathBuf) -> Outcome {
     ])
 }
 
-fn frozen(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn frozen(b: &mut Bench, _: &Path) -> Outcome {
     let id = moving(b)?;
     b.mock.tell("freeze on");
     let first = told(b, "does not go on")?;
@@ -190,7 +192,7 @@ fn frozen(b: &mut Bench, _: &PathBuf) -> Outcome {
     ])
 }
 
-fn lost_acknowledgement(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn lost_acknowledgement(b: &mut Bench, _: &Path) -> Outcome {
     b.mock.tell("lose-ack on");
     b.pass(50);
     let id = b.ask_move();
@@ -209,7 +211,7 @@ fn lost_acknowledgement(b: &mut Bench, _: &PathBuf) -> Outcome {
 }
 
 /// The request is over and the robot stood when the server takes its goal on: it is not let go to its target.
-fn late_acknowledgement(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn late_acknowledgement(b: &mut Bench, _: &Path) -> Outcome {
     const LATE_MS: u64 = 2_500;
     b.mock.tell(&format!("delay-ack {LATE_MS}"));
     b.pass(50);
@@ -235,7 +237,7 @@ fn late_acknowledgement(b: &mut Bench, _: &PathBuf) -> Outcome {
     ])
 }
 
-fn refused_cancel(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn refused_cancel(b: &mut Bench, _: &Path) -> Outcome {
     b.mock.tell("refuse-cancel on");
     let id = moving(b)?;
     let stop = b.ask(RobotCommand::Stop);
@@ -251,7 +253,7 @@ fn refused_cancel(b: &mut Bench, _: &PathBuf) -> Outcome {
     ])
 }
 
-fn delayed_result(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn delayed_result(b: &mut Bench, _: &Path) -> Outcome {
     const DELAY_MS: u64 = 600;
     b.mock.tell(&format!("delay-result {DELAY_MS}"));
     let id = moving(b)?;
@@ -269,7 +271,7 @@ fn delayed_result(b: &mut Bench, _: &PathBuf) -> Outcome {
     ])
 }
 
-fn no_result(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn no_result(b: &mut Bench, _: &Path) -> Outcome {
     b.mock.tell("delay-result 100000");
     let id = moving(b)?;
     expect(b, id, RobotReply::Faulted(R::TimedOut))?;
@@ -286,7 +288,7 @@ fn no_result(b: &mut Bench, _: &PathBuf) -> Outcome {
     ])
 }
 
-fn refused_goal(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn refused_goal(b: &mut Bench, _: &Path) -> Outcome {
     b.mock.tell("refuse-goal on");
     b.pass(50);
     let id = b.ask_move();
@@ -297,11 +299,11 @@ fn refused_goal(b: &mut Bench, _: &PathBuf) -> Outcome {
     Ok(vec![row("rejected: aborted", SLACK_MS, took)])
 }
 
-fn path_tolerance(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn path_tolerance(b: &mut Bench, _: &Path) -> Outcome {
     aborted(b, "abort -4", R::PathTolerance, "path-tolerance, at rest")
 }
 
-fn goal_tolerance(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn goal_tolerance(b: &mut Bench, _: &Path) -> Outcome {
     aborted(b, "abort -5", R::GoalTolerance, "goal-tolerance, at rest")
 }
 
@@ -316,23 +318,23 @@ fn aborted(b: &mut Bench, fault: &str, by: R, reaction: &'static str) -> Outcome
     Ok(vec![row(reaction, 200 + STOPPED_MS, took)])
 }
 
-fn protective_stop(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn protective_stop(b: &mut Bench, _: &Path) -> Outcome {
     stopped_by(b, ("safety 3", "safety 1"), R::ProtectiveStop, "protective-stop, at rest")
 }
 
-fn emergency_stop(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn emergency_stop(b: &mut Bench, _: &Path) -> Outcome {
     stopped_by(b, ("safety 7", "safety 1"), R::EmergencyStop, "emergency-stop, at rest")
 }
 
-fn safeguard_stop(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn safeguard_stop(b: &mut Bench, _: &Path) -> Outcome {
     stopped_by(b, ("safety 5", "safety 1"), R::SafeguardStop, "safeguard-stop, at rest")
 }
 
-fn program_stopped(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn program_stopped(b: &mut Bench, _: &Path) -> Outcome {
     stopped_by(b, ("program 0", "program 1"), R::ProgramNotRunning, "program-not-running, at rest")
 }
 
-fn local_control(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn local_control(b: &mut Bench, _: &Path) -> Outcome {
     stopped_by(b, ("remote 0", "remote 1"), R::LocalControl, "local-control, at rest")
 }
 
@@ -358,7 +360,7 @@ fn stopped_by(b: &mut Bench, (wrong, right): (&str, &str), by: R, reaction: &'st
 }
 
 /// An hour back and two forward, each while it moves.
-fn clock_jump(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn clock_jump(b: &mut Bench, _: &Path) -> Outcome {
     let id = moving(b)?;
     b.mock.tell("clock -3600");
     let took = expect(b, id, DONE)?;
@@ -372,7 +374,7 @@ fn clock_jump(b: &mut Bench, _: &PathBuf) -> Outcome {
     ])
 }
 
-fn wrong_names(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn wrong_names(b: &mut Bench, _: &Path) -> Outcome {
     b.mock.tell("names wrong");
     let first = told(b, "do not name `elbow_joint`")?;
     b.pass(WATCHDOG_MS + 50);
@@ -387,7 +389,7 @@ fn wrong_names(b: &mut Bench, _: &PathBuf) -> Outcome {
 }
 
 /// It hears nobody, and cannot say so: the link does.
-fn stalled_thread(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn stalled_thread(b: &mut Bench, _: &Path) -> Outcome {
     let id = moving(b)?;
     b.stall.set(true);
     let lost = b.until(2 * SILENCE_MS, |b| b.driver.state().lost).ok_or("never told as lost")?;
@@ -409,7 +411,7 @@ fn stalled_thread(b: &mut Bench, _: &PathBuf) -> Outcome {
 }
 
 /// Whoever owns the thread ends it, in order or by a program error: the arm is not left to the end of its goal.
-fn driver_ends(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn driver_ends(b: &mut Bench, _: &Path) -> Outcome {
     moving(b)?;
     let began = std::time::Instant::now();
     b.end_driver()?;
@@ -427,7 +429,7 @@ fn driver_ends(b: &mut Bench, _: &PathBuf) -> Outcome {
 }
 
 /// The other end of the rings is gone, as after a program error of the controller; the thread goes on.
-fn cell_ends(b: &mut Bench, _: &PathBuf) -> Outcome {
+fn cell_ends(b: &mut Bench, _: &Path) -> Outcome {
     moving(b)?;
     b.drop_link();
     let began = std::time::Instant::now();

@@ -32,6 +32,9 @@ const SLACK: f64 = 4.0;
 const HOME: [f64; 6] = [0.0, -90.0, 90.0, -90.0, -90.0, 0.0];
 const WAIT_MAX: Duration = Duration::from_secs(10);
 
+/// What is measured, and where a block has it.
+type Figure = (&'static str, fn(&Block) -> &Vec<u64>);
+
 /// Of one block, ns.
 #[derive(Default)]
 struct Block {
@@ -70,8 +73,7 @@ pub(crate) fn beside_a_bare_ping(program: &Path) -> Result<String, String> {
     }
     let mut missed = Vec::new();
     println!("        {ROUNDS} rounds of {GOALS} goals and {STATES} joint states a block; us, p50/p99:");
-    let of: [(&str, fn(&Block) -> &Vec<u64>); 2] =
-        [("goal to accepted", |b| &b.accepted), ("age of a joint state", |b| &b.age)];
+    let of: [Figure; 2] = [("goal to accepted", |b| &b.accepted), ("age of a joint state", |b| &b.age)];
     for (what, values) in of {
         let told = |blocks: &[Block]| quantiles(blocks.iter().flat_map(|b| values(b).iter().copied()));
         let (a, b, aa) = (told(&ours), told(&bare), told(&again));

@@ -63,7 +63,7 @@ fn main() {
     std::process::exit(i32::from(checks.failed > 0 || checks.held == 0));
 }
 
-fn conformance(program: &PathBuf) -> Result<String, String> {
+fn conformance(program: &Path) -> Result<String, String> {
     let began = Instant::now();
     let mut broken = None;
     let suite = check_robot_driver(|| {
@@ -114,7 +114,7 @@ fn threads_and_memory() -> Result<(i64, i64), String> {
 }
 
 /// Starts the driver against a robot that is there, and ends it, again and again.
-fn starts_and_stops(program: &PathBuf) -> Result<String, String> {
+fn starts_and_stops(program: &Path) -> Result<String, String> {
     let _mock = Mock::start(program)?;
     let mut first = None;
     let (mut longest_start, mut longest_end) = (Duration::ZERO, Duration::ZERO);
