@@ -37,6 +37,11 @@ pub struct CobotLink {
     /// between two polls.
     refused: VecDeque<(RequestId, RobotRefusal)>,
     state: RobotState,
+    /// The longest silence of whoever moves it.
+    silence_max: Option<DurationNs>,
+    /// The last report that was taken from the ring, or the first look into it.
+    heard: Option<TimeNs>,
+    polled: Option<TimeNs>,
     stray: u64,
 }
 
@@ -51,12 +56,34 @@ pub fn link(answer_timeout: DurationNs) -> (CobotLink, CobotEnds) {
         pending: [None; PENDING_MAX],
         refused: VecDeque::new(),
         state: RobotState::default(),
+        silence_max: None,
+        heard: None,
+        polled: None,
         stray: 0,
     };
     (link, CobotEnds { requests: twin_requests, reports: twin_reports })
 }
 
 impl CobotLink {
+    /// Whoever moves it reports at least so often; without a report for longer than `silence_max` the cobot is lost, as if
+    /// its driver had said so. For a driver on a thread of its own, which may stand.
+    pub fn watched(self, silence_max: DurationNs) -> CobotLink {
+        CobotLink { silence_max: Some(silence_max), ..self }
+    }
+
+    /// The ring is gone, or has been empty for too long: where the cobot is, nobody says.
+    fn is_silent(&mut self, now: TimeNs) -> bool {
+        let heard = *self.heard.get_or_insert(now);
+        self.reports.is_abandoned() || self.silence_max.is_some_and(|most| now.since(heard) > most)
+    }
+
+    /// What is slowed by its own speed scaling has that much longer to answer.
+    fn give_time(&mut self, now: TimeNs) {
+        let passed = self.polled.replace(now).map(|before| now.since(before)).unwrap_or_default();
+        let behind = self.state.behind(passed);
+        self.pending.iter_mut().flatten().for_each(|p| p.deadline = p.deadline + behind);
+    }
+
     /// Replies to no request that waits: late after a time-out.
     pub fn stray(&self) -> u64 {
         self.stray
@@ -80,10 +107,12 @@ impl RobotDriver for CobotLink {
     }
 
     fn poll(&mut self, now: TimeNs) -> Option<RobotReport> {
+        self.give_time(now);
         if let Some((id, refusal)) = self.refused.pop_front() {
             return Some(RobotReport::Reply { id, reply: RobotReply::Rejected(refusal) });
         }
         while let Ok(report) = self.reports.pop() {
+            self.heard = Some(now);
             match report {
                 RobotReport::State(state) => {
                     self.state = state;
@@ -100,8 +129,7 @@ impl RobotDriver for CobotLink {
                 }
             }
         }
-        // Whoever moves it is gone.
-        if self.reports.is_abandoned() && !self.state.lost {
+        if self.is_silent(now) && !self.state.lost {
             self.state = RobotState { lost: true, moving: true, ..self.state };
             return Some(RobotReport::State(self.state));
         }
@@ -117,6 +145,8 @@ impl RobotDriver for CobotLink {
         if !self.refused.is_empty() {
             return Some(TimeNs(0));
         }
-        self.pending.iter().flatten().map(|p| p.deadline).min()
+        let silent = self.heard.zip(self.silence_max).filter(|_| !self.state.lost);
+        let silent = silent.map(|(heard, most)| heard + most + DurationNs(1));
+        self.pending.iter().flatten().map(|p| p.deadline).chain(silent).min()
     }
 }

@@ -79,7 +79,12 @@ pub struct TwinCobot {
     holding: bool,
     emergency_stop: bool,
     protective_stop: bool,
+    safeguard_stop: bool,
+    /// What its speed scaling takes from the programmed speed, as a share.
+    slowed: f64,
     last_state: Option<TimeNs>,
+    /// As it was reported last: held by its safeguard, slowed.
+    told: (bool, f64),
     states_dropped: u64,
     /// Another robot, whose place is this one's.
     followed: Option<triple_buffer::Output<Pose>>,
@@ -150,7 +155,10 @@ impl TwinCobot {
             holding: false,
             emergency_stop: false,
             protective_stop: false,
+            safeguard_stop: false,
+            slowed: 0.0,
             last_state: None,
+            told: (false, 0.0),
             states_dropped: 0,
             followed: None,
         })
@@ -194,13 +202,25 @@ impl TwinCobot {
         self.protective_stop = active;
     }
 
-    /// Why it may not move.
+    /// Its safeguard stop: a guard or a person in its field holds it.
+    pub fn safeguard_stop(&mut self, active: bool) {
+        self.safeguard_stop = active;
+    }
+
+    /// A move goes on at a share of its programmed speed; a stop is as fast as ever.
+    pub fn speed_scaling(&mut self, share: f64) {
+        self.slowed = 1.0 - share.clamp(0.0, 1.0);
+    }
+
+    /// Why it may not move, the gravest first.
     fn stopped_by(&self) -> Option<RobotRefusal> {
-        match (self.emergency_stop, self.protective_stop) {
-            (true, _) => Some(RobotRefusal::EmergencyStop),
-            (false, true) => Some(RobotRefusal::ProtectiveStop),
-            (false, false) => None,
-        }
+        [
+            (self.emergency_stop, RobotRefusal::EmergencyStop),
+            (self.protective_stop, RobotRefusal::ProtectiveStop),
+            (self.safeguard_stop, RobotRefusal::SafeguardStop),
+        ]
+        .into_iter()
+        .find_map(|(active, by)| active.then_some(by))
     }
 
     /// One step of [`GRID_NS`]. `stamp`: the controller's time, which states bear; motion goes by steps.
@@ -232,6 +252,8 @@ impl TwinCobot {
             holding: self.holding,
             moving: !matches!(self.activity, Activity::AtRest),
             lost: false,
+            safeguard: self.stopped_by() == Some(RobotRefusal::SafeguardStop),
+            slowed: self.slowed,
         }
     }
 
@@ -301,7 +323,12 @@ impl TwinCobot {
         }
         let (id, since, reply) = match self.activity {
             Activity::AtRest => return,
-            Activity::Moving { id, since } => (id, since, RobotReply::Done { holding: self.holding }),
+            Activity::Moving { id, since } => {
+                // As if it had begun that much later.
+                let since = since + DurationNs((GRID_NS as f64 * self.slowed) as u64);
+                self.activity = Activity::Moving { id, since };
+                (id, since, RobotReply::Done { holding: self.holding })
+            }
             Activity::Stopping { moving, reply, since } => (moving, since, reply),
         };
         if self.motion.advance(now.since(since).as_secs_f64()) {
@@ -335,10 +362,11 @@ impl TwinCobot {
     fn report_state(&mut self, now: TimeNs) {
         let moving = !matches!(self.activity, Activity::AtRest);
         let period = if moving { STATE_PERIOD_MOVING } else { STATE_PERIOD_AT_REST };
-        if self.last_state.is_some_and(|at| now.since(at) < period) {
+        let said = (self.stopped_by() == Some(RobotRefusal::SafeguardStop), self.slowed);
+        if said == self.told && self.last_state.is_some_and(|at| now.since(at) < period) {
             return;
         }
-        self.last_state = Some(now);
+        (self.last_state, self.told) = (Some(now), said);
         if self.ends.reports.slots() <= REPORTS_RESERVED {
             self.states_dropped += 1;
             return;

@@ -38,9 +38,9 @@ WAY_TIMEOUT_S = 60
 class Mock:
     """A robot in a process of its own; its arm stays where it is when the process ends."""
 
-    def __init__(self, program, folder, name):
+    def __init__(self, program, folder, name, *args):
         self.name = name
-        command = [program, "--namespace", f"/{name}", "--memory", str(folder / f"{name}.arm")]
+        command = [program, "--namespace", f"/{name}", "--memory", str(folder / f"{name}.arm"), *args]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         common._running.append(self.process)
         if self.process.stdout.readline().strip() != "ready":
@@ -128,10 +128,38 @@ def same_as_with_the_twins(checks, folder, program):
 class Cell(Commanded):
     """A run that a person commands by `ctl`."""
 
-    def __init__(self, checks, folder, *args):
-        self.checks, self.state = checks, folder / "killed"
-        self.run = Started(["run", "--operator", "maria", "--units", UNITS, "--seed", SEED, "--state", self.state,
-                            "--json", "--robots", "ros2", *args], folder / "killed-run", cwd=folder)
+    def __init__(self, checks, folder, name, units):
+        self.checks, self.state = checks, folder / name
+        self.run = Started(["run", "--operator", "maria", "--units", units, "--seed", SEED, "--state", self.state,
+                            "--json", "--robots", "ros2"], folder / f"{name}-run", cwd=folder)
+
+    def produce(self):
+        """Led to Execute; false if it cannot be asked."""
+        there = self.checks.check("a controller that can be asked", until(lambda: self.ctl("status").code == 0, 30, step=0.2),
+                                  self.run.stderr())
+        for word, state in [("clear", "Stopped"), ("reset", "Idle"), ("start", "Execute")] if there else []:
+            self.accepted(word)
+            self.wait(state)
+        return there
+
+    def until_under_way(self, mock):
+        before = mock.report()[1]
+        self.checks.check("a cobot is on its way", until(lambda: mock.report()[1] > before, WAY_TIMEOUT_S, step=0.01))
+        # In the middle of a move that lasts most of a second.
+        time.sleep(0.2)
+
+    def alarms(self):
+        return [(a["code"], a["place"]) for a in self.status().get("alarms", [])]
+
+    def end_well(self, units):
+        self.run.signal(signal.SIGTERM)
+        self.checks.equal("the run ends with 0", self.run.wait(60), 0)
+        events = common.stored_events(self.state / "dhr.db")
+        # What a unit's results are belongs to the other scenario; here no step may say that a machine was unable.
+        bad = [(s["data"]["step"], s["data"]["cause"]) for s in common.of_type(events, common.STEP_OUTCOME)
+               if s["data"]["outcome"] not in ("passed", "failed")]
+        self.checks.equal("no step was spoilt by it", bad, [])
+        self.checks.equal("every unit has ended", len(common.of_type(events, common.UNIT_RESULT)), units)
 
     def robot(self, name):
         return next((r for r in self.status().get("robots", []) if r["name"] == name), {})
@@ -157,17 +185,11 @@ def holding_after_ms(events_text, after_ns):
 
 
 def killed_in_motion(checks, folder, program, mocks):
-    cell = Cell(checks, folder)
-    if not checks.check("a controller that can be asked", until(lambda: cell.ctl("status").code == 0, 30, step=0.2), cell.run.stderr()):
+    cell = Cell(checks, folder, "killed", UNITS)
+    if not cell.produce():
         return
-    for word, state in [("clear", "Stopped"), ("reset", "Idle"), ("start", "Execute")]:
-        cell.accepted(word)
-        cell.wait(state)
     victim = mocks[0]
-    before = victim.report()[1]
-    checks.check("a cobot is on its way", until(lambda: victim.report()[1] > before, WAY_TIMEOUT_S, step=0.01))
-    # In the middle of a move that lasts most of a second.
-    time.sleep(0.2)
+    cell.until_under_way(victim)
     killed = time.monotonic_ns()
     victim.kill()
     holding = lambda: holding_after_ms(cell.run.stdout(), killed)
@@ -176,8 +198,7 @@ def killed_in_motion(checks, folder, program, mocks):
     checks.check(f"within the watchdog of {WATCHDOG_MS} ms (and {SLACK_MS} ms of this machine)", took_ms <= WATCHDOG_MS + SLACK_MS,
                  f"{took_ms:.0f} ms")
     checks.note(f"Holding {took_ms:.0f} ms after kill -9")
-    seen = cell.status()
-    alarms = [(a["code"], a["place"]) for a in seen.get("alarms", [])]
+    alarms = cell.alarms()
     checks.check("it says which cobot is not heard", ("robot-lost", victim.name) in alarms and cell.robot(victim.name).get("lost"), alarms)
     time.sleep(AWAY_S)
     checks.equal("it does not go on by itself", cell.status().get("state"), "Holding")
@@ -195,14 +216,34 @@ def killed_in_motion(checks, folder, program, mocks):
     fastest, goals = back.report()
     checks.check("it goes on without a jump", goals > 0 and fastest <= SPEED_MAX_DEG_S, f"{goals} goals, {fastest} deg/s")
     checks.note(f"{goals} goals after that, the fastest joint {fastest:.1f} deg/s")
-    cell.run.signal(signal.SIGTERM)
-    checks.equal("the run ends with 0", cell.run.wait(60), 0)
-    events = common.stored_events(cell.state / "dhr.db")
-    # What a unit's results are belongs to the other scenario; here no step may say that a machine was unable.
-    bad = [(s["data"]["step"], s["data"]["cause"]) for s in common.of_type(events, common.STEP_OUTCOME)
-           if s["data"]["outcome"] not in ("passed", "failed")]
-    checks.equal("no step was spoilt by it", bad, [])
-    checks.equal("every unit has ended", len(common.of_type(events, common.UNIT_RESULT)), UNITS)
+    cell.end_well(UNITS)
+
+
+def safeguard_in_motion(checks, folder, mocks):
+    """The one stop of its own that a cobot goes on from by Unhold, once it is reset."""
+    cell = Cell(checks, folder, "safeguard", 1)
+    if not cell.produce():
+        return
+    robot = mocks[0]
+    cell.until_under_way(robot)
+    robot.tell("safety 5")
+    if not cell.wait("Held", 10):
+        return
+    checks.check("it says whose safeguard stands it", ("robot-safeguard", robot.name) in cell.alarms(), cell.alarms())
+    arm, before = (folder / f"{robot.name}.arm").read_bytes(), robot.report()[1]
+    refused = cell.ctl("unhold")
+    checks.check("Unhold is refused while it is active, and says why", refused.code == 1 and "safeguard" in refused.text,
+                 f"{refused.code}: {short(refused.text)}")
+    robot.tell("safety 1")
+    time.sleep(1)
+    checks.equal("it does not go on by itself", (cell.status().get("state"), robot.report()[1]), ("Held", before))
+    checks.equal("the arm stands where it came to rest", (folder / f"{robot.name}.arm").read_bytes(), arm)
+    cell.accepted("unhold")
+    cell.wait("Execute", 10)
+    cell.completed()
+    fastest, goals = robot.report()
+    checks.check("it goes on without a jump", goals > before and fastest <= SPEED_MAX_DEG_S, f"{goals} goals, {fastest} deg/s")
+    cell.end_well(1)
 
 
 def without_ros2(checks, folder):
@@ -224,6 +265,7 @@ def main():
     nobody_there(checks, folder)
     mocks = same_as_with_the_twins(checks, folder, program)
     killed_in_motion(checks, folder, program, mocks)
+    safeguard_in_motion(checks, folder, mocks)
     for mock in mocks:
         mock.end()
     checks.end()

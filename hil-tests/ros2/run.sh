@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Cobots over ROS 2, over real middleware (rmw_fastrtps_cpp), against a mock robot in another process: the driver by the
-# conformance suite of the drivers, faults with the time of each reaction, 200 starts and stops; then a cell (cell.py).
+# conformance suite of the drivers, faults with the time of each reaction, figures beside a bare r2r, 200 starts and stops;
+# then a cell (cell.py), and the wake-ups of its cycle beside both robots (wakeups.py).
 #
 #   hil-tests/ros2/run.sh
 #
@@ -30,6 +31,8 @@ if [ ! -d "$ours" ] && [ -d "$target/release/deps" ]; then
 fi
 CARGO_TARGET_DIR=$ours cargo build --release --locked --workspace --features cellwright/ros2,cellwright-cobot-ros2/ros2 \
   --bin cellwright --example mock_robot --example ros2_suite
+# A robot by another implementation of DDS and ROS 2, with a lock file of its own.
+CARGO_TARGET_DIR=$target/ros2-peer cargo build --release --locked --manifest-path hil-tests/ros2/peer/Cargo.toml
 
 new=(unshare -n)
 [ "$(id -u)" = 0 ] || new=(unshare -rn)
@@ -47,6 +50,7 @@ in_namespace() {
     ip route add 224.0.0.0/4 dev lo
     exec timeout "$@"' sh "$@" || status=1
 }
-in_namespace 420 "$ours/release/examples/ros2_suite" "$ours/release/examples/mock_robot"
+in_namespace 420 "$ours/release/examples/ros2_suite" "$ours/release/examples/mock_robot" "$target/ros2-peer/release/ros2_peer"
 in_namespace 420 python3 hil-tests/machine.py in-time python3 hil-tests/ros2/cell.py "$ours/release/examples/mock_robot"
+in_namespace 300 python3 hil-tests/machine.py in-time python3 hil-tests/ros2/wakeups.py "$ours/release/examples/mock_robot"
 exit $status

@@ -13,13 +13,14 @@ use std::sync::Arc;
 
 use cellwright_model::event::EventData;
 use cellwright_rt::Statistics;
+use cellwright_sim::read_machine;
 use cellwright_station::{End, Told};
 
 use super::args::{BenchArgs, OrderArgs, Robots, RunArgs};
 use super::out::errln;
 use super::pulse::{Pulse, PulseReading};
 use super::session::{self, Started, Watcher};
-use super::{Failure, progress};
+use super::{Failure, progress, ros2, shown};
 use figures::Figures;
 pub(crate) use figures::quantiles;
 
@@ -59,10 +60,27 @@ impl Watcher for Bench {
 
 pub(crate) fn run(args: BenchArgs) -> Result<ExitCode, Failure> {
     match (args.axes, &args.bus) {
-        (Some(count), _) => alone::axes(&args, count),
-        (None, Some(interface)) => alone::on_bus(&args, interface),
+        (Some(count), _) => beside_cobots(&args, || alone::axes(&args, count)),
+        (None, Some(interface)) => beside_cobots(&args, || alone::on_bus(&args, interface)),
         (None, None) => units(&args),
     }
+}
+
+/// With `--robots ros2` every cobot is heard from before the cycle begins until it has ended.
+fn beside_cobots(
+    args: &BenchArgs,
+    measure: impl FnOnce() -> Result<ExitCode, Failure>,
+) -> Result<ExitCode, Failure> {
+    if args.robots == Robots::Twin {
+        return measure();
+    }
+    let cell = shown(read_machine(args.cell.cell.as_deref()))?.cell;
+    let cobots = ros2::connect(&cell, false)?;
+    let measured = cobots.connection.heard().and_then(|()| measure());
+    let heard = cobots.connection.heard();
+    cobots.connection.end().map_err(Failure::Failed)?;
+    // Figures of a time in which one was silent would be those of another thing.
+    measured.and_then(|status| heard.map(|()| status))
 }
 
 /// Whole units of the recipe on the twin in this process.
@@ -78,7 +96,7 @@ fn units(args: &BenchArgs) -> Result<ExitCode, Failure> {
         bus: "twin".to_owned(),
         twin: None,
         faults: None,
-        robots: Robots::Twin,
+        robots: args.robots,
         operator: None,
         capture: None,
         listen: None,

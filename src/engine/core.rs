@@ -8,6 +8,7 @@ use cellwright_model::cell::Cell;
 use cellwright_model::event::AlarmClass;
 use cellwright_model::job::UrgentWord;
 use cellwright_model::packml::{CellCommand, CellMode, CellState};
+use cellwright_model::robot::RobotState;
 
 use crate::acting::{self, Acted, Acting, After, Homing};
 use crate::alarms::{self, Alarms};
@@ -486,7 +487,7 @@ impl Core {
             // Looked at all the time, and cleared there.
             AlarmCode::Starved | AlarmCode::Blocked => true,
             AlarmCode::Invariant => self.violated.contains(&alarm.place),
-            AlarmCode::RobotLost => lost_robot(cx).is_some_and(|name| name == alarm.place),
+            AlarmCode::RobotLost | AlarmCode::RobotSafeguard => stands(cx, alarm),
             AlarmCode::AnalogInvalid | AlarmCode::ZeroOffset => {
                 let channel = cx.cell.analog(&alarm.place);
                 channel.is_some_and(|id| cx.machine.fresh() && cx.machine.analog(id).is_none())
@@ -524,8 +525,8 @@ impl Core {
                 if let Some(cause) = &self.store_fault {
                     return Err(format!("the store cannot be written: {cause}"));
                 }
-                if let Some(name) = lost_robot(cx) {
-                    return Err(format!("the cobot `{name}` is not heard"));
+                if let Some(refusal) = cobots_refusal(cx) {
+                    return Err(refusal);
                 }
                 match self.broken_invariant(cx) {
                     Some(id) if command == CellCommand::Unhold => {
@@ -539,8 +540,20 @@ impl Core {
     }
 }
 
-/// The first cobot that is not heard.
-fn lost_robot<'c>(cx: &Cx<'c>) -> Option<&'c str> {
+/// The cobot that an alarm is about is still not heard, or held by its safeguard.
+fn stands(cx: &Cx<'_>, alarm: &Alarm) -> bool {
     let mut robots = cx.cell.robots.iter().zip(cx.machine.robots);
-    robots.find(|(_, state)| state.lost).map(|(robot, _)| robot.name.as_str())
+    let state = robots.find(|(robot, _)| robot.name == alarm.place).map(|(_, state)| state);
+    state.is_some_and(|s| if alarm.code == AlarmCode::RobotLost { s.lost } else { s.safeguard })
+}
+
+/// Why no cobot may be moved on now: the first that is not heard, or is held by its safeguard.
+fn cobots_refusal(cx: &Cx<'_>) -> Option<String> {
+    cx.cell.robots.iter().zip(cx.machine.robots).find_map(|(robot, state)| match state {
+        RobotState { lost: true, .. } => Some(format!("the cobot `{}` is not heard", robot.name)),
+        RobotState { safeguard: true, .. } => {
+            Some(format!("the safeguard stop of the cobot `{}` is active", robot.name))
+        }
+        _ => None,
+    })
 }

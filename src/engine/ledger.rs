@@ -140,6 +140,11 @@ impl Ledger {
         matches!(self.requests.get(&id), Some(None))
     }
 
+    /// The reply, where it is not looked at yet and stays so.
+    pub(crate) fn reply(&self, id: RequestId) -> Option<&Reply> {
+        self.requests.get(&id)?.as_ref()
+    }
+
     /// Some cobot has not answered: it may be moving.
     pub(crate) fn robots_busy(&self) -> bool {
         !self.robots_awaited.is_empty()

@@ -3,7 +3,7 @@
 use cellwright_model::cell::TrayKind;
 use cellwright_model::job::Refusal;
 use cellwright_model::plan::{Identify, Primitive, RobotOp};
-use cellwright_model::robot::{RobotCommand, RobotRefusal, RobotReply};
+use cellwright_model::robot::{RobotCommand, RobotRefusal, RobotReply, RobotState};
 use cellwright_model::{DurationNs, Quantity, RobotId, TrayId};
 
 use crate::api::{DeviceReply, DeviceValue, Output};
@@ -135,6 +135,8 @@ pub(crate) fn poll(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primiti
     let now = env.cx.now;
     match op {
         Op::Robot { robot, id, deadline, halted, .. } => match env.cx.ledger.take_reply(*id) {
+            // Its safeguard holds the cell; after Unhold, and only then, it is asked again from where it is.
+            Some(reply) if *halted && is_safeguard_stop(&reply) => Progress::Again,
             // Stopped by Hold, or silent meanwhile, and at rest now: asked again from where it is.
             Some(Reply::Robot(RobotReply::Stopped | RobotReply::Faulted(RobotRefusal::NotConnected)))
                 if *halted =>
@@ -144,6 +146,12 @@ pub(crate) fn poll(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primiti
             Some(Reply::Robot(reply)) => Progress::Ended(robot_end(primitive, reply)),
             Some(Reply::Device(_)) => Progress::Ended(OpEnd::Fault("robot-answer".into())),
             None if now < *deadline => Progress::Pending,
+            // Slowed by its own speed scaling: its driver gives it the time, and the time-out of the step ends that.
+            None if robot_state(env, *robot).slowed > 0.0 => {
+                *deadline = now + ANSWER_GRACE;
+                env.cx.wake_at(*deadline);
+                Progress::Pending
+            }
             None => {
                 // It may be moving: stopped, and believed at rest only by its own state.
                 env.cx.ledger.forget_request(*id);
@@ -163,6 +171,16 @@ pub(crate) fn poll(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primiti
         Op::Ask { id } => poll_ask(run, env, primitive, *id),
         _ => Progress::Pending,
     }
+}
+
+/// A cobot that was stopped, or not begun, by its safeguard.
+pub(crate) fn is_safeguard_stop(reply: &Reply) -> bool {
+    let by = RobotRefusal::SafeguardStop;
+    matches!(reply, Reply::Robot(RobotReply::Faulted(why) | RobotReply::Rejected(why)) if *why == by)
+}
+
+fn robot_state(env: &Env<'_, '_>, robot: RobotId) -> RobotState {
+    env.cx.machine.robots.get(robot.index()).copied().unwrap_or_default()
 }
 
 fn robot_end(primitive: &Primitive, reply: RobotReply) -> OpEnd {

@@ -21,7 +21,7 @@ use crate::conditions::View;
 use crate::judge::{self, Evidence};
 use crate::labels;
 use crate::ledger::Cx;
-use crate::messages::OTHER_UNIT;
+use crate::messages::{self, OTHER_UNIT};
 use crate::ops::{self, Op, OpEnd, Poll};
 use crate::presence;
 use crate::record::{Labelled, Measured, NamedCurve, Record, Route, StepResult};
@@ -524,13 +524,13 @@ impl StepRun {
 
     /// Hold: a cobot under way is stopped, and asked again afterwards.
     pub(crate) fn halt(&mut self, cx: &mut Cx<'_>) {
-        if let Some(Op::Robot { robot, id, moves: true, halted, .. }) = &mut self.op
-            && !*halted
-            && cx.ledger.awaits(*id)
-        {
+        let Some(Op::Robot { robot, id, moves, halted, .. }) = &mut self.op else { return };
+        if *moves && !*halted && cx.ledger.awaits(*id) {
             *halted = true;
             cx.stop_robot(*robot);
         }
+        // It stands already: by its safeguard, which is why the cell is held.
+        *halted |= cx.ledger.reply(*id).is_some_and(messages::is_safeguard_stop);
     }
 
     /// A cobot request is unanswered.

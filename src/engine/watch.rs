@@ -30,8 +30,8 @@ pub(crate) struct Watching {
     pub(crate) cause_owed: bool,
     /// The last cycle that was seen, and when.
     cycle: Option<(u64, TimeNs)>,
-    /// Cobots that are not heard, by their places, as far as that was said.
-    lost: BTreeSet<usize>,
+    /// Cobots that are not heard or held by their safeguard, by their places, as far as that was said.
+    robots: BTreeSet<(usize, AlarmCode)>,
     /// The store was found to be slow, and has not said so itself.
     store_slow: bool,
 }
@@ -102,14 +102,18 @@ impl Core {
         )
     }
 
-    /// Silence of a cobot is danger: everything else is brought to rest, and it is told to stop, if it hears that.
+    /// Silence of a cobot is danger: everything else is brought to rest, and it is told to stop, if it hears that. Its
+    /// safeguard stop holds the cell, too: that is why it stands.
     fn watch_robots(&mut self, cx: &mut Cx<'_>) {
         for (i, robot) in cx.cell.robots.iter().enumerate() {
-            let lost = cx.machine.robots.get(i).is_some_and(|state| state.lost);
-            if !lost && self.watching.lost.remove(&i) {
-                self.clear_alarms(cx, |a| a.code == AlarmCode::RobotLost && a.place == robot.name);
-            } else if lost && self.is_making() && self.watching.lost.insert(i) {
-                self.react(cx, &AlarmCode::RobotLost.fault(robot.name.clone(), &[]));
+            let state = cx.machine.robots.get(i).copied().unwrap_or_default();
+            let seen = [(AlarmCode::RobotLost, state.lost), (AlarmCode::RobotSafeguard, state.safeguard)];
+            for (code, now) in seen {
+                if !now && self.watching.robots.remove(&(i, code)) {
+                    self.clear_alarms(cx, |a| a.code == code && a.place == robot.name);
+                } else if now && self.is_making() && self.watching.robots.insert((i, code)) {
+                    self.react(cx, &code.fault(robot.name.clone(), &[]));
+                }
             }
         }
     }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{JOINTS, ROBOT_STATE_AGE_MAX};
-use crate::{RequestId, TimeNs};
+use crate::{DurationNs, RequestId, TimeNs};
 
 /// Joint positions in degrees.
 pub type Joints = [f64; JOINTS];
@@ -64,6 +64,8 @@ pub enum RobotRefusal {
     Cancelled,
     /// Its joints are not those that the cell names.
     JointNames,
+    /// It did not take the payload or TCP that holds with what it grips.
+    LoadRefused,
 }
 
 impl RobotRefusal {
@@ -85,6 +87,7 @@ impl RobotRefusal {
             RobotRefusal::Aborted => "aborted",
             RobotRefusal::Cancelled => "cancelled",
             RobotRefusal::JointNames => "joint-names",
+            RobotRefusal::LoadRefused => "load-refused",
         }
     }
 
@@ -110,6 +113,9 @@ impl RobotRefusal {
             RobotRefusal::Aborted => "read in the log of the robot's controller why it ended the motion",
             RobotRefusal::Cancelled => "see who else sends goals to this robot; only the cell may",
             RobotRefusal::JointNames => "name the joints in the cell as the robot's joint states do",
+            RobotRefusal::LoadRefused => {
+                "see in the log of the robot's driver why it took no payload or TCP, and `loads` in the cell file"
+            }
         }
     }
 }
@@ -129,9 +135,23 @@ pub struct RobotState {
     /// Its driver does not hear it any more: where it is, and whether it moves, nobody knows.
     #[serde(default)]
     pub lost: bool,
+    /// Its safeguard stop is active: a guard or a person in its field holds it.
+    #[serde(default)]
+    pub safeguard: bool,
+    /// What its own speed scaling takes from the programmed speed, as a share: 0 is as programmed, 1 stands.
+    #[serde(default)]
+    pub slowed: f64,
 }
 
+/// A robot that is slowed to less counts as one that moves at this share of its speed, so that every wait has an end.
+const SLOWED_MAX: f64 = 0.95;
+
 impl RobotState {
+    /// Of a time that has passed, what its speed scaling took: deadlines of its motion are that much later.
+    pub fn behind(&self, passed: DurationNs) -> DurationNs {
+        DurationNs((passed.0 as f64 * self.slowed.clamp(0.0, SLOWED_MAX)) as u64)
+    }
+
     /// It is young enough to say where the cobot is.
     pub fn is_known(&self, now: TimeNs) -> bool {
         now.since(self.stamp) <= ROBOT_STATE_AGE_MAX

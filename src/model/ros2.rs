@@ -11,7 +11,9 @@ const NAME_CHARS_MAX: usize = 200;
 const WATCHDOG: (DurationNs, DurationNs) = (DurationNs::from_millis(10), DurationNs::from_millis(1_000));
 const POINT_PERIOD: (DurationNs, DurationNs) = (DurationNs::from_millis(5), DurationNs::from_millis(100));
 /// The fields of [`Ros2Robot::status_topics`], in their order.
-const STATES: [&str; 4] = ["robot_mode", "safety_mode", "program_running", "remote_control"];
+const STATES: [&str; 5] = ["robot_mode", "safety_mode", "program_running", "remote_control", "speed_scaling"];
+/// Payload, TCP, and what else a robot wants to be told: few.
+const LOADS_MAX: usize = 4;
 
 /// Whether a message that was sent before we listened is wanted, and whether one may be lost: it has to fit what the
 /// robot offers, or nothing is heard at all.
@@ -45,6 +47,20 @@ pub struct Gripper {
     pub effort_n: f64,
 }
 
+/// A service that is told what the gripper holds from now on: payload or TCP, in the robot's own message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    pub service: String,
+    /// `ur_msgs/srv/SetPayload`, …; among the packages that r2r was built with.
+    pub message: String,
+    /// Its request when the gripper holds a part, and when it has let go: a JSON object with the message's fields.
+    pub grip: String,
+    pub release: String,
+    /// The field of its answer that is true if it was taken, dots between names and places in lists; without one every
+    /// answer is a yes.
+    pub accepted: Option<String>,
+}
+
 /// When a robot is at rest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct RestBound {
@@ -76,6 +92,12 @@ pub struct Ros2Robot {
     pub program_running: Option<StatusTopic>,
     /// True while the pendant leaves the command to us.
     pub remote_control: Option<StatusTopic>,
+    /// At how many percent of its programmed speed it moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed_scaling: Option<StatusTopic>,
+    /// Told in this order after each grip that holds a part, and after each release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loads: Vec<Load>,
     /// Older joint states say nothing: no motion begins, and one under way is cancelled.
     pub watchdog: DurationNs,
     pub rest: RestBound,
@@ -123,6 +145,8 @@ impl Ros2Robot {
             safety_mode: None,
             program_running: None,
             remote_control: None,
+            speed_scaling: None,
+            loads: Vec::new(),
             watchdog: DurationNs::from_millis(150),
             rest: RestBound { speed_max: 0.5, during: DurationNs::from_millis(100) },
             point_period: DurationNs::from_millis(25),
@@ -138,9 +162,11 @@ impl Ros2Robot {
         if name.starts_with('/') { name.into() } else { format!("{}/{name}", self.namespace) }
     }
 
-    /// The topics of states that are named, in a fixed order: robot mode, safety mode, program, remote control.
-    pub fn status_topics(&self) -> [Option<&StatusTopic>; 4] {
-        [&self.robot_mode, &self.safety_mode, &self.program_running, &self.remote_control].map(Option::as_ref)
+    /// The topics of states that are named, in a fixed order: robot mode, safety mode, program, remote control, speed
+    /// scaling.
+    pub fn status_topics(&self) -> [Option<&StatusTopic>; 5] {
+        let Ros2Robot { robot_mode, safety_mode, program_running, remote_control, speed_scaling, .. } = self;
+        [robot_mode, safety_mode, program_running, remote_control, speed_scaling].map(Option::as_ref)
     }
 
     /// Error: the first field that cannot be meant.
@@ -152,6 +178,7 @@ impl Ros2Robot {
     pub fn problems(&self) -> Vec<ConfigError> {
         let mut found = Vec::new();
         self.look_at_names(&mut found);
+        self.look_at_loads(&mut found);
         self.look_at_joints(&mut found);
         self.look_at_times(&mut found);
         self.look_at_bounds(&mut found);
@@ -185,6 +212,31 @@ impl Ros2Robot {
                     format!("`{}` with the field `{}` is no type of a message", t.message, t.field),
                     "write `package/msg/Type` and the name of one of its fields",
                 ));
+            }
+        }
+    }
+
+    fn look_at_loads(&self, found: &mut Vec<ConfigError>) {
+        let mut wrong = |cause: String, remedy| found.push(self.error("loads", cause, remedy));
+        if self.loads.len() > LOADS_MAX {
+            wrong(format!("{} services", self.loads.len()), "name at most four");
+        }
+        if !self.loads.is_empty() && self.gripper.is_none() {
+            wrong("there is no `gripper` that would hold something".into(), "name its gripper, or no loads");
+        }
+        for load in &self.loads {
+            let of_a_package = load.message.split('/').count() == 3 && load.message.split('/').all(ros_word);
+            if !ros_name(&load.service) || !of_a_package {
+                let cause = format!("`{}` of `{}` is no service in ROS", load.service, load.message);
+                wrong(cause, "write the service's name, and `package/srv/Type`");
+            }
+            for request in [&load.grip, &load.release] {
+                if !matches!(serde_json::from_str(request), Ok(serde_json::Value::Object(_))) {
+                    wrong(
+                        format!("`{request}` is no request"),
+                        "write a JSON object with the fields of the message",
+                    );
+                }
             }
         }
     }
@@ -276,12 +328,25 @@ mod tests {
         assert_eq!(r.check(), Ok(()));
         assert_eq!(r.full("joint_states"), "/cell/left/joint_states");
         assert_eq!(r.full("/elsewhere"), "/elsewhere");
+        r.gripper = Some(Gripper { action: "gripper".into(), open_m: 0.04, closed_m: 0.0, effort_n: 20.0 });
+        r.loads = vec![load()];
+        assert_eq!(r.check(), Ok(()));
+    }
+
+    fn load() -> Load {
+        Load {
+            service: "set_payload".into(),
+            message: "ur_msgs/srv/SetPayload".into(),
+            grip: r#"{"mass": 0.25}"#.into(),
+            release: r#"{"mass": 0.0}"#.into(),
+            accepted: Some("success".into()),
+        }
     }
 
     #[test]
     fn what_cannot_be_meant_is_told_with_its_field() {
         type Change = fn(&mut Ros2Robot);
-        let wrong: [(&str, Change); 12] = [
+        let wrong: [(&str, Change); 18] = [
             ("namespace", |r| r.namespace = "left".into()),
             ("action", |r| r.action = "a//b".into()),
             ("joint_states", |r| r.joint_states = "joint states\0".into()),
@@ -298,9 +363,21 @@ mod tests {
                 let field = "data".to_owned();
                 r.robot_mode = Some(StatusTopic { topic, message, field, qos: Qos::default() });
             }),
+            ("speed_scaling", |r| {
+                let (topic, message) = ("9scale".to_owned(), "std_msgs/msg/Float64".to_owned());
+                let field = "data".to_owned();
+                r.speed_scaling = Some(StatusTopic { topic, message, field, qos: Qos::default() });
+            }),
+            ("loads", |r| (r.loads, r.gripper) = (vec![load()], None)),
+            ("loads", |r| r.loads = vec![load(); 5]),
+            ("loads", |r| r.loads = vec![Load { service: "a b".into(), ..load() }]),
+            ("loads", |r| r.loads = vec![Load { message: "SetPayload".into(), ..load() }]),
+            ("loads", |r| r.loads = vec![Load { release: "[0.2]".into(), ..load() }]),
         ];
         for (field, change) in wrong {
             let mut r = robot();
+            r.gripper =
+                Some(Gripper { action: "gripper".into(), open_m: 0.04, closed_m: 0.0, effort_n: 20.0 });
             change(&mut r);
             let error = r.check().expect_err(field);
             assert_eq!(error.field, field, "{error}");

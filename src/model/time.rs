@@ -29,6 +29,13 @@ impl core::ops::Add<DurationNs> for TimeNs {
     }
 }
 
+impl core::ops::Add for DurationNs {
+    type Output = DurationNs;
+    fn add(self, other: DurationNs) -> DurationNs {
+        DurationNs(self.0.saturating_add(other.0))
+    }
+}
+
 impl DurationNs {
     /// From seconds; negative and non-finite values become zero, the upper bound is 2^53 − 1 ns.
     pub fn from_secs_f64(s: f64) -> DurationNs {

@@ -233,6 +233,10 @@ pub trait RobotRig {
     /// From here on nothing passes between driver and twin, until `restore`.
     fn cut(&mut self);
     fn restore(&mut self);
+    /// Its own controller stops the robot, or lets it go again.
+    fn stopped_by(&mut self, by: Option<RobotRefusal>);
+    /// Its own controller moves it at this share of what it is asked for.
+    fn scaled(&mut self, share: f64);
     /// A pose within the limits, far enough to be interrupted after 100 ms.
     fn reachable(&self) -> Joints;
     /// A pose outside the limits of one joint.
@@ -244,11 +248,13 @@ pub trait RobotRig {
 /// Runs every clause on a rig of its own. Error: the clause and what was not kept.
 pub fn check_robot_driver<R: RobotRig>(mut make: impl FnMut() -> R) -> Result<(), String> {
     type Clause = (&'static str, fn(&mut dyn RobotRig) -> Result<(), String>);
-    let clauses: [Clause; 6] = [
+    let clauses: [Clause; 8] = [
         ("moves to rest at the target", moves_to_rest),
         ("is busy with one request", robot_busy_with_one),
         ("refuses what is beyond its limits", refuses_beyond_limits),
         ("stops", stops),
+        ("tells the robot's own stops apart", tells_stops_apart),
+        ("gives a slowed robot its time", gives_time),
         ("grips and opens", grips),
         ("answers for a silent robot", answers_for_a_silent_robot),
     ];
@@ -352,6 +358,52 @@ fn stops(rig: &mut dyn RobotRig) -> Result<(), String> {
     expect(rig, 3, RobotReply::Done { holding: false })?;
     command(rig, 4, RobotCommand::MoveJ { to, speed: 1.0 });
     expect(rig, 4, RobotReply::Done { holding: false })
+}
+
+/// Each ends the move with its name, begins none while it is active, and moves nothing when it is over: the next move does,
+/// from where the robot is. Only a safeguard stop is told as one.
+fn tells_stops_apart(rig: &mut dyn RobotRig) -> Result<(), String> {
+    let to = rig.reachable();
+    let own = [RobotRefusal::ProtectiveStop, RobotRefusal::EmergencyStop, RobotRefusal::SafeguardStop];
+    for (n, by) in (0..).zip(own) {
+        let id = 1 + 3 * n;
+        let away = to.map(|j| j - 4.0 * f64::from(n + 1));
+        command(rig, id, RobotCommand::MoveJ { to: away, speed: 0.2 });
+        settle(rig, DurationNs::from_millis(100))?;
+        rig.stopped_by(Some(by));
+        expect(rig, id, RobotReply::Faulted(by))?;
+        let safeguard = rig.driver().state().safeguard;
+        ensure(safeguard == (by == RobotRefusal::SafeguardStop), || {
+            format!("{by:?}: safeguard {safeguard}")
+        })?;
+        command(rig, id + 1, RobotCommand::MoveJ { to, speed: 1.0 });
+        expect(rig, id + 1, RobotReply::Rejected(by))?;
+        let stood = rig.driver().state().joints;
+        rig.stopped_by(None);
+        settle(rig, DurationNs::from_millis(300))?;
+        let s = rig.driver().state();
+        let apart = s.joints.iter().zip(&stood).any(|(a, b)| (a - b).abs() > 0.01);
+        ensure(!apart && !s.moving && !s.safeguard, || format!("{by:?} is over, and it moved: {s:?}"))?;
+        command(rig, id + 2, RobotCommand::MoveJ { to: away, speed: 1.0 });
+        expect(rig, id + 2, RobotReply::Done { holding: false })?;
+    }
+    Ok(())
+}
+
+/// A move that its own controller slows to a tenth is done, however long that takes.
+fn gives_time(rig: &mut dyn RobotRig) -> Result<(), String> {
+    let to = rig.reachable();
+    rig.scaled(0.1);
+    settle(rig, DurationNs::from_millis(100))?;
+    let slowed = rig.driver().state().slowed;
+    ensure((slowed - 0.9).abs() < 0.001, || format!("slowed by {slowed}"))?;
+    let begun = rig.now();
+    command(rig, 1, RobotCommand::MoveJ { to, speed: 1.0 });
+    expect(rig, 1, RobotReply::Done { holding: false })?;
+    let (took, usual) = (rig.now().since(begun), rig.timeout());
+    ensure(took > usual, || format!("done after {} s, which shows nothing", took.as_secs_f64()))?;
+    rig.scaled(1.0);
+    settle(rig, DurationNs::from_millis(100))
 }
 
 fn grips(rig: &mut dyn RobotRig) -> Result<(), String> {

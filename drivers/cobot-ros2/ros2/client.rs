@@ -4,7 +4,8 @@
 //! A move goes through `Asked` (sent), `Running` (acknowledged) and `Ended` (result there, joints not yet seen at rest).
 //! Whatever speaks against it on its way (a state of the robot, silence, a deadline) becomes its *cause*, and it is
 //! cancelled; the answer waits for the result and for rest. After `answer_timeout` the link has answered in its place:
-//! then the move is nobody's, goes on being cancelled, and nothing else begins until the robot was seen at rest.
+//! then the move is nobody's, goes on being cancelled, and nothing else begins until the robot was seen at rest. A goal
+//! that is acknowledged after that is cancelled like one under way ([`late`]).
 
 use std::collections::VecDeque;
 
@@ -19,6 +20,7 @@ use super::status::{RobotStatus, StatusKind};
 use super::trajectory::{Point, plan};
 use crate::motion::JointLimits;
 use crate::twin::CobotEnds;
+use late::Late;
 
 /// Stops that wait for rest at once; a further one is refused as busy.
 const STOPS_MAX: usize = 4;
@@ -48,8 +50,11 @@ pub enum Act {
     Move { goal: GoalId, points: Vec<Point> },
     /// Every goal of that action; answered by [`RobotClient::cancel_answered`].
     CancelAll,
-    /// A goal of `GripperCommand`; answered by [`RobotClient::acknowledged`], then [`RobotClient::grip_over`].
+    /// A goal of `GripperCommand`; answered by [`RobotClient::grip_refused`] or [`RobotClient::grip_over`].
     Grip { goal: GoalId, position_m: f64, effort_n: f64 },
+    /// The service of this place in `loads`, with its request of a grip or a release; answered by
+    /// [`RobotClient::load_told`].
+    Load { place: usize, grip: bool },
 }
 
 /// Terminal status of a goal.
@@ -80,6 +85,8 @@ struct Move {
     asked: TimeNs,
     /// From the start of the motion to its result, at the most.
     lasts: DurationNs,
+    /// What the robot's speed scaling has taken from the time since it was asked: every deadline is that much later.
+    behind: DurationNs,
     acknowledged: Option<TimeNs>,
     /// What broke it off.
     cause: Option<RobotRefusal>,
@@ -106,6 +113,8 @@ struct Gripping {
     goal: GoalId,
     close: bool,
     asked: TimeNs,
+    /// The gripper has done it, and what it holds is being told to the service of this place.
+    load: Option<usize>,
 }
 
 /// Cancels for the move under way, or for a stop without one.
@@ -130,13 +139,19 @@ pub struct RobotClient {
     cancelling: Cancelling,
     /// Each with the time it was asked at.
     stops: [Option<(RequestId, TimeNs)>; STOPS_MAX],
+    /// A goal that was taken on when its motion was given up already may be moving the robot.
+    late: Option<Late>,
     gripping: Option<Gripping>,
     holding: bool,
     goals: u64,
     acts: VecDeque<Act>,
     last_state: Option<TimeNs>,
-    /// As it was reported last: silent.
-    told_lost: bool,
+    /// As it was reported last: silent, held by its safeguard, slowed.
+    told: (bool, bool, f64),
+    /// The driver ends: nothing begins any more.
+    leaving: bool,
+    stepped: Option<TimeNs>,
+    accepted_after: Option<DurationNs>,
     states_dropped: u64,
 }
 
@@ -162,12 +177,16 @@ impl RobotClient {
             motion: Motion::Still,
             cancelling: Cancelling::default(),
             stops: [None; STOPS_MAX],
+            late: None,
             gripping: None,
             holding: false,
             goals: 0,
             acts: VecDeque::new(),
             last_state: None,
-            told_lost: false,
+            told: (false, false, 0.0),
+            leaving: false,
+            stepped: None,
+            accepted_after: None,
             states_dropped: 0,
         })
     }
@@ -182,10 +201,12 @@ impl RobotClient {
             let Ok(request) = self.ends.requests.pop() else { break };
             self.take(now, request);
         }
+        self.fall_behind(now);
         self.watch_move(now);
+        self.end_late(now);
         self.finish(now);
         self.end_stops(now);
-        if self.gripping.is_some_and(|g| self.given_up(now, g.asked)) {
+        if self.gripping.is_some_and(|g| self.given_up(now, g.asked, DurationNs(0))) {
             self.gripping = None;
         }
         self.report_state(now);
@@ -216,18 +237,16 @@ impl RobotClient {
         self.joints.fresh(now)
     }
 
-    /// The server has taken the goal, or not.
+    /// The server has taken the goal of a move, or not.
     pub fn acknowledged(&mut self, now: TimeNs, goal: GoalId, taken: bool) {
-        if let Some(gripping) = self.gripping.filter(|g| g.goal == goal && !taken) {
-            self.gripping = None;
-            return self.reply(now, gripping.id, RobotReply::Rejected(RobotRefusal::Aborted));
-        }
-        let Motion::Under(of) = &mut self.motion else { return };
-        if of.goal != goal {
-            return;
-        }
+        let of = match &mut self.motion {
+            Motion::Under(of) if of.goal == goal => of,
+            _ if taken => return self.taken_late(now),
+            _ => return,
+        };
         if taken {
             of.acknowledged = Some(now);
+            self.accepted_after = Some(now.since(of.asked));
             if of.cause.is_some() {
                 // What was cancelled before was another goal, or none.
                 self.cancelling = Cancelling::default();
@@ -237,6 +256,13 @@ impl RobotClient {
             let why = self.status.refusal().unwrap_or(RobotRefusal::Aborted);
             self.motion = Motion::Still;
             self.reply(now, id, RobotReply::Rejected(why));
+        }
+    }
+
+    /// The server has not taken the goal of a grip.
+    pub fn grip_refused(&mut self, now: TimeNs, goal: GoalId) {
+        if let Some(gripping) = self.gripping.take_if(|g| g.goal == goal) {
+            self.reply(now, gripping.id, RobotReply::Rejected(RobotRefusal::Aborted));
         }
     }
 
@@ -250,16 +276,14 @@ impl RobotClient {
 
     /// The terminal result of a grip. `stalled`: the fingers push against something.
     pub fn grip_over(&mut self, now: TimeNs, goal: GoalId, end: GoalEnd, stalled: bool) {
-        let Some(gripping) = self.gripping.filter(|g| g.goal == goal) else { return };
-        self.gripping = None;
+        let Some(gripping) = self.gripping.filter(|g| g.goal == goal && g.load.is_none()) else { return };
         // A gripper that is told to close on a part and is stopped by it has done it, whatever it calls that.
-        let reply = if end == GoalEnd::Succeeded || (gripping.close && stalled) {
+        if end == GoalEnd::Succeeded || (gripping.close && stalled) {
             self.holding = gripping.close && stalled;
-            RobotReply::Done { holding: self.holding }
-        } else {
-            RobotReply::Faulted(RobotRefusal::Aborted)
-        };
-        self.reply(now, gripping.id, reply);
+            return self.tell_load(now, gripping, 0);
+        }
+        self.gripping = None;
+        self.reply(now, gripping.id, RobotReply::Faulted(RobotRefusal::Aborted));
     }
 
     /// The server's answer to [`Act::CancelAll`].
@@ -297,8 +321,8 @@ impl RobotClient {
         self.states_dropped
     }
 
-    fn given_up(&self, now: TimeNs, asked: TimeNs) -> bool {
-        now.since(asked) >= self.robot.answer_timeout
+    fn given_up(&self, now: TimeNs, asked: TimeNs, behind: DurationNs) -> bool {
+        now.since(asked) >= self.robot.answer_timeout + behind
     }
 
     fn next_goal(&mut self) -> GoalId {
@@ -320,7 +344,7 @@ impl RobotClient {
 
     /// Why nothing may be begun now.
     fn ready(&self, now: TimeNs) -> Result<(), RobotRefusal> {
-        if self.gripping.is_some() || !matches!(self.motion, Motion::Still) {
+        if self.gripping.is_some() || !self.still() {
             return Err(RobotRefusal::Busy);
         }
         if let Some(refusal) = self.status.refusal() {
@@ -330,7 +354,7 @@ impl RobotClient {
             let wrong = self.joints.problem().is_some();
             return Err(if wrong { RobotRefusal::JointNames } else { RobotRefusal::NotConnected });
         }
-        if !self.served {
+        if !self.served || self.leaving {
             return Err(RobotRefusal::NotConnected);
         }
         // Somebody else moves it, or it moves by itself.
@@ -357,7 +381,8 @@ impl RobotClient {
             goal,
             to: *to,
             asked: now,
-            lasts: DurationNs(whole.0 + self.robot.result_grace.0),
+            lasts: whole + self.robot.result_grace,
+            behind: DurationNs(0),
             acknowledged: None,
             cause: None,
             stopped: false,
@@ -372,7 +397,7 @@ impl RobotClient {
         let (position_m, effort_n) =
             (if close { gripper.closed_m } else { gripper.open_m }, gripper.effort_n);
         let goal = self.next_goal();
-        self.gripping = Some(Gripping { id, goal, close, asked: now });
+        self.gripping = Some(Gripping { id, goal, close, asked: now, load: None });
         self.acts.push_back(Act::Grip { goal, position_m, effort_n });
         Ok(())
     }
@@ -380,7 +405,7 @@ impl RobotClient {
     /// Answered at rest, at once if it is. Without a move of ours the robot may be moved by a goal that is nobody's.
     fn stop(&mut self, now: TimeNs, id: RequestId) {
         match &mut self.motion {
-            Motion::Still if self.joints.rests(now) => {
+            Motion::Still if self.late.is_none() && self.joints.rests(now) => {
                 return self.reply(now, id, RobotReply::Done { holding: self.holding });
             }
             Motion::Under(of) => of.stopped = true,
@@ -390,7 +415,7 @@ impl RobotClient {
             Some(free) => *free = Some((id, now)),
             None => return self.reply(now, id, RobotReply::Rejected(RobotRefusal::Busy)),
         }
-        if matches!(self.motion, Motion::Still) {
+        if self.still() {
             self.cancelling = Cancelling::default();
         }
     }
@@ -400,7 +425,7 @@ impl RobotClient {
         let against = self.against(now);
         if let Motion::Under(of) = &mut self.motion {
             of.cause = of.cause.or(against);
-            if now.since(of.asked) >= self.robot.answer_timeout {
+            if now.since(of.asked) >= self.robot.answer_timeout + of.behind {
                 of.id = NOBODY;
             }
         }
@@ -409,7 +434,7 @@ impl RobotClient {
             Motion::Still => self.stops.iter().any(Option::is_some),
             Motion::Ended { .. } => false,
         };
-        if !wanted || self.cancelling.sent >= CANCELS_MAX {
+        if !(wanted || self.late.is_some()) || self.cancelling.sent >= CANCELS_MAX {
             return;
         }
         let due = self.cancelling.last.is_none_or(|last| now.since(last) >= CANCEL_AGAIN);
@@ -426,6 +451,10 @@ impl RobotClient {
 
     fn against(&self, now: TimeNs) -> Option<RobotRefusal> {
         let Motion::Under(of) = &self.motion else { return None };
+        // Nobody reads the answers any more: whoever asked for it has ended.
+        if self.ends.requests.is_abandoned() {
+            return Some(RobotRefusal::Cancelled);
+        }
         if let Some(refusal) = self.status.refusal() {
             return Some(refusal);
         }
@@ -434,13 +463,16 @@ impl RobotClient {
         }
         let late = match of.acknowledged {
             None => now.since(of.asked) >= self.robot.acknowledge_timeout,
-            Some(at) => now.since(at) >= of.lasts,
+            Some(at) => now.since(at) >= of.lasts + of.behind,
         };
-        (late || self.given_up(now, of.asked)).then_some(RobotRefusal::TimedOut)
+        (late || self.given_up(now, of.asked, of.behind)).then_some(RobotRefusal::TimedOut)
     }
 
     /// Ends a move that has its result, or that nobody knows anything of, once the joints are at rest.
     fn finish(&mut self, now: TimeNs) {
+        if self.late.is_some() {
+            return;
+        }
         let (of, reply) = match self.motion {
             Motion::Still => return,
             Motion::Ended { of, reply, at } => {
@@ -457,7 +489,7 @@ impl RobotClient {
                 (of, RobotReply::Faulted(of.cause.unwrap_or(RobotRefusal::TimedOut)))
             }
         };
-        let id = if self.given_up(now, of.asked) { NOBODY } else { of.id };
+        let id = if self.given_up(now, of.asked, of.behind) { NOBODY } else { of.id };
         self.motion = Motion::Still;
         self.reply(now, id, reply);
     }
@@ -468,7 +500,7 @@ impl RobotClient {
         match self.cancelling.answer {
             Some((at, CancelAnswer::Nothing)) => Some(at),
             Some((at, CancelAnswer::Accepted)) if of.acknowledged.is_none() => Some(at),
-            _ => (of.id == NOBODY).then(|| of.asked + self.robot.answer_timeout),
+            _ => (of.id == NOBODY).then(|| of.asked + self.robot.answer_timeout + of.behind),
         }
     }
 
@@ -484,10 +516,10 @@ impl RobotClient {
     }
 
     fn end_stops(&mut self, now: TimeNs) {
-        let rest = matches!(self.motion, Motion::Still) && self.joints.rests(now);
+        let rest = self.still() && self.joints.rests(now);
         for i in 0..STOPS_MAX {
             let Some((id, asked)) = self.stops[i] else { continue };
-            if self.given_up(now, asked) {
+            if self.given_up(now, asked, DurationNs(0)) {
                 self.stops[i] = None;
             } else if rest {
                 self.stops[i] = None;
@@ -508,16 +540,18 @@ impl RobotClient {
 
     /// The last state with the time of its receipt: in silence that time stays, and the silence itself is told at once.
     fn report_state(&mut self, now: TimeNs) {
-        let lost = !self.joints.fresh(now);
+        let (lost, safeguard) = (!self.joints.fresh(now), self.status.safeguard());
+        let slowed = self.status.slowed();
         let (stamp, joints, speeds) = self.joints.last().unwrap_or_default();
-        let moving = !matches!(self.motion, Motion::Still) || !self.joints.rests(now);
+        let moving = !self.still() || !self.joints.rests(now);
         let period = if moving { STATE_PERIOD_MOVING } else { STATE_PERIOD_AT_REST };
         let due = self.last_state.is_none_or(|at| now.since(at) >= period);
-        if !due && lost == self.told_lost {
+        if !due && (lost, safeguard, slowed) == self.told {
             return;
         }
-        (self.last_state, self.told_lost) = (Some(now), lost);
-        let state = RobotState { stamp, joints, speeds, holding: self.holding, moving, lost };
+        (self.last_state, self.told) = (Some(now), (lost, safeguard, slowed));
+        let holding = self.holding;
+        let state = RobotState { stamp, joints, speeds, holding, moving, lost, safeguard, slowed };
         if self.ends.reports.slots() <= REPORTS_RESERVED
             || self.ends.reports.push(RobotReport::State(state)).is_err()
         {
@@ -543,5 +577,7 @@ fn reply_of(of: &Move, end: GoalEnd, code: i32) -> RobotReply {
     }
 }
 
+mod late;
+mod slow;
 #[cfg(test)]
 mod tests;

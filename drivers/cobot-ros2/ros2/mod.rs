@@ -11,6 +11,12 @@
 //! What is believed: a motion has ended when its result is there **and** the joints are at rest. A goal that nobody
 //! acknowledged may be moving the robot; so may one whose cancelling was accepted. Nothing here is a safety function.
 
+use cellwright_model::DurationNs;
+
+/// A client reports at least every 100 ms ([`client`]); a link without a report for so long has a thread behind it that
+/// stands, which is silence too.
+pub const SILENCE_MAX: DurationNs = DurationNs::from_millis(500);
+
 pub mod client;
 pub use cellwright_model::ros2 as config;
 pub mod joints;

@@ -9,34 +9,25 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use cellwright_model::robot::Joints;
 use cellwright_model::{DurationNs, TimeNs};
-use futures::future::{FutureExt, LocalBoxFuture};
-use futures::stream::{LocalBoxStream, StreamExt};
-use r2r::action_msgs::srv::CancelGoal;
-use r2r::builtin_interfaces::msg::Duration as RosDuration;
-use r2r::control_msgs::action::{FollowJointTrajectory, GripperCommand};
-use r2r::sensor_msgs::msg::JointState;
-use r2r::std_msgs::msg::Bool;
-use r2r::trajectory_msgs::msg::JointTrajectoryPoint;
-use r2r::{ActionClient, Client, GoalStatus, Node, QosProfile, WrappedActionTypeSupport};
+use r2r::Node;
+use wire::{Wire, wire};
 
-use super::client::{Act, CancelAnswer, GoalEnd, GoalId, RobotClient};
-use super::config::{ConfigError, Qos, Ros2Robot};
-use super::joints::JointSample;
-use super::status::StatusKind;
-use super::trajectory::Point;
+use super::client::RobotClient;
+use super::config::{ConfigError, Ros2Robot};
 use crate::motion::JointLimits;
 use crate::twin::CobotEnds;
 
+mod wire;
+
 /// A spin waits at most so long for a message: how late a request from the cell is seen.
-const SPIN: Duration = Duration::from_millis(1);
+pub const SPIN: Duration = Duration::from_millis(1);
 /// From the start of the thread to a node with all its topics.
 const START_MAX: Duration = Duration::from_secs(10);
-/// Messages of one topic that are taken in one turn: what r2r buffers.
-const MESSAGES_A_TURN_MAX: usize = 10;
+/// At the end of the thread: until what was moving is seen at rest. A stop of a cobot takes less.
+const LEAVE_MAX: Duration = Duration::from_secs(2);
 /// What a person is told is looked at so often.
 const TOLD_EVERY: DurationNs = DurationNs::from_millis(50);
 
@@ -48,6 +39,18 @@ struct Shared {
     stop: Arc<AtomicBool>,
     problems: Problems,
     mocks: Arc<AtomicBool>,
+    figures: Measured,
+}
+
+type Measured = Arc<Mutex<Vec<Figures>>>;
+
+/// Times of one robot, for who measures them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Figures {
+    /// Of its last goal, from its request to its acknowledgement.
+    pub accepted_after: Option<DurationNs>,
+    /// Of its last joint state when it was taken in, if its clock goes as ours does.
+    pub joint_age: Option<DurationNs>,
 }
 
 /// One robot that the thread speaks to.
@@ -67,6 +70,8 @@ pub enum Ros2Error {
     Thread(String),
     /// The thread ended by itself.
     Ended,
+    /// It has ended, and these robots were not seen at rest: their motion was cancelled, which they may not have heard.
+    MayMove(Vec<String>),
 }
 
 impl core::fmt::Display for Ros2Error {
@@ -83,6 +88,12 @@ impl core::fmt::Display for Ros2Error {
             Ros2Error::Ended => {
                 f.write_str("the thread of ROS 2 ended by itself; no robot is heard any more")
             }
+            Ros2Error::MayMove(robots) => write!(
+                f,
+                "robot {}: cancelled at the end and not seen at rest; look whether it moves before anything is asked of it \
+                 again",
+                robots.join(", robot ")
+            ),
         }
     }
 }
@@ -92,9 +103,10 @@ impl std::error::Error for Ros2Error {}
 /// The thread that speaks to the robots. Joined when it is dropped.
 pub struct Ros2Cobots {
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<bool>>,
+    thread: Option<JoinHandle<Result<(), Ros2Error>>>,
     problems: Problems,
     mocks: Arc<AtomicBool>,
+    figures: Measured,
 }
 
 /// What is wrong with each robot's connection, for a person; lives on when the thread has ended.
@@ -130,24 +142,32 @@ impl Ros2Cobots {
         let (stop, mocks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (told, came_up) = mpsc::channel();
         let name = node.to_owned();
-        let shared =
-            Shared { stop: Arc::clone(&stop), problems: problems.clone(), mocks: Arc::clone(&mocks) };
+        let figures: Measured = Arc::new(Mutex::new(vec![Figures::default(); clients.len()]));
+        let shared = Shared {
+            stop: Arc::clone(&stop),
+            problems: problems.clone(),
+            mocks: Arc::clone(&mocks),
+            figures: Arc::clone(&figures),
+        };
         let body = move || {
-            let run = || match connect(&name, clients) {
-                Ok((mut node, mut wires)) => {
-                    // Nobody waits any more: then the flag to stop is set, too.
-                    let _ = told.send(Ok(()));
-                    spin(&mut node, &mut wires, &clock, &shared);
-                }
-                Err(error) => {
-                    let _ = told.send(Err(error));
-                }
-            };
-            catch_unwind(AssertUnwindSafe(run)).is_ok()
+            let (mut node, mut wires) =
+                match caught(|| connect(&name, clients)).and_then(|connected| connected) {
+                    Ok(connected) => connected,
+                    Err(error) => {
+                        let _ = told.send(Err(error));
+                        return Ok(());
+                    }
+                };
+            // Nobody waits any more: then the flag to stop is set, too.
+            let _ = told.send(Ok(()));
+            let spun = caught(|| spin(&mut node, &mut wires, &clock, &shared));
+            // However it ended: an arm is not left to the end of its goal.
+            let left = caught(|| leave(&mut node, &mut wires, &clock)).and_then(|left| left);
+            spun.and(left)
         };
         let thread = std::thread::Builder::new().name("ros2".into()).spawn(body);
         let thread = Some(thread.map_err(|e| Ros2Error::Thread(e.to_string()))?);
-        let cobots = Ros2Cobots { stop, thread, problems, mocks };
+        let cobots = Ros2Cobots { stop, thread, problems, mocks, figures };
         match came_up.recv_timeout(START_MAX) {
             Ok(Ok(())) => Ok(cobots),
             Ok(Err(error)) => Err(error),
@@ -171,61 +191,41 @@ impl Ros2Cobots {
         self.mocks.load(Ordering::Relaxed)
     }
 
+    /// What was measured since it was asked last, in the order of the robots.
+    pub fn take_figures(&self) -> Vec<Figures> {
+        let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        figures.iter_mut().map(std::mem::take).collect()
+    }
+
     /// The thread runs.
     pub fn alive(&self) -> bool {
         self.thread.as_ref().is_some_and(|t| !t.is_finished())
     }
 
-    /// Ends the thread and waits for it, at most a spin and what the node needs to go. Error: it had ended by itself.
+    /// Ends the thread and waits for it: what moves is cancelled, and waited for ([`LEAVE_MAX`]). Error: it had ended by
+    /// itself, or a robot may be moving.
     pub fn end(mut self) -> Result<(), Ros2Error> {
         let by_itself = !self.alive();
-        if self.join() && !by_itself { Ok(()) } else { Err(Ros2Error::Ended) }
+        let ended = self.join();
+        if by_itself { Err(Ros2Error::Ended) } else { ended }
     }
 
-    fn join(&mut self) -> bool {
+    fn join(&mut self) -> Result<(), Ros2Error> {
         self.stop.store(true, Ordering::Relaxed);
-        self.thread.take().is_none_or(|thread| thread.join().unwrap_or(false))
+        self.thread.take().map_or(Ok(()), |thread| thread.join().unwrap_or(Err(Ros2Error::Ended)))
     }
 }
 
 impl Drop for Ros2Cobots {
     fn drop(&mut self) {
-        self.join();
+        // Nobody asks any more how it ended.
+        let _ = self.join();
     }
 }
 
-/// A goal that was sent: not yet taken, or taken and not yet over.
-enum Sent<A: WrappedActionTypeSupport> {
-    Asked(GoalId, LocalBoxFuture<'static, r2r::Result<Awaited<A>>>),
-    Taken(GoalId, Awaited<A>),
-}
-
-type Awaited<A> = LocalBoxFuture<'static, r2r::Result<(GoalStatus, <A as WrappedActionTypeSupport>::Result)>>;
-
-/// What came of a goal.
-enum Word<R> {
-    Taken(GoalId),
-    Refused(GoalId),
-    Over(GoalId, GoalStatus, R),
-}
-
-/// One robot's client with its topics and actions.
-struct Wire {
-    client: RobotClient,
-    joints: LocalBoxStream<'static, JointState>,
-    mock: LocalBoxStream<'static, Bool>,
-    is_mock: bool,
-    states: Vec<(StatusKind, String, LocalBoxStream<'static, r2r::Result<serde_json::Value>>)>,
-    mover: ActionClient<FollowJointTrajectory::Action>,
-    canceller: Client<CancelGoal::Service>,
-    gripper: Option<ActionClient<GripperCommand::Action>>,
-    moving: Option<Sent<FollowJointTrajectory::Action>>,
-    gripping: Option<Sent<GripperCommand::Action>>,
-    cancelling: Option<LocalBoxFuture<'static, r2r::Result<CancelGoal::Response>>>,
-    /// Servers that were not found yet.
-    awaited: Vec<LocalBoxFuture<'static, r2r::Result<()>>>,
-    /// It was heard in the turn before.
-    heard: bool,
+/// What panics ends with an error.
+fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Ros2Error> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|_| Ros2Error::Ended)
 }
 
 fn connect(name: &str, clients: Vec<RobotClient>) -> Result<(Node, Vec<Wire>), Ros2Error> {
@@ -240,58 +240,19 @@ fn connect(name: &str, clients: Vec<RobotClient>) -> Result<(Node, Vec<Wire>), R
     Ok((node, wires))
 }
 
-fn wire(node: &mut Node, client: RobotClient) -> r2r::Result<Wire> {
-    let robot = client.robot().clone();
-    let action = robot.full(&robot.action);
-    let joints =
-        node.subscribe::<JointState>(&robot.full(&robot.joint_states), qos(robot.joint_states_qos))?;
-    let latched = qos(Qos { reliable: true, latched: true });
-    let mock = node.subscribe::<Bool>(&robot.full(MOCK_TOPIC), latched)?;
-    let mut states = Vec::new();
-    for (kind, topic) in StatusKind::ALL.into_iter().zip(robot.status_topics()) {
-        let Some(topic) = topic else { continue };
-        let messages = node.subscribe_untyped(&robot.full(&topic.topic), &topic.message, qos(topic.qos))?;
-        states.push((kind, topic.field.clone(), messages.boxed_local()));
-    }
-    let gripper = match &robot.gripper {
-        Some(gripper) => Some(node.create_action_client(&robot.full(&gripper.action))?),
-        None => None,
-    };
-    Ok(Wire {
-        client,
-        joints: joints.boxed_local(),
-        mock: mock.boxed_local(),
-        is_mock: false,
-        states,
-        mover: node.create_action_client(&action)?,
-        // The action's own service: it takes every goal at once, those that nobody acknowledged among them.
-        canceller: node
-            .create_client(&format!("{action}/_action/cancel_goal"), QosProfile::services_default())?,
-        gripper,
-        moving: None,
-        gripping: None,
-        cancelling: None,
-        awaited: Vec::new(),
-        heard: false,
-    })
-}
-
-fn qos(qos: Qos) -> QosProfile {
-    let profile = QosProfile::default();
-    let profile = if qos.reliable { profile.reliable() } else { profile.best_effort() };
-    if qos.latched { profile.transient_local() } else { profile.volatile() }
-}
-
 fn spin(
     node: &mut Node,
     wires: &mut [Wire],
     clock: &dyn Fn() -> TimeNs,
-    Shared { stop, problems, mocks }: &Shared,
+    Shared { stop, problems, mocks, figures }: &Shared,
 ) {
     let mut told: Option<TimeNs> = None;
     while !stop.load(Ordering::Relaxed) {
         node.spin_once(SPIN);
         wires.iter_mut().for_each(|wire| wire.turn(clock()));
+        let mut measured = figures.lock().unwrap_or_else(PoisonError::into_inner);
+        wires.iter_mut().zip(measured.iter_mut()).for_each(|(wire, figures)| wire.measured(figures));
+        drop(measured);
         let now = clock();
         if told.is_none_or(|at| now.since(at) >= TOLD_EVERY) {
             told = Some(now);
@@ -301,181 +262,21 @@ fn spin(
     }
 }
 
-impl Wire {
-    /// Hands messages and answers to the client, lets it think, and sends what it asks.
-    fn turn(&mut self, now: TimeNs) {
-        self.hear(now);
-        self.hear_of_goals(now);
-        self.look_for_servers(now);
-        self.client.step(now);
-        while let Some(act) = self.client.next_act() {
-            self.carry_out(now, act);
-        }
+/// Cancels what may be moving a robot, and waits until it is seen at rest, as long as that may take.
+fn leave(node: &mut Node, wires: &mut [Wire], clock: &dyn Fn() -> TimeNs) -> Result<(), Ros2Error> {
+    let mut moving = false;
+    for wire in wires.iter_mut() {
+        moving |= wire.client.leave();
+        wire.act(clock());
     }
-
-    fn hear(&mut self, now: TimeNs) {
-        for _ in 0..MESSAGES_A_TURN_MAX {
-            let Some(Some(state)) = self.joints.next().now_or_never() else { break };
-            let stamp = (state.header.stamp.sec, state.header.stamp.nanosec);
-            let (names, positions, velocities) = (&state.name, &state.position, &state.velocity);
-            self.client.joint_state(now, JointSample { stamp, names, positions, velocities });
-        }
-        if let Some(Some(said)) = self.mock.next().now_or_never() {
-            self.is_mock = said.data;
-        }
-        for (kind, field, messages) in &mut self.states {
-            for _ in 0..MESSAGES_A_TURN_MAX {
-                let Some(Some(message)) = messages.next().now_or_never() else { break };
-                if let Some(value) = message.ok().as_ref().and_then(|m| number(m.get(field.as_str())?)) {
-                    self.client.status(*kind, value);
-                }
-            }
-        }
+    // The controller's time may stand still with whoever ended it.
+    let began = Instant::now();
+    while moving && began.elapsed() < LEAVE_MAX {
+        node.spin_once(SPIN);
+        wires.iter_mut().for_each(|wire| wire.turn(clock()));
+        moving = wires.iter().any(|wire| !wire.client.still());
     }
-
-    /// Whenever a robot is heard anew, its servers have to be found anew, too.
-    fn look_for_servers(&mut self, now: TimeNs) {
-        let heard = self.client.heard(now);
-        if heard && !self.heard {
-            let gripper = self.gripper.as_ref().map(|g| Node::is_available(g).map(|f| f.boxed_local()));
-            let asked = [
-                Some(Node::is_available(&self.mover).map(|f| f.boxed_local())),
-                Some(Node::is_available(&self.canceller).map(|f| f.boxed_local())),
-                gripper,
-            ];
-            self.awaited = asked.into_iter().flatten().filter_map(Result::ok).collect();
-        }
-        self.heard = heard;
-        self.awaited.retain_mut(|server| !matches!(server.now_or_never(), Some(Ok(()))));
-        self.client.served(heard && self.awaited.is_empty());
-    }
-
-    fn hear_of_goals(&mut self, now: TimeNs) {
-        match word_of(&mut self.moving) {
-            Some(Word::Taken(goal)) => self.client.acknowledged(now, goal, true),
-            Some(Word::Refused(goal)) => self.client.acknowledged(now, goal, false),
-            Some(Word::Over(goal, status, result)) => {
-                self.client.over(now, goal, end_of(status), result.error_code);
-            }
-            None => {}
-        }
-        match word_of(&mut self.gripping) {
-            Some(Word::Taken(goal)) => self.client.acknowledged(now, goal, true),
-            Some(Word::Refused(goal)) => self.client.acknowledged(now, goal, false),
-            Some(Word::Over(goal, status, result)) => {
-                self.client.grip_over(now, goal, end_of(status), result.stalled);
-            }
-            None => {}
-        }
-        if let Some(answer) = self.cancelling.as_mut().and_then(|c| c.now_or_never()) {
-            self.cancelling = None;
-            self.client.cancel_answered(now, cancel_answer(answer));
-        }
-    }
-
-    fn carry_out(&mut self, now: TimeNs, act: Act) {
-        match act {
-            Act::Move { goal, points } => {
-                let message = trajectory(self.client.robot(), &points);
-                self.moving = send(&self.mover, goal, message);
-                if self.moving.is_none() {
-                    self.client.acknowledged(now, goal, false);
-                }
-            }
-            Act::Grip { goal, position_m, effort_n } => {
-                let mut message = GripperCommand::Goal::default();
-                message.command.position = position_m;
-                message.command.max_effort = effort_n;
-                self.gripping = self.gripper.as_ref().and_then(|g| send(g, goal, message));
-                if self.gripping.is_none() {
-                    self.client.acknowledged(now, goal, false);
-                }
-            }
-            // No goal and no time named: every goal of the action.
-            Act::CancelAll => match self.canceller.request(&CancelGoal::Request::default()) {
-                Ok(answer) => self.cancelling = Some(answer.boxed_local()),
-                Err(_) => self.client.cancel_answered(now, CancelAnswer::Refused),
-            },
-        }
-    }
-}
-
-/// Sends a goal; `None` if it could not be.
-fn send<A>(client: &ActionClient<A>, goal: GoalId, message: A::Goal) -> Option<Sent<A>>
-where
-    A: WrappedActionTypeSupport + 'static,
-{
-    let asked = client.send_goal_request(message).ok()?;
-    let taken = asked.map(|answer| answer.map(|(_goal, result, _feedback)| result.boxed_local()));
-    Some(Sent::Asked(goal, taken.boxed_local()))
-}
-
-/// What came of the goal since it was looked at last; one word a turn.
-fn word_of<A: WrappedActionTypeSupport>(slot: &mut Option<Sent<A>>) -> Option<Word<A::Result>> {
-    match slot.take()? {
-        Sent::Asked(goal, mut answer) => match (&mut answer).now_or_never() {
-            None => {
-                *slot = Some(Sent::Asked(goal, answer));
-                None
-            }
-            Some(Ok(result)) => {
-                *slot = Some(Sent::Taken(goal, result));
-                Some(Word::Taken(goal))
-            }
-            Some(Err(_)) => Some(Word::Refused(goal)),
-        },
-        Sent::Taken(goal, mut result) => match (&mut result).now_or_never() {
-            None => {
-                *slot = Some(Sent::Taken(goal, result));
-                None
-            }
-            Some(Ok((status, result))) => Some(Word::Over(goal, status, result)),
-            // The client of the action is gone, and with it every answer.
-            Some(Err(_)) => None,
-        },
-    }
-}
-
-fn end_of(status: GoalStatus) -> GoalEnd {
-    match status {
-        GoalStatus::Succeeded => GoalEnd::Succeeded,
-        GoalStatus::Canceled => GoalEnd::Cancelled,
-        GoalStatus::Aborted => GoalEnd::Aborted,
-        _ => GoalEnd::Unknown,
-    }
-}
-
-fn cancel_answer(answer: r2r::Result<CancelGoal::Response>) -> CancelAnswer {
-    match answer {
-        Ok(answer) if !answer.goals_canceling.is_empty() => CancelAnswer::Accepted,
-        // 1: refused. 2, 3: a goal that is unknown or has ended.
-        Ok(answer) if answer.return_code == 1 => CancelAnswer::Refused,
-        Ok(_) => CancelAnswer::Nothing,
-        Err(_) => CancelAnswer::Refused,
-    }
-}
-
-/// A number or a boolean of a message.
-fn number(value: &serde_json::Value) -> Option<i64> {
-    value.as_i64().or_else(|| value.as_bool().map(i64::from))
-}
-
-fn trajectory(robot: &Ros2Robot, points: &[Point]) -> FollowJointTrajectory::Goal {
-    let list = |v: &Joints| v.to_vec();
-    let mut goal = FollowJointTrajectory::Goal::default();
-    goal.trajectory.joint_names = robot.joints.to_vec();
-    goal.trajectory.points = points
-        .iter()
-        .map(|p| JointTrajectoryPoint {
-            positions: list(&p.positions),
-            velocities: list(&p.velocities),
-            accelerations: list(&p.accelerations),
-            effort: Vec::new(),
-            time_from_start: RosDuration {
-                sec: i32::try_from(p.after.0 / 1_000_000_000).unwrap_or(i32::MAX),
-                nanosec: (p.after.0 % 1_000_000_000) as u32,
-            },
-        })
-        .collect();
-    goal
+    let left = wires.iter().filter(|w| !w.client.still()).map(|w| w.client.robot().name.clone());
+    let left: Vec<_> = left.collect();
+    if left.is_empty() { Ok(()) } else { Err(Ros2Error::MayMove(left)) }
 }

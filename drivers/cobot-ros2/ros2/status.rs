@@ -15,15 +15,18 @@ pub enum StatusKind {
     ProgramRunning,
     /// 1 while the pendant leaves the command to others.
     RemoteControl,
+    /// Percent of the programmed speed.
+    SpeedScaling,
 }
 
 impl StatusKind {
     /// In the order of [`Ros2Robot::status_topics`].
-    pub const ALL: [StatusKind; 4] = [
+    pub const ALL: [StatusKind; 5] = [
         StatusKind::RobotMode,
         StatusKind::SafetyMode,
         StatusKind::ProgramRunning,
         StatusKind::RemoteControl,
+        StatusKind::SpeedScaling,
     ];
 }
 
@@ -31,7 +34,7 @@ impl StatusKind {
 #[derive(Debug, Clone, Copy)]
 pub struct RobotStatus {
     /// By [`StatusKind::ALL`]; the outer `None`: this robot tells no such state.
-    said: [Option<Option<i64>>; 4],
+    said: [Option<Option<i64>>; 5],
 }
 
 impl RobotStatus {
@@ -43,6 +46,17 @@ impl RobotStatus {
         if let Some(said) = &mut self.said[kind as usize] {
             *said = Some(value);
         }
+    }
+
+    /// Its safeguard stop is active.
+    pub fn safeguard(&self) -> bool {
+        self.refusal() == Some(RobotRefusal::SafeguardStop)
+    }
+
+    /// What its speed scaling takes from the programmed speed, as a share; nothing while it says nothing.
+    pub fn slowed(&self) -> f64 {
+        let percent = self.said[StatusKind::SpeedScaling as usize].flatten().unwrap_or(100);
+        1.0 - percent.clamp(0, 100) as f64 / 100.0
     }
 
     /// Why nothing may be begun, the gravest first; a state that was not heard yet is one.
@@ -74,7 +88,7 @@ fn refused_by(kind: StatusKind, value: i64) -> Option<RobotRefusal> {
         (StatusKind::RobotMode, _) => Some(RobotRefusal::ProgramNotRunning),
         (StatusKind::ProgramRunning, 0) => Some(RobotRefusal::ProgramNotRunning),
         (StatusKind::RemoteControl, 0) => Some(RobotRefusal::LocalControl),
-        (StatusKind::ProgramRunning | StatusKind::RemoteControl, _) => None,
+        (StatusKind::ProgramRunning | StatusKind::RemoteControl | StatusKind::SpeedScaling, _) => None,
     }
 }
 
@@ -101,7 +115,7 @@ mod tests {
         robot.remote_control = topic("remote");
         let mut status = RobotStatus::new(&robot);
         assert_eq!(status.refusal(), Some(RobotRefusal::NotConnected));
-        for (kind, value) in StatusKind::ALL.into_iter().zip([7, 1, 1, 1]) {
+        for (kind, value) in StatusKind::ALL.into_iter().zip([7, 1, 1, 1, 40]) {
             status.take(kind, value);
         }
         assert_eq!(status.refusal(), None);
@@ -116,6 +130,7 @@ mod tests {
         ] {
             status.take(kind, value);
             assert_eq!(status.refusal(), Some(refusal), "{kind:?} {value}");
+            assert_eq!(status.safeguard(), refusal == RobotRefusal::SafeguardStop);
         }
     }
 }

@@ -4,7 +4,7 @@ use cellwright_cobot_ros2::link::{CobotLink, link};
 use cellwright_cobot_ros2::twin::{CobotModel, GRID_NS, JointLimits, TwinCobot, Workspace};
 use cellwright_driver_api::message::RobotDriver;
 use cellwright_driver_api::message::conformance::{RobotRig, check_robot_driver};
-use cellwright_model::robot::{Joints, RobotCommand, RobotReply, RobotReport, RobotRequest};
+use cellwright_model::robot::{Joints, RobotCommand, RobotRefusal, RobotReply, RobotReport, RobotRequest};
 use cellwright_model::{DurationNs, RequestId, TimeNs};
 
 /// A bench with one part that the gripper finds anywhere.
@@ -71,6 +71,14 @@ impl RobotRig for Rig {
     }
     fn restore(&mut self) {
         self.cut = false;
+    }
+    fn stopped_by(&mut self, by: Option<RobotRefusal>) {
+        self.twin.protective_stop(by == Some(RobotRefusal::ProtectiveStop));
+        self.twin.emergency_stop(by == Some(RobotRefusal::EmergencyStop));
+        self.twin.safeguard_stop(by == Some(RobotRefusal::SafeguardStop));
+    }
+    fn scaled(&mut self, share: f64) {
+        self.twin.speed_scaling(share);
     }
     fn reachable(&self) -> Joints {
         [60.0, -62.0, 98.0, -126.0, -90.0, 35.0]

@@ -6,7 +6,7 @@ use cellwright_model::DurationNs;
 use cellwright_model::limits::AXES_MAX;
 use clap::Args;
 
-use super::{CellArgs, DEFAULT_SEED};
+use super::{CellArgs, DEFAULT_SEED, Robots};
 use crate::cli::timing::{self, TimingArgs};
 
 #[derive(Debug, Args)]
@@ -32,6 +32,10 @@ pub(crate) struct BenchArgs {
     /// The same as a time; 10 if both are left out.
     #[arg(long, conflicts_with_all = ["units", "cycles"], value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub(crate) seconds: Option<u32>,
+    /// `ros2`: the cobots of the cell are heard over ROS 2 meanwhile; whole units are made with them, otherwise they are
+    /// asked for nothing.
+    #[arg(long, value_enum, default_value_t = Robots::Twin)]
+    pub(crate) robots: Robots,
     /// Draws the histograms.
     #[arg(long, value_name = "FILE.svg")]
     pub(crate) svg: Option<PathBuf>,

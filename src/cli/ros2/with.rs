@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use cellwright_cobot_ros2::link::link;
+use cellwright_cobot_ros2::ros2::SILENCE_MAX;
 use cellwright_cobot_ros2::ros2::shell::{Problems, RobotSetup, Ros2Cobots};
 use cellwright_cobot_ros2::twin::JointLimits;
 use cellwright_model::cell::Cell;
@@ -34,7 +35,7 @@ pub(crate) fn connect(cell: &Cell, automatic: bool) -> Result<Cobots, Failure> {
             )));
         };
         let (driver, ends) = link(described.answer_timeout);
-        robots.push(driver);
+        robots.push(driver.watched(SILENCE_MAX));
         setups.push(RobotSetup { robot, limits: JointLimits::of(described), ends });
     }
     let cobots = Ros2Cobots::start("cellwright", setups, now).map_err(|e| Failure::Failed(e.to_string()))?;
@@ -61,6 +62,12 @@ pub(crate) fn connect(cell: &Cell, automatic: bool) -> Result<Cobots, Failure> {
 impl Connection {
     pub(crate) fn teller(&self) -> Teller {
         Teller(self.0.told())
+    }
+
+    /// Error: which cobot is not heard, or cannot be asked for anything.
+    pub(crate) fn heard(&self) -> Result<(), Failure> {
+        let problems = self.0.problems();
+        if problems.is_empty() { Ok(()) } else { Err(Failure::Failed(problems.join("\n"))) }
     }
 
     /// Ends the node and its thread.

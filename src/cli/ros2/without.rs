@@ -25,6 +25,10 @@ impl Connection {
         match *self {}
     }
 
+    pub(crate) fn heard(&self) -> Result<(), Failure> {
+        match *self {}
+    }
+
     pub(crate) fn end(self) -> Result<(), String> {
         match self {}
     }

@@ -272,6 +272,15 @@ catalogue! {
             cancelled, which it may not hear either, so everything else is held. Once it is heard again and has \
             stood still for a second the cell comes to rest, and the cobot goes on from where it is then.",
     }
+    RobotSafeguard "robot-safeguard": Hold, Device, Commands {
+        title: "A cobot is held by its safeguard",
+        cause: "the safeguard stop of the cobot is active: a guard is open, or somebody is in its field",
+        place: "the cobot",
+        first: "close the guard or leave the field, and reset the safeguard",
+        page: "The cobot stands by its safeguard stop, and everything else is held. Once the safeguard is reset, a \
+            person lets the cell go on, and the cobot moves from where it is. After a protective stop or an emergency \
+            stop of its own it never does: there its step asks a person.",
+    }
     Robot "robot": Hold, Device, Answer {
         title: "A cobot could not",
         cause: "the cobot could not do what the step asks: {cause}",

@@ -1,4 +1,5 @@
-//! A cobot that is not heard any more in the middle of its way: held at once, and on command it goes on from where it is.
+//! A cobot that is not heard any more in the middle of its way, or held by its safeguard: held at once, and on command it
+//! goes on from where it is. Of no other stop of its own does it go on by Unhold.
 
 mod common;
 
@@ -18,9 +19,15 @@ fn moves(b: &Bench) -> Vec<RobotCommand> {
 
 /// It is heard again, and was seen at rest: what it was moved for is over.
 fn heard_again(b: &mut Bench) {
-    (b.robots[0].lost, b.robots[0].moving) = (false, false);
+    b.robots[0].lost = false;
+    ended_by(b, RobotRefusal::NotConnected);
+}
+
+/// Its move has ended, and not as it was asked.
+fn ended_by(b: &mut Bench, why: RobotRefusal) {
+    b.robots[0].moving = false;
     if let Some((id, ..)) = b.robot_move.take() {
-        b.put(Input::Robot { id, reply: RobotReply::Faulted(RobotRefusal::NotConnected) });
+        b.put(Input::Robot { id, reply: RobotReply::Faulted(why) });
     }
 }
 
@@ -70,4 +77,64 @@ fn what_is_not_heard_is_neither_unheld_nor_started() {
     b.robots[0].lost = false;
     b.command(CellCommand::Unhold);
     b.until(CellState::Completed);
+}
+
+#[test]
+fn a_safeguard_stop_holds_and_goes_on_by_unhold_once_it_is_reset() {
+    let mut b = under_way();
+    let last = *moves(&b).last().expect("it moves");
+    b.robots[0].safeguard = true;
+    ended_by(&mut b, RobotRefusal::SafeguardStop);
+    b.until(CellState::Held);
+    assert!(b.alarms.iter().any(|a| a.code == AlarmCode::RobotSafeguard), "{:?}", b.alarms);
+    let before = moves(&b).len();
+    b.command(CellCommand::Unhold);
+    b.ticks(10);
+    assert_eq!(b.status().state, CellState::Held, "it is not reset");
+    b.robots[0].safeguard = false;
+    b.ticks(100);
+    assert_eq!((b.status().state, moves(&b).len()), (CellState::Held, before), "nobody has said so");
+    b.command(CellCommand::Unhold);
+    b.until_true("it moves again", |b| b.robots[0].moving);
+    assert_eq!(moves(&b).last(), Some(&last), "to where it was on its way to");
+    b.until(CellState::Completed);
+    assert_eq!(b.closed()[0].result, UnitResult::Good);
+    assert!(!b.closed()[0].retested && b.questions.is_empty());
+}
+
+#[test]
+fn what_a_safeguard_stopped_and_let_go_again_at_once_is_asked_of_a_person() {
+    let mut b = under_way();
+    let before = moves(&b).len();
+    ended_by(&mut b, RobotRefusal::SafeguardStop);
+    b.until_true("a person is asked", |b| !b.questions.is_empty());
+    b.ticks(1_000);
+    assert_eq!(moves(&b).len(), before, "nobody has seen the cell held");
+}
+
+#[test]
+fn of_a_protective_stop_or_an_emergency_stop_nothing_goes_on_by_unhold() {
+    for why in [RobotRefusal::ProtectiveStop, RobotRefusal::EmergencyStop, RobotRefusal::LocalControl] {
+        let mut b = under_way();
+        let before = moves(&b).len();
+        ended_by(&mut b, why);
+        b.until_true("a person is asked", |b| !b.questions.is_empty());
+        b.command(CellCommand::Hold);
+        b.until(CellState::Held);
+        b.command(CellCommand::Unhold);
+        b.ticks(1_000);
+        assert_eq!((moves(&b).len(), b.questions.len()), (before, 1), "{why:?}");
+    }
+}
+
+#[test]
+fn a_cobot_that_is_slowed_is_waited_for() {
+    let mut b = under_way();
+    b.robots[0].slowed = 0.5;
+    // Its driver answers after 2 s at full speed, and the engine waits for that one second more.
+    let (id, command, _) = b.robot_move.take().expect("it moves");
+    b.robot_move = Some((id, command, b.now + 4_000));
+    b.until(CellState::Completed);
+    assert_eq!(b.closed()[0].result, UnitResult::Good);
+    assert!(b.questions.is_empty());
 }

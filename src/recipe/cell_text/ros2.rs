@@ -2,7 +2,7 @@
 
 use cellwright_model::cell::Robot;
 use cellwright_model::limits::JOINTS;
-use cellwright_model::ros2::{Gripper, Qos, Ros2Robot, StatusTopic};
+use cellwright_model::ros2::{Gripper, Load, Qos, Ros2Robot, StatusTopic};
 use cellwright_model::{Dimension, DurationNs};
 
 use crate::code::Code;
@@ -63,6 +63,18 @@ fn names_of(d: &mut Decoder<'_>, f: &mut Fields<'_>, ros2: &mut Ros2Robot) {
         ros2.joint_states_qos = qos;
     }
     ros2.gripper = f.opt("gripper", d, gripper);
+    let loads = f.opt("loads", d, |d, n| Some(d.list(n)?.iter().filter_map(|n| load(d, n)).collect()));
+    ros2.loads = loads.unwrap_or_default();
+}
+
+fn load(d: &mut Decoder<'_>, node: &Node) -> Option<Load> {
+    let mut f = d.fields(node)?;
+    let mut text = |field| f.req(field, d, |d, n| d.string(n));
+    let (service, message) = (text("service"), text("message"));
+    let (grip, release) = (text("grip"), text("release"));
+    let accepted = f.opt("accepted", d, |d, n| d.string(n));
+    f.finish(d);
+    Some(Load { service: service?, message: message?, grip: grip?, release: release?, accepted })
 }
 
 fn gripper(d: &mut Decoder<'_>, node: &Node) -> Option<Gripper> {
@@ -80,6 +92,7 @@ fn states_of(d: &mut Decoder<'_>, f: &mut Fields<'_>, ros2: &mut Ros2Robot) {
     ros2.safety_mode = f.opt("safety_mode", d, status);
     ros2.program_running = f.opt("program_running", d, status);
     ros2.remote_control = f.opt("remote_control", d, status);
+    ros2.speed_scaling = f.opt("speed_scaling", d, status);
 }
 
 fn status(d: &mut Decoder<'_>, node: &Node) -> Option<StatusTopic> {

@@ -16,6 +16,8 @@ shape! { pub(super) ROS2 = "ros2", "Names of a cobot in ROS 2, and the bounds th
     opt "safety_mode": Fields(&STATUS), "Its safety mode, in the numbers of a UR: 1 is normal.";
     opt "program_running": Fields(&STATUS), "True while the program runs that takes our commands.";
     opt "remote_control": Fields(&STATUS), "True while its pendant leaves the command to us.";
+    opt "speed_scaling": Fields(&STATUS), "At how many percent of its programmed speed it moves; a slowed motion is given its time.";
+    opt "loads": List(&What::Fields(&LOAD)), "Services that are told, in this order, what it holds after each grip and release: payload, TCP.";
     opt "watchdog" = "150 ms": Quantity(&[Time]), "Without a joint state for so long it is silent: Hold, and its motion is cancelled.";
     opt "rest": Fields(&REST), "When it is at rest; below 0.5 deg/s for 100 ms if left out.";
     opt "point_period" = "25 ms": Quantity(&[Time]), "Between two points of a trajectory.";
@@ -29,6 +31,14 @@ shape! { GRIPPER = "ros2 gripper", "A gripper over ROS 2." {
     req "open": Quantity(&[Length]), "Opening when it is told to open.";
     req "closed": Quantity(&[Length]), "Opening when it is told to close on a part.";
     req "force": Quantity(&[Force]), "Highest force.";
+}}
+
+shape! { LOAD = "ros2 load", "A service that sets payload or TCP, in the robot's own message." {
+    req "service": Text, "Its name.";
+    req "message": Text, "`package/srv/Type`, among those that the program was built with.";
+    req "grip": Text, "The request when a part is held: a JSON object with the message's fields, in units of ROS.";
+    req "release": Text, "The same when it has let go.";
+    opt "accepted": Text, "The field of the answer that has to be true, as `success` or `results.0.successful`; every answer will do if left out.";
 }}
 
 shape! { STATUS = "ros2 status", "A topic that tells one state of the robot." {

@@ -186,6 +186,10 @@ fn wrong_names_and_bounds_of_a_ros_2_robot() {
         (NAMESPACE, more("target_tolerance: «0 deg"), "R0207"),
         (NAMESPACE, more("joint_states_qos: «best"), "R0105"),
         (NAMESPACE, more("remap: a"), "R0101"),
+        (NAMESPACE, more("speed_scaling: «{ topic: s, message: Float64, field: data }"), "R0922"),
+        (NAMESPACE, more("loads: «[{ service: s, message: SetLoad, grip: '{}', release: '{}' }]"), "R0922"),
+        (NAMESPACE, more("loads: «[{ service: s, message: a/srv/B, grip: '0.2', release: '{}' }]"), "R0922"),
+        (NAMESPACE, more("loads: [{ «service: s, message: a/srv/B, grip: '{}' }]"), "R0102"),
     ];
     for (from, to, code) in cases {
         let (text, places) = marked(&with_ros2(from, to));
@@ -205,7 +209,9 @@ fn wrong_names_and_bounds_of_a_ros_2_robot() {
 fn what_a_ros_2_robot_is_called_and_held_to() {
     let text = with_ros2(
         "namespace: /robot_l\n",
-        "namespace: /left\n      joint_states_qos: reliable\n      rest: { speed: 1 deg/s, during: 0.2 s }\n",
+        "namespace: /left\n      joint_states_qos: reliable\n      rest: { speed: 1 deg/s, during: 0.2 s }\n      \
+         speed_scaling: { topic: scale, message: std_msgs/msg/Float64, field: data, qos: reliable }\n      \
+         loads: [{ service: s, message: a/srv/B, grip: '{\"m\": 1}', release: '{}', accepted: ok }]\n",
     );
     let (cell, _) = load_cell(&Files::with(CELL, text), CELL, None, &mut Sources::default()).unwrap();
     let robot = cell.robots[0].ros2.as_ref().expect("it has one");
@@ -214,6 +220,10 @@ fn what_a_ros_2_robot_is_called_and_held_to() {
     assert_eq!((robot.rest.speed_max, robot.rest.during), (1.0, DurationNs::from_millis(200)));
     assert_eq!(robot.watchdog, DurationNs::from_millis(150));
     assert_eq!(robot.answer_timeout, cell.robots[0].answer_timeout);
+    let scaling = robot.speed_scaling.as_ref().expect("a topic");
+    assert_eq!((scaling.topic.as_str(), scaling.qos.latched), ("scale", false));
+    let [load] = &robot.loads[..] else { panic!("{:?}", robot.loads) };
+    assert_eq!((load.grip.as_str(), load.accepted.as_deref()), ("{\"m\": 1}", Some("ok")));
     let gripper = robot.gripper.as_ref().expect("a gripper");
     assert_eq!((gripper.open_m, gripper.closed_m, gripper.effort_n), (0.04, 0.0, 20.0));
     let safety = robot.safety_mode.as_ref().expect("a topic");

@@ -96,6 +96,8 @@ const STATE: RobotState = RobotState {
     holding: true,
     moving: false,
     lost: false,
+    safeguard: false,
+    slowed: 0.0,
 };
 const DONE: RobotReply = RobotReply::Done { holding: true };
 

@@ -89,7 +89,7 @@ impl Bench {
     fn goal(&self) -> GoalId {
         let sent = self.acts.iter().rev().find_map(|(_, act)| match act {
             Act::Move { goal, .. } | Act::Grip { goal, .. } => Some(*goal),
-            Act::CancelAll => None,
+            Act::CancelAll | Act::Load { .. } => None,
         });
         sent.expect("a goal was sent")
     }
@@ -430,7 +430,6 @@ fn a_gripper_that_is_stopped_by_a_part_holds_it() {
         assert!(matches!(b.acts[0].1, Act::Grip { position_m: p, effort_n: 20.0, .. } if p == position_m));
         b.ask_move(2);
         let (now, goal) = (b.now(), b.goal());
-        b.client.acknowledged(now, goal, true);
         b.client.grip_over(now, goal, end, stalled);
         b.pass(1);
         assert_eq!(b.answers(), [(2, RobotReply::Rejected(RobotRefusal::Busy)), (1, reply)]);
@@ -517,3 +516,6 @@ fn a_client_that_is_gone_is_silence_too() {
     let reply = RobotReply::Rejected(RobotRefusal::NotConnected);
     assert_eq!(b.link.poll(now), Some(RobotReport::Reply { id: RequestId(7), reply }));
 }
+
+mod late;
+mod slow;

@@ -44,6 +44,10 @@ impl Arm {
         matches!(self.doing, Doing::Still)
     }
 
+    pub(crate) fn stopping(&self) -> bool {
+        matches!(self.doing, Doing::Stopping { .. })
+    }
+
     pub(crate) fn follow(&mut self, mut points: Vec<Point>) {
         points.insert(0, Point { at: 0.0, state: self.now });
         self.doing = Doing::Following { points, t: 0.0 };

@@ -1,9 +1,11 @@
 //! A robot for the tests of the driver: action servers, joint states and a UR's states over ROS 2, jerk-limited joints,
 //! and faults on command. It is no model of any robot's controller.
 //!
-//!     mock_robot [--namespace /NAME] [--rate HZ] [--memory FILE]
+//!     mock_robot [--namespace /NAME] [--rate HZ] [--tick-us US] [--memory FILE]
 //!
-//! With a memory its arm is where it was when the last process ended, as brakes hold an arm that nobody moves. Prints `ready`; then each line on standard input is a command, and its end ends the robot:
+//! With a memory its arm is where it was when the last process ended, as brakes hold an arm that nobody moves. It looks
+//! for messages every tick, 2 ms if nothing is said. Prints `ready`; then each line on standard input is a command, and
+//! its end ends the robot:
 //!
 //! | command | from then on |
 //! | --- | --- |
@@ -11,16 +13,20 @@
 //! | `freeze on`, `freeze off` | the same joint state again and again |
 //! | `names wrong`, `names right` | one joint under another name |
 //! | `lose-ack on`, `lose-ack off` | a goal is carried out and not acknowledged |
+//! | `delay-ack MS` | a goal is taken, carried out and acknowledged so much later |
 //! | `refuse-goal on`, `refuse-goal off` | goals are refused |
 //! | `refuse-cancel on`, `refuse-cancel off` | cancels are refused |
 //! | `delay-result MS` | results come so much later |
 //! | `abort CODE` | the next goal is aborted on its way, with this `error_code` |
 //! | `safety N`, `mode N`, `program 0`, `remote 0` | the robot's states; it stands unless `safety` is 1 or 2 |
+//! | `scaling P` | it moves at so many percent of what the trajectory says, and tells it |
+//! | `refuse-load on`, `refuse-load off` | its service for payload and TCP says no |
 //! | `clock S` | stamps are S seconds off |
-//! | `report now` | prints `fastest V`: the highest speed of any joint so far, by its way in each step, deg/s; and `goals N` |
+//! | `report now` | prints `fastest V`: the highest speed of any joint so far, by its way in each step, deg/s; `goals N`; and `loads N KG`: how often a payload was set, and the last one; `speed V`: its fastest joint now |
 
 mod arm;
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::BufRead;
 use std::os::unix::fs::FileExt;
@@ -31,10 +37,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use futures::future::FutureExt;
 use futures::stream::{LocalBoxStream, StreamExt};
 use r2r::control_msgs::action::{FollowJointTrajectory, GripperCommand};
+use r2r::rcl_interfaces::msg::SetParametersResult;
+use r2r::rcl_interfaces::srv::SetParameters;
 use r2r::sensor_msgs::msg::JointState;
-use r2r::std_msgs::msg::{Bool, Int8, UInt8};
+use r2r::std_msgs::msg::{Bool, Float64, Int8, UInt8};
 use r2r::{
     ActionServerCancelRequest, ActionServerGoal, ActionServerGoalRequest, Node, Publisher, QosProfile,
+    ServiceRequest,
 };
 
 use arm::{Arm, JOINTS, Point, State, Values};
@@ -64,7 +73,11 @@ struct Faults {
     freeze: bool,
     wrong_names: bool,
     lose_ack: bool,
+    delay_ack: Duration,
     refuse_goal: bool,
+    refuse_load: bool,
+    /// Share of the programmed speed.
+    scaling: f64,
     refuse_cancel: bool,
     delay: Duration,
     abort: Option<i32>,
@@ -138,6 +151,11 @@ struct Robot {
     faults: Faults,
     active: Option<Active>,
     gripping: Option<(Instant, ActionServerGoal<Grip>)>,
+    /// Goals that are acknowledged later.
+    held: VecDeque<(Instant, ActionServerGoalRequest<Follow>)>,
+    loads: LocalBoxStream<'static, ServiceRequest<SetParameters::Service>>,
+    /// How often a payload was set, and the last one, kg.
+    load: (u32, f64),
     goals: LocalBoxStream<'static, ActionServerGoalRequest<Follow>>,
     grips: LocalBoxStream<'static, ActionServerGoalRequest<Grip>>,
     states: Publisher<JointState>,
@@ -145,6 +163,8 @@ struct Robot {
     mode: Publisher<Int8>,
     program: Publisher<Bool>,
     remote: Publisher<Bool>,
+    /// Percent of the programmed speed.
+    scaling: Publisher<Float64>,
     /// That it is none.
     mock: Publisher<Bool>,
     /// Highest speed of any joint, rad/s: a jump is one, however the goal calls it.
@@ -154,13 +174,14 @@ struct Robot {
 }
 
 fn main() -> Result<(), Failure> {
-    let (mut namespace, mut rate, mut memory) = (String::new(), 250.0, None);
+    let (mut namespace, mut rate, mut tick, mut memory) = (String::new(), 250.0, TICK, None);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let value = args.next().ok_or_else(|| format!("{arg} needs a value"))?;
         match arg.as_str() {
             "--namespace" => namespace = value,
             "--rate" => rate = value.parse()?,
+            "--tick-us" => tick = Duration::from_micros(value.parse()?),
             "--memory" => memory = Some(Memory::open(Path::new(&value))?),
             _ => return Err(format!("{arg} is not known").into()),
         }
@@ -173,7 +194,7 @@ fn main() -> Result<(), Failure> {
     });
     println!("ready");
     let every = Duration::from_secs_f64(1.0 / rate);
-    let (mut stepped, mut published) = (Instant::now(), Instant::now());
+    let (mut stepped, mut due) = (Instant::now(), Instant::now());
     loop {
         node.spin_once(Duration::ZERO);
         match lines.try_recv() {
@@ -185,11 +206,12 @@ fn main() -> Result<(), Failure> {
         let passed = stepped.elapsed().min(Duration::from_millis(20));
         stepped = Instant::now();
         robot.step(passed.as_secs_f64())?;
-        if published.elapsed() >= every {
-            published = Instant::now();
+        // By absolute instants; what was slept through is skipped.
+        if Instant::now() >= due {
+            due = (due + every).max(Instant::now());
             robot.publish()?;
         }
-        std::thread::sleep(TICK.saturating_sub(stepped.elapsed()));
+        std::thread::sleep(tick.min(due.saturating_duration_since(Instant::now())));
     }
 }
 
@@ -208,7 +230,10 @@ impl Robot {
                 freeze: false,
                 wrong_names: false,
                 lose_ack: false,
+                delay_ack: Duration::ZERO,
                 refuse_goal: false,
+                refuse_load: false,
+                scaling: 1.0,
                 refuse_cancel: false,
                 delay: Duration::ZERO,
                 abort: None,
@@ -220,6 +245,11 @@ impl Robot {
             },
             active: None,
             gripping: None,
+            held: VecDeque::new(),
+            loads: node
+                .create_service::<SetParameters::Service>(&name("set_load"), QosProfile::services_default())?
+                .boxed_local(),
+            load: (0, 0.0),
             goals: goals.boxed_local(),
             grips: node.create_action_server::<Grip>(&name("gripper_controller/gripper_cmd"))?.boxed_local(),
             states: node.create_publisher(&name("joint_states"), QosProfile::default())?,
@@ -227,6 +257,7 @@ impl Robot {
             mode: node.create_publisher(&name("robot_mode"), latched.clone())?,
             program: node.create_publisher(&name("program_running"), latched.clone())?,
             remote: node.create_publisher(&name("remote_control"), latched.clone())?,
+            scaling: node.create_publisher(&name("speed_scaling"), latched.clone())?,
             mock: node.create_publisher(&name("cellwright_mock"), latched)?,
             fastest: 0.0,
             taken: 0,
@@ -241,6 +272,7 @@ impl Robot {
         self.mode.publish(&Int8 { data: self.faults.mode })?;
         self.program.publish(&Bool { data: self.faults.program })?;
         self.remote.publish(&Bool { data: self.faults.remote })?;
+        self.scaling.publish(&Float64 { data: self.faults.scaling * 100.0 })?;
         self.mock.publish(&Bool { data: true })?;
         Ok(())
     }
@@ -250,7 +282,18 @@ impl Robot {
             command.trim().split_once(' ').ok_or_else(|| format!("`{command}` is no command"))?;
         let f = &mut self.faults;
         match word {
-            "report" => println!("fastest {:.3} goals {}", self.fastest.to_degrees(), self.taken),
+            "report" => {
+                let (fastest, (loads, kg)) = (self.fastest.to_degrees(), self.load);
+                let speed = self.arm.now.velocities.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+                println!(
+                    "fastest {fastest:.3} goals {} loads {loads} {kg:.3} speed {:.3}",
+                    self.taken,
+                    speed.to_degrees()
+                );
+            }
+            "delay-ack" => f.delay_ack = Duration::from_millis(value.parse()?),
+            "scaling" => f.scaling = value.parse::<f64>()? / 100.0,
+            "refuse-load" => f.refuse_load = value == "on",
             "silent" => f.silent = value == "on",
             "freeze" => {
                 f.freeze = value == "on";
@@ -274,8 +317,13 @@ impl Robot {
 
     fn step(&mut self, dt: f64) -> Result<(), Failure> {
         while let Some(Some(request)) = self.goals.next().now_or_never() {
+            self.held.push_back((Instant::now() + self.faults.delay_ack, request));
+        }
+        while self.held.front().is_some_and(|(due, _)| Instant::now() >= *due) {
+            let Some((_, request)) = self.held.pop_front() else { break };
             self.take(request)?;
         }
+        self.take_loads()?;
         while let Some(Some(request)) = self.grips.next().now_or_never() {
             self.gripping = Some((Instant::now() + GRIP_TIME, request.accept()?.0));
         }
@@ -284,7 +332,9 @@ impl Robot {
             self.arm.stop();
         }
         let before = self.arm.now.positions;
-        let came_to_rest = self.arm.step(dt);
+        // A stop is as fast as ever.
+        let scaled = if self.arm.stopping() { dt } else { dt * self.faults.scaling };
+        let came_to_rest = self.arm.step(scaled);
         if dt >= STEP_JUDGED_S {
             let way = before.iter().zip(self.arm.now.positions).map(|(a, b)| (a - b).abs());
             self.fastest = way.fold(self.fastest, |most, way| most.max(way / dt));
@@ -318,6 +368,22 @@ impl Robot {
         self.taken += 1;
         let cancels = cancels.boxed_local();
         self.active = Some(Active { goal, cancels, cancelled: false, told: None, begun: Instant::now() });
+        Ok(())
+    }
+
+    /// Payload and TCP, as parameters: this robot's own way, as every robot has one.
+    fn take_loads(&mut self) -> Result<(), Failure> {
+        while let Some(Some(request)) = self.loads.next().now_or_never() {
+            let successful = !self.faults.refuse_load;
+            if let Some(kg) = request.message.parameters.iter().find(|p| p.name == "payload_kg")
+                && successful
+            {
+                self.load = (self.load.0 + 1, kg.value.double_value);
+            }
+            let mut answer = SetParameters::Response::default();
+            answer.results.push(SetParametersResult { successful, reason: String::new() });
+            request.respond(answer)?;
+        }
         Ok(())
     }
 
