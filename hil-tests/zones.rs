@@ -17,12 +17,12 @@ use cellwright_sim::{Options, Prepared, SimError, VirtualCell, wiring};
 
 use crate::storm::Dice;
 
-/// Units of one run.
-const UNITS: usize = 2;
+/// Units of one run, at the least and at the most.
+const UNITS: [usize; 2] = [2, 3];
 /// A run ends within this virtual time: its steps at their slowest, one after the other.
 const RUN_MAX: DurationNs = DurationNs::from_millis(200_000);
 /// The slowest pace, as a share.
-const PACE_MIN: f64 = 0.6;
+const PACE_MIN: f64 = 0.5;
 
 /// What one run came to.
 #[derive(Debug)]
@@ -68,7 +68,8 @@ pub fn run(mut prepared: Prepared, seed: u64, reserved: bool) -> Result<Outcome,
     let options = Options { seed: dice.roll(), ..Options::default() };
     let mut cell = VirtualCell::new(prepared, options)?;
     let mut auditors = Auditors::with_zones(&cell, zones);
-    let order = Order::units("ZONES", cell.plan().clone(), UNITS as u32);
+    let units = UNITS[0] + dice.below(UNITS[1] - UNITS[0] + 1);
+    let order = Order::units("ZONES", cell.plan().clone(), units as u32);
     let mut operator = AutoOperator::new("auto:zones", order, wiring::loads(cell.cell(), cell.materials()));
     let mut hands = Hands { holds: dice.below(3), next: 4_000 + dice.below(8_000) as u64, dice };
     let (mut inputs, until) = (Vec::new(), cell.now() + RUN_MAX);

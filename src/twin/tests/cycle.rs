@@ -81,11 +81,22 @@ impl<B: Bus> Operator<'_, B> {
         (0..ms).for_each(|_| self.runner.tick().expect("a cycle"));
     }
 
+    /// Nothing is asked of the cobots: they only say where they are.
+    fn tell_robots(&mut self) {
+        let now = self.now();
+        for robot in &mut self.ports.robots {
+            while robot.poll(now).is_some() {}
+        }
+        let states: Vec<_> = self.ports.robots.iter().map(|r| r.state()).collect();
+        self.ends.tell_robots(&states);
+    }
+
     fn job(&mut self, op: RtOp) -> JobResult {
         self.last += 1;
         let job = JobId(self.last);
         self.ends.send(RtCommand { job, op }).expect("room for a command");
         for _ in 0..30_000 {
+            self.tell_robots();
             self.runner.tick().expect("a cycle");
             while let Some(event) = self.ends.next_event() {
                 match event.kind {
@@ -160,6 +171,9 @@ impl<B: Bus> Operator<'_, B> {
         assert!(self.robot(robot, RobotCommand::Grip { close: true }));
         self.robot(robot, RobotCommand::MoveJ { to, speed: 1.0 });
         assert!(!self.robot(robot, RobotCommand::Grip { close: false }));
+        // Out of the way of the table.
+        let home = self.cell.robots[robot].pose("home").expect("a pose");
+        self.robot(robot, RobotCommand::MoveJ { to: home, speed: 1.0 });
     }
 
     /// Bus up, drives on, axes at home.

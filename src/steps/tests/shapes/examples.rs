@@ -162,6 +162,7 @@ const ROS2_TEXT: &str = "      action: joint_trajectory_controller/follow_joint_
       rest: { speed: 0.5 deg/s, during: 100 ms }
       point_period: 25 ms
       target_tolerance: 0.5 deg
+      loads: [{ service: set_payload, message: ur_msgs/srv/SetPayload, grip: '{\"mass\": 0.2}', release: '{\"mass\": 0.0}', accepted: success }]
       acknowledge_timeout: 500 ms
       result_grace: 1 s
       watchdog: 150 ms                         # silent";
