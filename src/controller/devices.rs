@@ -152,7 +152,11 @@ impl Devices {
             }
             driver.command(now, request);
             if let Some(state) = self.robot_states.get_mut(robot.index()) {
-                // Until it reports again, it may be moving: "at rest" is believed only afterwards.
+                // Until it reports again, it may be moving: "at rest" is believed only afterwards. Up to now it has rested
+                // where it reported that.
+                if !state.moving && !state.lost && state.is_known(now) {
+                    state.stamp = now;
+                }
                 state.moving = true;
             }
         }

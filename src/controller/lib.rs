@@ -220,9 +220,6 @@ impl Controller {
         while let Some(input) = self.devices.poll(now) {
             feed(self, None, input);
         }
-        if !self.cell.zones.is_empty() {
-            self.ends.tell_robots(self.devices.robot_states());
-        }
         for input in inputs.operator.drain(..) {
             feed(self, None, input);
         }
@@ -238,6 +235,10 @@ impl Controller {
         feed(self, None, Input::Tick);
         out.notices.extend(self.ledger.trays_at_end().map(Notice::TrayAtEnd));
         self.devices.transmit(&mut out.streams);
+        // With what was asked of them in this step.
+        if !self.cell.zones.is_empty() {
+            self.ends.tell_robots(self.devices.robot_states());
+        }
     }
 
     /// Takes everything out of the rings first, then the curves: a curve is pushed before the event that

@@ -77,6 +77,11 @@ fn begin_robot(env: &mut Env<'_, '_>, robot: RobotId, request: &RobotOp) -> Begu
     {
         return Begun::Ended(OpEnd::Fault(format!("zone-taken: {zone}, by {by}")));
     }
+    if let RobotCommand::MoveJ { to, .. } = &command
+        && let Some(zone) = zones::unreserved(env, robot, to)
+    {
+        return Begun::Ended(OpEnd::Fault(format!("zone-not-reserved: {zone}")));
+    }
     if let RobotCommand::Grip { close } = command
         && let Err(cause) = presence::of_gripper(env, robot, close)
     {

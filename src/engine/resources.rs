@@ -1,5 +1,6 @@
 //! Who holds what. A step takes all it needs at once or nothing (so that no two branches can wait for each
-//! other with their hands full), and in the order of asking (so that none waits for ever). A cobot that a step
+//! other with their hands full), and in the order of asking (so that none waits for ever);
+//! who waits for something that stands in a zone waits outside of that order. A cobot that a step
 //! leaves elsewhere than at home is kept for its unit: the next step of another one would begin from where it does not
 //! expect it. The table is not among them: it turns when no unit has anything to do where it stands (see
 //! [`crate::table`]), and takes its zones meanwhile.
@@ -114,18 +115,29 @@ impl Resources {
         self.held.retain(|_, k| *k != BranchKey::of_unit(unit));
     }
 
-    /// The table takes its zones. `false`: somebody has one of them.
-    pub(crate) fn begin_turn(&mut self, zones: &[Resource]) -> bool {
-        let free = zones.iter().all(|zone| self.held.get(zone).is_none_or(|k| *k == BranchKey::TABLE));
-        if free {
-            self.held.extend(zones.iter().map(|zone| (*zone, BranchKey::TABLE)));
-        }
-        free
+    /// The table takes its zones, which no step has ([`Resources::any_at_work`]).
+    pub(crate) fn begin_turn(&mut self, zones: &[Resource]) {
+        self.held.extend(zones.iter().map(|zone| (*zone, BranchKey::TABLE)));
     }
 
     /// The table gives them back.
     pub(crate) fn end_turn(&mut self) {
         self.held.retain(|_, k| *k != BranchKey::TABLE);
+    }
+
+    /// A step has it.
+    pub(crate) fn is_at_work(&self, resource: Resource) -> bool {
+        self.held.get(&resource).is_some_and(|k| *k != BranchKey::of_unit(k.unit))
+    }
+
+    /// The unit, or a step of it, has it.
+    pub(crate) fn has(&self, unit: UnitId, resource: Resource) -> bool {
+        self.held.get(&resource).is_some_and(|k| k.unit == unit)
+    }
+
+    /// A step has one of them.
+    pub(crate) fn any_at_work(&self, resources: &[Resource]) -> bool {
+        resources.iter().any(|r| self.is_at_work(*r))
     }
 
     /// A step has it, or it is kept for another unit than this one: somebody will bring it on.
@@ -190,9 +202,10 @@ mod tests {
         let zones =
             [Resource::Zone(cellwright_model::ZoneId(0)), Resource::Zone(cellwright_model::ZoneId(1))];
         assert_eq!(book.acquire(A, &zones[1..], &kept), Ok(()));
-        assert!(!book.begin_turn(&zones));
+        assert!(book.any_at_work(&zones) && !book.any_at_work(&zones[..1]));
         book.release(A);
-        assert!(book.begin_turn(&zones) && book.begin_turn(&zones));
+        assert!(!book.any_at_work(&zones));
+        book.begin_turn(&zones);
         assert_eq!(book.acquire(A, &zones[..1], &kept), Err(Blocked::Resource(zones[0], BranchKey::TABLE)));
         book.end_turn();
         assert_eq!(book.acquire(A, &zones[..1], &kept), Ok(()));

@@ -107,16 +107,18 @@ impl Carousel {
             return Turned::Nothing;
         };
         let zones = zones::of_table(cell);
+        // What a step has it will bring out: its end is an input.
+        if resources.any_at_work(&zones) {
+            self.not_clear = None;
+            return Turned::Nothing;
+        }
         let stands = in_the_way(&cx.machine, cell, table).or_else(|| zones::in_the_table(cx, &zones));
         if let Some(name) = stands {
             let name = name.to_string();
             return self.wait_for_clear(cx, name);
         }
         self.not_clear = None;
-        // A step has one of them: its end is an input.
-        if !resources.begin_turn(&zones) {
-            return Turned::Nothing;
-        }
+        resources.begin_turn(&zones);
         let job = cx.job(RtOp::MoveTo { axis: table.axis, target_au, velocity_au_s: table.velocity });
         self.turning = Some(Turning { target_au, doing: Doing::Moving(job) });
         Turned::Began

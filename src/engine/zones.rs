@@ -2,15 +2,14 @@
 //! needs, before it begins, and only while nothing else is measured inside. What it leaves inside stays there, measured,
 //! and keeps others out, whoever holds the zone.
 //!
-//! Where a step goes is looked at from where its movers stand now, operation by operation. What nobody knows (where a
-//! cobot is, where a move ends) is everywhere.
+//! Where a step goes is looked at from where its movers stand now ([`cellwright_model::zone::Way`]).
 
 use cellwright_model::cell::Cell;
 use cellwright_model::limits::JOINTS;
-use cellwright_model::plan::{Primitive, Resource, RobotOp, Step, Target};
+use cellwright_model::plan::{Resource, RobotOp};
 use cellwright_model::robot::Joints;
-use cellwright_model::zone::{Body, Mover, Zone, way_out};
-use cellwright_model::{AxisId, DurationNs, RobotId, StepIx, TimeNs, TrayId, ZoneId};
+use cellwright_model::zone::{Body, Mover, Reach, Way, Whereabouts, Zone, way_out};
+use cellwright_model::{AxisId, DurationNs, RobotId, StationId, StepIx, TimeNs, TrayId, ZoneId};
 
 use crate::api::MachineFault;
 use crate::branch::{Branch, Flow, Waits};
@@ -34,27 +33,50 @@ pub(crate) struct Standing {
 
 /// The zones that the step takes. Error: one of them is not free, or it cannot be told.
 pub(crate) fn look(env: &Env<'_, '_>, ix: StepIx) -> Result<Vec<ZoneId>, Waits> {
-    if env.cx.cell.zones.is_empty() {
+    let cell = env.cx.cell;
+    if cell.zones.is_empty() {
         return Ok(Vec::new());
     }
     if !env.cx.machine.fresh() {
         return Err(Waits::Inputs);
     }
     let step = env.unit.plan.step(ix);
-    let mut way =
-        Way { cx: env.cx, parts: env.parts, station: env.unit.station, movers: Vec::new(), zones: 0 };
-    way.walk(step);
-    let zones: Vec<ZoneId> = ids(env.cx.cell).filter(|z| way.zones >> z.0 & 1 == 1).collect();
+    let now = Now { cx: env.cx, parts: env.parts, station: env.unit.station };
+    let mut zones: Vec<ZoneId> =
+        Way::of(step, &cell.zones, &now).comes.into_iter().map(|(zone, _)| zone).collect();
+    zones.dedup();
     let own = |mover: Mover| step.resources.contains(&resource(mover));
-    match zones.iter().find_map(|zone| Some((*zone, inside(env.cx, *zone, own)?))) {
+    let taken = |zone: ZoneId| inside(env.cx, zone, own).or_else(|| coasting(env, zone, own));
+    match zones.iter().find_map(|zone| Some((*zone, taken(*zone)?))) {
         Some((zone, mover)) => Err(Waits::Zone(zone, mover)),
         None => Ok(zones),
     }
 }
 
+/// A cobot that moves, and no step has it: it was stopped, and where it will rest nobody knows.
+fn coasting(env: &Env<'_, '_>, zone: ZoneId, own: impl Fn(Mover) -> bool) -> Option<Mover> {
+    let bodies = &env.cx.cell.zones.get(zone.index())?.bodies;
+    let moves = |mover: &Mover| match mover {
+        Mover::Robot(robot) => {
+            env.cx.machine.robots.get(robot.index()).is_some_and(|s| s.moving)
+                && !env.resources.is_at_work(resource(*mover))
+        }
+        Mover::Axis(_) => false,
+    };
+    bodies.iter().map(Body::mover).find(|mover| !own(*mover) && moves(mover))
+}
+
+/// A zone on a move of a step that its unit has not reserved: the cobot stands elsewhere than it did when the step began.
+pub(crate) fn unreserved<'c>(env: &Env<'_, 'c>, robot: RobotId, to: &Joints) -> Option<&'c str> {
+    let (cell, from) = (env.cx.cell, joints(env.cx, robot).unwrap_or(UNKNOWN));
+    let meets = |z: &ZoneId| cell.zones[z.index()].meets_robot(robot, &from, to);
+    let zone = ids(cell).filter(meets).find(|z| !env.resources.has(env.unit.id, Resource::Zone(*z)))?;
+    Some(&cell.zones[zone.index()].name)
+}
+
 /// A zone on a straight move of a cobot in which another body is: its name, and the body's.
 pub(crate) fn on_the_way<'c>(cx: &Cx<'c>, robot: RobotId, to: &Joints) -> Option<(&'c str, &'c str)> {
-    let from = joints(cx, robot);
+    let from = joints(cx, robot).unwrap_or(UNKNOWN);
     taken(cx, Mover::Robot(robot), |zone| zone.meets_robot(robot, &from, to))
 }
 
@@ -95,9 +117,8 @@ pub(crate) fn free_way(
         } else if at_au > to {
             lo = lo.max(to);
         } else {
-            let travel =
-                cx.cell.axes.get(axis.index()).map_or((lo, hi), |a| (a.travel_lo_au, a.travel_hi_au));
-            let down = way_out(at_au, (from, to), travel) < 0.0;
+            let home_au = cx.cell.axes.get(axis.index()).map_or(at_au, |a| a.home_au);
+            let down = way_out(at_au, home_au) < 0.0;
             (lo, hi) = if down { (lo, hi.min(at_au)) } else { (lo.max(at_au), hi) };
         }
         why = Some(format!("{} is in zone {}", name(cx.cell, by), zone.name));
@@ -124,7 +145,8 @@ fn inside(cx: &Cx<'_>, zone: ZoneId, own: impl Fn(Mover) -> bool) -> Option<Move
     let axis = |axis: AxisId| cx.machine.rt.axes.get(axis.index());
     let is_in = |body: &&Body| match body {
         Body::Axis { axis: id, .. } => {
-            axis(*id).is_none_or(|a| zone.meets_axis(*id, a.actual_au, a.setpoint_au))
+            // Without a reference its position says nothing.
+            axis(*id).is_none_or(|a| !a.referenced || zone.meets_axis(*id, a.actual_au, a.setpoint_au))
         }
         Body::Table { axis: id } => axis(*id).is_none_or(|a| a.moving),
         Body::Robot { robot, volume } => {
@@ -153,101 +175,40 @@ pub(crate) fn name(cell: &Cell, mover: Mover) -> &str {
     }
 }
 
-fn joints(cx: &Cx<'_>, robot: RobotId) -> Joints {
+/// `None`: nobody knows.
+fn joints(cx: &Cx<'_>, robot: RobotId) -> Option<Joints> {
     let known = cx.machine.robots.get(robot.index()).filter(|s| !s.lost && s.is_known(cx.now));
-    known.map_or(UNKNOWN, |s| s.joints)
+    known.map(|s| s.joints)
 }
 
 fn actual(cx: &Cx<'_>, axis: AxisId) -> f64 {
     cx.machine.rt.axes.get(axis.index()).map_or(f64::NAN, |a| a.actual_au)
 }
 
-/// Where a mover may be at one point of a step.
-enum Spot {
-    /// Between these.
-    Axis(AxisId, f64, f64),
-    Robot(RobotId, Joints),
-}
-
-/// The way of a step through the zones.
-struct Way<'e, 'b> {
+/// The machine as it stands when a step of a unit begins.
+struct Now<'e, 'b> {
     cx: &'e Cx<'b>,
     parts: &'e Parts,
-    station: Option<cellwright_model::StationId>,
-    movers: Vec<Spot>,
-    /// One bit each.
-    zones: u64,
+    station: Option<StationId>,
 }
 
-impl Way<'_, '_> {
-    fn walk(&mut self, step: &Step) {
-        step.ops.iter().for_each(|p| self.pass(p));
-        // A step that is broken off cleans up from anywhere on its way: the box around all of that is met.
-        step.cleanup.iter().for_each(|p| self.pass(p));
-    }
-
-    fn pass(&mut self, primitive: &Primitive) {
-        match primitive {
-            Primitive::MoveTo { axis, target: Target::Value(to), .. } => self.axis(*axis, *to, *to),
-            Primitive::MoveTo { axis, .. } => self.axis(*axis, f64::NAN, f64::NAN),
-            Primitive::ApproachUntil { axis, limit, .. } => {
-                let limit = if let Target::Value(to) = limit { *to } else { f64::NAN };
-                let (lo, hi) = self.range(*axis);
-                self.axis(*axis, lo.min(limit), hi.max(limit));
+impl Whereabouts for Now<'_, '_> {
+    fn before(&self, mover: Mover) -> Reach {
+        match mover {
+            Mover::Axis(axis) => {
+                let at = actual(self.cx, axis);
+                Reach::Axis(at, at)
             }
-            Primitive::Tighten { axis, angle_max_au, .. } => {
-                let (lo, hi) = self.range(*axis);
-                self.axis(*axis, lo - angle_max_au, hi + angle_max_au);
-            }
-            Primitive::Robot { robot, request } => {
-                if let Some(to) = self.target(*robot, request) {
-                    self.robot(*robot, to);
-                }
-            }
-            _ => {}
+            Mover::Robot(robot) => joints(self.cx, robot).map_or(Reach::ANYWHERE, Reach::at),
         }
     }
 
-    fn range(&self, axis: AxisId) -> (f64, f64) {
-        let known = self.movers.iter().find_map(|s| match s {
-            Spot::Axis(a, lo, hi) if *a == axis => Some((*lo, *hi)),
-            _ => None,
-        });
-        known.unwrap_or_else(|| {
-            let at = actual(self.cx, axis);
-            (at, at)
-        })
+    fn travel(&self, axis: AxisId) -> (f64, f64) {
+        let axis = self.cx.cell.axes.get(axis.index());
+        axis.map_or((f64::NEG_INFINITY, f64::INFINITY), |a| (a.travel_lo_au, a.travel_hi_au))
     }
 
-    /// It may be anywhere between `lo` and `hi` afterwards.
-    fn axis(&mut self, axis: AxisId, lo: f64, hi: f64) {
-        let from = self.range(axis);
-        let (least, most) = (from.0.min(lo), from.1.max(hi));
-        let (least, most) = if lo.is_nan() || hi.is_nan() { (f64::NAN, f64::NAN) } else { (least, most) };
-        self.meet(|zone| zone.meets_axis(axis, least, most));
-        self.movers.retain(|s| !matches!(s, Spot::Axis(a, ..) if *a == axis));
-        self.movers.push(Spot::Axis(axis, lo, hi));
-    }
-
-    fn robot(&mut self, robot: RobotId, to: Joints) {
-        let known = self.movers.iter().find_map(|s| match s {
-            Spot::Robot(r, at) if *r == robot => Some(*at),
-            _ => None,
-        });
-        let from = known.unwrap_or_else(|| joints(self.cx, robot));
-        self.meet(|zone| zone.meets_robot(robot, &from, &to));
-        self.movers.retain(|s| !matches!(s, Spot::Robot(r, _) if *r == robot));
-        self.movers.push(Spot::Robot(robot, to));
-    }
-
-    fn meet(&mut self, meets: impl Fn(&Zone) -> bool) {
-        for (i, zone) in self.cx.cell.zones.iter().enumerate() {
-            self.zones |= u64::from(meets(zone)) << i;
-        }
-    }
-
-    /// Where a request leads; `None`: nowhere.
-    fn target(&self, robot: RobotId, request: &RobotOp) -> Option<Joints> {
+    fn target(&self, robot: RobotId, request: &RobotOp) -> Option<Reach> {
         let cell = self.cx.cell;
         let described = cell.robots.get(robot.index())?;
         let pocket = |tray: TrayId, above: bool| {
@@ -260,12 +221,12 @@ impl Way<'_, '_> {
             RobotOp::MoveTray { tray, above, .. } => pocket(*tray, *above),
             RobotOp::LeaveTray { tray, .. } => pocket(*tray, true),
             RobotOp::MoveStation { above, .. } => {
-                let name = self.station.and_then(|s| cell.stations.get(s.index())).map(|s| s.name.as_str());
-                name.and_then(|name| described.pose(&station_pose(name, *above)))
+                let station = self.station.and_then(|s| cell.stations.get(s.index()));
+                station.and_then(|s| described.pose(&station_pose(&s.name, *above)))
             }
             RobotOp::Grip { .. } => return None,
         };
-        Some(to.unwrap_or(UNKNOWN))
+        Some(to.map_or(Reach::ANYWHERE, Reach::at))
     }
 }
 

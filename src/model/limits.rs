@@ -35,7 +35,7 @@ pub const JOINTS: usize = 6;
 pub const ROBOT_STATE_AGE_MAX: DurationNs = DurationNs::from_millis(3_000);
 /// The same of one that moves: it reports many times within this, and is soon elsewhere.
 pub const ROBOT_MOVING_AGE_MAX: DurationNs = DurationNs::from_millis(200);
-/// Zones of a cell: one bit each of a word in the cycle.
+/// Zones of a cell: each is looked at in every cycle.
 pub const ZONES_MAX: usize = 32;
 /// Cobots of a cell: their states go to the cycle in a buffer of this size.
 pub const ROBOTS_MAX: usize = 8;

@@ -3,6 +3,10 @@
 //!
 //! *Body*: an axis, the table, a cobot. *Inside*: measured there, or nobody knows where it is.
 
+mod way;
+
+pub use way::{Reach, Way, Whereabouts};
+
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{JOINTS, ROBOT_MOVING_AGE_MAX};
@@ -97,16 +101,14 @@ impl JointBox {
     }
 }
 
-/// The direction (1 or -1) in which an axis leaves its volume: to the nearest end that lies within its travel.
-pub fn way_out(at_au: f64, (lo_au, hi_au): (f64, f64), (travel_lo_au, travel_hi_au): (f64, f64)) -> f64 {
-    let down = if lo_au > travel_lo_au { at_au - lo_au } else { f64::INFINITY };
-    let up = if hi_au < travel_hi_au { hi_au - at_au } else { f64::INFINITY };
-    if down <= up { -1.0 } else { 1.0 }
+/// The direction (1 or -1) in which an axis leaves its volume: towards its home, which is outside.
+pub fn way_out(at_au: f64, home_au: f64) -> f64 {
+    if home_au < at_au { -1.0 } else { 1.0 }
 }
 
-/// A way and a range have a point in common; a way that is not a number has.
+/// A way and a range have a point in common; a way with an end that is not a number has.
 fn overlap((a, b): (f64, f64), (lo, hi): (f64, f64)) -> bool {
-    !(a.max(b) < lo || a.min(b) > hi)
+    a.is_nan() || b.is_nan() || (a.max(b) >= lo && a.min(b) <= hi)
 }
 
 #[cfg(test)]
@@ -126,6 +128,7 @@ mod tests {
         assert!(!PAN.holds(&at(-40.0, -90.0)));
         assert!(!PAN.holds(&at(0.0, -70.0)));
         assert!(PAN.holds(&at(f64::NAN, -70.0)), "what is not known is inside");
+        assert!(PAN.is_met(&at(0.0, -70.0), &at(f64::NAN, -70.0)), "and so is a way whose end is not");
     }
 
     #[test]
@@ -150,12 +153,8 @@ mod tests {
     }
 
     #[test]
-    fn an_axis_leaves_by_the_nearest_end_within_its_travel() {
-        let travel = (-1.0, 62.0);
-        assert_eq!(way_out(60.0, (20.0, 62.0), travel), -1.0);
-        assert_eq!(way_out(0.0, (-1.0, 20.0), travel), 1.0);
-        assert_eq!(way_out(24.0, (20.0, 30.0), travel), -1.0);
-        assert_eq!(way_out(26.0, (20.0, 30.0), travel), 1.0);
+    fn an_axis_leaves_towards_its_home() {
+        assert_eq!((way_out(29.0, 0.0), way_out(0.0, 20.0)), (-1.0, 1.0));
     }
 
     #[test]

@@ -326,7 +326,7 @@ impl Compiler<'_> {
         // A motion with a mistake ends anywhere.
         if errors == 0 {
             let said = motion::check(&mut d, self.cell, &walked);
-            zones::check(&mut d, self.cell, &walked, &said);
+            zones::check(&mut d, self.cell, &walked, said);
         }
         let identity = head.identity?;
         let mut parameters: Vec<_> =

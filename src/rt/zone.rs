@@ -1,8 +1,9 @@
-//! Zones in the cycle: in each one, no axis comes into a volume in which another body is, or may be. Whoever asks for
-//! motion has seen to that before; this is the last look, by the newest positions that there are.
+//! Zones in the cycle: no axis comes into a volume in which another body is, or may be. Whoever asks for motion has seen
+//! to that before; this is the last look, by the newest positions that there are. Cobots it does not stop.
 //!
 //! Axes are where their setpoint or their actual position is, cobots where they were heard last. One that has not been
-//! heard for too long is inside. What is inside already, and finds another one there, may only leave.
+//! heard for too long is inside, and so is an axis whose position has no reference yet. What is inside already, and finds
+//! another one there, may only leave.
 
 use cellwright_model::AxisId;
 use cellwright_model::cell::Cell;
@@ -19,11 +20,14 @@ const CYCLES_AHEAD: f64 = 2.0;
 /// The zones of a cell; no call allocates but the first.
 pub(crate) struct Zones {
     zones: Vec<Zone>,
+    /// Of each axis, by its id.
+    homes_au: Vec<f64>,
 }
 
 impl Zones {
     pub(crate) fn new(cell: &Cell) -> Zones {
-        Zones { zones: cell.zones.clone() }
+        let homes_au = cell.axes.iter().map(|a| a.home_au).collect();
+        Zones { zones: cell.zones.clone(), homes_au }
     }
 
     /// Brings to rest what would come into a zone that is taken; its job ends in a fault of class hold. An abort brings
@@ -33,7 +37,8 @@ impl Zones {
             for body in &zone.bodies {
                 let (Body::Axis { axis: id, .. } | Body::Table { axis: id }) = *body else { continue };
                 let Some(axis) = axes.get(id.index()) else { continue };
-                if comes_in(body, axis, m.dt) && is_taken(zone, id, m, axes, robots) {
+                let home_au = self.homes_au.get(id.index()).copied().unwrap_or_default();
+                if comes_in(body, axis, home_au, m.dt) && is_taken(zone, id, m, axes, robots) {
                     stop(axes, id, at);
                 }
             }
@@ -42,18 +47,18 @@ impl Zones {
 }
 
 /// The axis is on its way into its volume, or moves in it other than out.
-fn comes_in(body: &Body, axis: &Axis, dt: f64) -> bool {
-    if axis.servo.motion.at_rest() && axis.job.is_none() {
-        return false;
-    }
-    let Body::Axis { lo_au, hi_au, .. } = *body else { return !axis.servo.motion.at_rest() };
-    let limits = &axis.servo.limits;
+fn comes_in(body: &Body, axis: &Axis, home_au: f64, dt: f64) -> bool {
     let (p, v) = whereabouts(axis);
-    let ahead = p + v.signum() * (v * v / (2.0 * limits.acceleration) + CYCLES_AHEAD * v.abs() * dt);
-    if p < lo_au || p > hi_au {
-        return v != 0.0 && ahead.max(p) >= lo_au && ahead.min(p) <= hi_au;
+    let Body::Axis { lo_au, hi_au, .. } = *body else { return v != 0.0 };
+    if v == 0.0 || !axis.servo.referenced() {
+        return v != 0.0;
     }
-    v != 0.0 && v.signum() != way_out(p, (lo_au, hi_au), (limits.travel_lo, limits.travel_hi))
+    let ahead =
+        p + v.signum() * (v * v / (2.0 * axis.servo.limits.acceleration) + CYCLES_AHEAD * v.abs() * dt);
+    if p < lo_au || p > hi_au {
+        return ahead.max(p) >= lo_au && ahead.min(p) <= hi_au;
+    }
+    v.signum() != way_out(p, home_au)
 }
 
 /// Position and velocity: as commanded, or as measured while nothing commands positions.
@@ -73,9 +78,9 @@ fn is_taken(zone: &Zone, but: AxisId, m: &Moment, axes: &[Axis], robots: &Robots
         Body::Axis { axis, .. } | Body::Table { axis } if *axis == but => false,
         Body::Axis { axis, lo_au, hi_au } => axes.get(axis.index()).is_none_or(|a| {
             let within = |p: f64| !(p < *lo_au || p > *hi_au);
-            within(a.servo.input.position_au) || within(a.servo.motion.state().p)
+            !a.servo.referenced() || within(a.servo.input.position_au) || within(a.servo.motion.state().p)
         }),
-        Body::Table { axis } => axes.get(axis.index()).is_none_or(|a| !a.servo.motion.at_rest()),
+        Body::Table { axis } => axes.get(axis.index()).is_none_or(|a| whereabouts(a).1 != 0.0),
         Body::Robot { robot, volume } => robots.get(*robot).is_none_or(|state| volume.may_hold(state, m.now)),
     })
 }

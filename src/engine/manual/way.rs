@@ -56,7 +56,11 @@ pub(super) fn way(cx: &Cx<'_>, axis: AxisId, positive: bool) -> Result<f64, Stri
 pub(super) fn table_blocked(cx: &Cx<'_>, axis: AxisId) -> Option<String> {
     let table = cx.cell.table.as_ref().filter(|t| t.axis == axis)?;
     let clear = |c: &&AxisClear| (c.lo_au..=c.hi_au).contains(&actual(cx, c.axis));
-    let Some(c) = table.clear_when.iter().find(|c| !clear(c)) else { return robots_home(cx).err() };
+    let Some(c) = table.clear_when.iter().find(|c| !clear(c)) else {
+        let inside = zones::in_the_table(cx, &zones::of_table(cx.cell));
+        let inside = inside.map(|by| format!("{by} is in a zone of the table: bring it out first"));
+        return robots_home(cx).err().or(inside);
+    };
     let other = cx.cell.axes.get(c.axis.index())?;
     let (name, range) = (&other.name, span(other, c.lo_au, c.hi_au));
     let at = place(other, actual(cx, c.axis));

@@ -108,6 +108,33 @@ fn resetting_brings_no_cobot_through_a_zone_in_which_the_press_is() {
     assert_eq!(moves.count(), 0);
 }
 
+#[test]
+fn an_axis_that_has_no_reference_yet_may_be_anywhere() {
+    let mut b = Bench::with(zoned(), Default::default());
+    b.robots[0].joints = INSIDE;
+    b.rt.axes[c::PRESS.index()].referenced = false;
+    b.command(CellCommand::Clear);
+    b.until(CellState::Stopped);
+    b.command(CellCommand::Reset);
+    b.until_true("an alarm", |b| alarm(b).is_some());
+    let told = b.status().alarms[0].clone();
+    assert!(told.cause.contains("press is in zone shared"), "{}", told.cause);
+}
+
+#[test]
+fn a_cobot_that_was_moved_by_hand_in_a_hold_goes_through_no_zone_that_its_step_has_not() {
+    let mut b = bench();
+    b.until_running("load");
+    b.ticks(5);
+    b.command(CellCommand::Hold);
+    b.until(CellState::Held);
+    b.robots[0].joints = INSIDE;
+    b.command(CellCommand::Unhold);
+    b.until_true("a question", |b| !b.questions.is_empty());
+    let causes: Vec<_> = b.outcomes().iter().filter_map(|o| o.cause.clone()).collect();
+    assert_eq!(causes, ["zone-not-reserved: shared"]);
+}
+
 /// The plan, with its cobot left at its station while the unit is inspected there.
 fn parked() -> Plan {
     let mut p = plan();

@@ -49,19 +49,19 @@ fn body(d: &mut Decoder<'_>, node: &Node, cell: &Cell) -> Option<Body> {
 }
 
 fn servo(d: &mut Decoder<'_>, f: &mut Fields<'_>, cell: &Cell) -> Option<Body> {
-    let id: AxisId = f.req("axis", d, |d, n| axis(d, n, cell))?;
-    if cell.table.as_ref().is_some_and(|t| t.axis == id) {
+    let id: Option<AxisId> = f.req("axis", d, |d, n| axis(d, n, cell));
+    if id.is_some() && cell.table.as_ref().map(|t| t.axis) == id {
         // Its nests are everywhere: what it does there is turn.
-        return Some(Body::Table { axis: id });
+        return Some(Body::Table { axis: id? });
     }
-    let axis = &cell.axes[id.index()];
+    let axis = id.map(|id| &cell.axes[id.index()]);
     let within = f.req("within", d, |d, n| {
-        let (lo, hi) = d.range(n, dimensions(axis.kind)[0])?;
-        at_home(d, n.span, (lo, hi), axis);
+        let (lo, hi) = d.range(n, dimensions(axis?.kind)[0])?;
+        at_home(d, n.span, (lo, hi), axis?);
         Some((lo, hi))
     });
     let (lo_au, hi_au) = within?;
-    Some(Body::Axis { axis: id, lo_au, hi_au })
+    Some(Body::Axis { axis: id?, lo_au, hi_au })
 }
 
 fn at_home(d: &mut Decoder<'_>, span: Span, (lo, hi): (f64, f64), axis: &Axis) {

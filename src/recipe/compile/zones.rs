@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cellwright_model::cell::Cell;
-use cellwright_model::plan::{Branch, Node as PlanNode, Primitive, Resource, RobotOp, Step, Target};
+use cellwright_model::plan::{Branch, Node as PlanNode, Resource, RobotOp};
 use cellwright_model::robot::Joints;
-use cellwright_model::zone::{Body, Mover, Zone};
-use cellwright_model::{AxisId, RobotId, TrayId, ZoneId};
+use cellwright_model::zone::{Body, Mover, Reach, Way, Whereabouts, Zone};
+use cellwright_model::{AxisId, RobotId, StationId, TrayId, ZoneId};
 
 use super::motion::may_reject;
 use super::steps::Walked;
@@ -16,7 +16,7 @@ use crate::code::Code;
 use crate::decode::Decoder;
 
 /// `said`: steps of which something is said already; the same again is noise.
-pub(super) fn check(d: &mut Decoder<'_>, cell: &Cell, walked: &Walked, said: &BTreeSet<usize>) {
+pub(super) fn check(d: &mut Decoder<'_>, cell: &Cell, walked: &Walked, said: BTreeSet<usize>) {
     let mut walk = Walk {
         d,
         said,
@@ -25,7 +25,8 @@ pub(super) fn check(d: &mut Decoder<'_>, cell: &Cell, walked: &Walked, said: &BT
         spots: BTreeMap::new(),
         left: BTreeMap::new(),
         at_rejection: BTreeMap::new(),
-        waits: Vec::new(),
+        waits: BTreeMap::new(),
+        at: None,
     };
     walk.path(&walked.body);
     walk.left = core::mem::take(&mut walk.at_rejection);
@@ -33,13 +34,6 @@ pub(super) fn check(d: &mut Decoder<'_>, cell: &Cell, walked: &Walked, said: &BT
     if cell.units_in_flight_max > 1 {
         walk.circles();
     }
-}
-
-/// Where something may be: a box around all of it. Joints in degrees, an axis in its unit.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Spot {
-    Axis(f64, f64),
-    Robot(Joints, Joints),
 }
 
 /// What a step has left.
@@ -57,14 +51,6 @@ enum Thing {
     Zone(ZoneId),
 }
 
-/// A unit that keeps one thing asks for another: at this step.
-#[derive(Debug, Clone, Copy)]
-struct Wait {
-    keeps: Thing,
-    needs: Thing,
-    ix: usize,
-}
-
 /// What one branch does: the zones that its movers come into, and those in which it leaves one of them for a while.
 #[derive(Default)]
 struct Uses {
@@ -73,17 +59,20 @@ struct Uses {
 }
 
 struct Walk<'w, 'd> {
-    said: &'w BTreeSet<usize>,
+    /// Of each step that leaves something one thing is said.
+    said: BTreeSet<usize>,
     d: &'w mut Decoder<'d>,
     cell: &'w Cell,
     walked: &'w Walked,
     /// Where it was left, if not at home.
-    spots: BTreeMap<Mover, Spot>,
+    spots: BTreeMap<Mover, Reach>,
     /// Cobots that are not at home, and axes in zones.
     left: BTreeMap<Mover, Left>,
     /// What stood so when a step may have rejected the unit.
     at_rejection: BTreeMap<Mover, Left>,
-    waits: Vec<Wait>,
+    /// A unit that keeps one thing asks for another, at a station: the first step at which it does.
+    waits: BTreeMap<(Thing, Thing, Option<StationId>), usize>,
+    at: Option<StationId>,
 }
 
 impl Walk<'_, '_> {
@@ -93,7 +82,11 @@ impl Walk<'_, '_> {
             let more = match node {
                 PlanNode::Step(ix) => self.step(ix.index()),
                 PlanNode::Parallel { branches, .. } => self.parallel(branches),
-                PlanNode::Repeat { body, .. } => self.path(body),
+                // The second round begins with what the first one has left; what is said twice is told once.
+                PlanNode::Repeat { body, .. } => {
+                    self.path(body);
+                    self.path(body)
+                }
             };
             uses.comes.extend(more.comes);
             uses.stands.extend(more.stands);
@@ -132,6 +125,7 @@ impl Walk<'_, '_> {
                 if self.said.contains(first) || self.said.contains(second) {
                     continue;
                 }
+                self.said.insert(*first);
                 let (a, b) = (self.name(*stander), self.name(*mover));
                 let zone = &self.cell.zones[zone.index()].name;
                 let message =
@@ -147,19 +141,24 @@ impl Walk<'_, '_> {
 
     fn step(&mut self, ix: usize) -> Uses {
         let step = &self.walked.steps[ix];
-        let way = Way::of(self.cell, step, self.spots.clone());
+        let before = Before { cell: self.cell, spots: &self.spots, station: step.station };
+        let way = Way::of(step, &self.cell.zones, &before);
         let mut uses = Uses::default();
         uses.comes.extend(way.comes.iter().map(|key| (*key, ix)));
+        self.turns(step.station);
         if !self.shut_out(ix, &way) && may_reject(step) {
             self.at_rejection.extend(self.left.iter().map(|(mover, left)| (*mover, left.clone())));
         }
         self.asks(ix, &way);
-        for (mover, spot) in way.spots {
+        for (mover, spot) in way.ends {
             let zones = inside(self.cell, mover, &spot);
             uses.stands.extend(zones.iter().map(|zone| ((*zone, mover), ix)));
             let home = is_home(self.cell, mover, &spot);
             if home || (zones.is_empty() && matches!(mover, Mover::Axis(_))) {
-                self.left.remove(&mover);
+                // What is only done under a condition may be left out.
+                if step.when.is_none() {
+                    self.left.remove(&mover);
+                }
             } else {
                 self.left.insert(mover, Left { ix, zones });
             }
@@ -168,8 +167,41 @@ impl Walk<'_, '_> {
         uses
     }
 
+    /// The table brings the unit to another station: what stands in its zones it would run into, and a cobot that is kept
+    /// meanwhile keeps the units at other stations waiting, which keep the table.
+    fn turns(&mut self, to: Option<StationId>) {
+        let Some(to) = to else { return };
+        let moved = self.at.replace(to).is_some_and(|from| from != to);
+        if !moved || self.cell.table.is_none() {
+            return;
+        }
+        let table = |zone: &ZoneId| {
+            self.cell.zones[zone.index()].bodies.iter().any(|b| matches!(b, Body::Table { .. }))
+        };
+        let others = self.cell.units_in_flight_max > 1;
+        let station = &self.cell.stations[to.index()].name;
+        for (mover, left) in &self.left {
+            if self.said.contains(&left.ix) {
+                continue;
+            }
+            let zone = left.zones.iter().find(|z| table(z)).map(|z| &self.cell.zones[z.index()].name);
+            let why = match (zone, mover) {
+                (Some(zone), _) => format!("in zone `{zone}` of the table"),
+                (None, Mover::Robot(_)) if others => {
+                    "elsewhere than at home, where other units wait for it,".into()
+                }
+                _ => continue,
+            };
+            self.said.insert(left.ix);
+            let message =
+                format!("{} is left {why} when the table brings the unit to `{station}`", self.name(*mover));
+            let help = "bring it home before, in a step at the station where the unit is";
+            self.d.sink.error(Code::LeftInTheWay, self.walked.effects[left.ix].span, message, help);
+        }
+    }
+
     /// Something of the unit's own stands where the step comes in: it would wait for ever. `true`: it is said.
-    fn shut_out(&mut self, ix: usize, way: &Way<'_>) -> bool {
+    fn shut_out(&mut self, ix: usize, way: &Way) -> bool {
         let step = &self.walked.steps[ix];
         let mut said = false;
         for (mover, left) in &self.left {
@@ -179,7 +211,7 @@ impl Walk<'_, '_> {
             let Some((zone, with)) = way.comes.iter().find(|(zone, _)| left.zones.contains(zone)) else {
                 continue;
             };
-            if self.said.contains(&left.ix) {
+            if !self.said.insert(left.ix) {
                 continue;
             }
             let zone = &self.cell.zones[zone.index()].name;
@@ -200,7 +232,7 @@ impl Walk<'_, '_> {
     }
 
     /// What is kept when the step asks for more.
-    fn asks(&mut self, ix: usize, way: &Way<'_>) {
+    fn asks(&mut self, ix: usize, way: &Way) {
         let mut kept = BTreeSet::new();
         for (mover, left) in &self.left {
             if let Mover::Robot(robot) = mover {
@@ -215,43 +247,45 @@ impl Walk<'_, '_> {
         let needs = robots.chain(way.comes.iter().map(|(zone, _)| Thing::Zone(*zone)));
         let asked: Vec<Thing> = needs.filter(|n| !kept.contains(n)).collect();
         for keeps in kept {
-            self.waits.extend(asked.iter().map(|needs| Wait { keeps, needs: *needs, ix }));
+            for needs in &asked {
+                self.waits.entry((keeps, *needs, self.walked.steps[ix].station)).or_insert(ix);
+            }
         }
     }
 
-    /// Two units in flight that wait for what the other one keeps.
+    /// Two units in flight that wait for what the other one keeps. At one station there is one of them.
     fn circles(&mut self) {
         let mut told = BTreeSet::new();
-        for i in 0..self.waits.len() {
-            let first = self.waits[i];
-            let Some(back) = self.back(first.needs, first.keeps) else { continue };
-            let pair = (first.ix.min(back.ix), first.ix.max(back.ix));
-            if !told.insert(pair) {
+        for ((keeps, needs, station), ix) in &self.waits {
+            let Some(back) = self.back(*needs, *keeps, *station) else { continue };
+            if !told.insert((*ix.min(&back), *ix.max(&back))) {
                 continue;
             }
-            let step = |ix: usize| &self.walked.steps[ix].id;
             let message = format!(
                 "two units in flight can wait for each other: one keeps {} and needs {}, the other one the reverse, at `{}`",
-                self.thing(first.keeps),
-                self.thing(first.needs),
-                step(back.ix),
+                self.thing(*keeps),
+                self.thing(*needs),
+                self.walked.steps[back].id,
             );
-            let labels = vec![(self.walked.effects[back.ix].span, "and here".to_string())];
+            let labels = vec![(self.walked.effects[back].span, "and here".to_string())];
             let help = "bring cobots home before a step that needs another one";
-            self.d.sink.error_with(Code::Beside, self.walked.effects[first.ix].span, message, help, labels);
+            self.d.sink.error_with(Code::Beside, self.walked.effects[*ix].span, message, help, labels);
         }
     }
 
-    /// The last of the waits that lead from one thing to another.
-    fn back(&self, from: Thing, to: Thing) -> Option<Wait> {
+    /// The step of the last of the waits that lead from one thing to another, at other stations.
+    fn back(&self, from: Thing, to: Thing, but: Option<StationId>) -> Option<usize> {
         let (mut seen, mut next) = (BTreeSet::from([from]), vec![from]);
         while let Some(at) = next.pop() {
-            for wait in self.waits.iter().filter(|w| w.keeps == at) {
-                if wait.needs == to {
-                    return Some(*wait);
+            for ((keeps, needs, station), ix) in &self.waits {
+                if *keeps != at || (but.is_some() && *station == but) {
+                    continue;
                 }
-                if seen.insert(wait.needs) {
-                    next.push(wait.needs);
+                if *needs == to {
+                    return Some(*ix);
+                }
+                if seen.insert(*needs) {
+                    next.push(*needs);
                 }
             }
         }
@@ -281,130 +315,70 @@ fn own(mover: Mover) -> Resource {
 }
 
 /// It cannot be elsewhere than at home.
-fn is_home(cell: &Cell, mover: Mover, spot: &Spot) -> bool {
+fn is_home(cell: &Cell, mover: Mover, spot: &Reach) -> bool {
     match (mover, spot) {
-        (Mover::Robot(robot), Spot::Robot(lo, hi)) => {
+        (Mover::Robot(robot), Reach::Robot(lo, hi)) => {
             lo == hi && cell.robots[robot.index()].pose("home").as_ref() == Some(lo)
         }
-        (Mover::Axis(axis), Spot::Axis(lo, hi)) => lo == hi && *lo == cell.axes[axis.index()].home_au,
+        (Mover::Axis(axis), Reach::Axis(lo, hi)) => lo == hi && *lo == cell.axes[axis.index()].home_au,
         _ => false,
     }
 }
 
-fn inside(cell: &Cell, mover: Mover, spot: &Spot) -> Vec<ZoneId> {
-    let is_in = |zone: &Zone| meets(zone, mover, spot, spot);
-    let zones = cell.zones.iter().enumerate().filter(|(_, zone)| is_in(zone));
+fn inside(cell: &Cell, mover: Mover, reach: &Reach) -> Vec<ZoneId> {
     // A table that stands is in none.
     let turns =
         |zone: &Zone| zone.bodies.iter().any(|b| matches!(b, Body::Table { .. }) && b.mover() == mover);
-    zones.filter(|(_, zone)| !turns(zone)).map(|(i, _)| ZoneId(i as u16)).collect()
+    let zones = cell.zones.iter().enumerate().filter(|(_, zone)| reach.meets(zone, mover) && !turns(zone));
+    zones.map(|(i, _)| ZoneId(i as u16)).collect()
 }
 
-/// On a way from one spot to another a body may be in the zone.
-fn meets(zone: &Zone, mover: Mover, from: &Spot, to: &Spot) -> bool {
-    match (mover, from, to) {
-        (Mover::Axis(axis), Spot::Axis(a, b), Spot::Axis(c, e)) => {
-            zone.meets_axis(axis, a.min(*c), b.max(*e))
-        }
-        (Mover::Robot(robot), Spot::Robot(a, b), Spot::Robot(c, e)) => {
-            let lo = core::array::from_fn(|j| a[j].min(c[j]));
-            let hi = core::array::from_fn(|j| b[j].max(e[j]));
-            zone.meets_robot(robot, &lo, &hi)
-        }
-        _ => false,
-    }
-}
-
-/// The way of one step.
-struct Way<'c> {
+/// The machine as the steps before have left it: at home what none has moved.
+struct Before<'c> {
     cell: &'c Cell,
-    /// Where its movers are, in the end.
-    spots: BTreeMap<Mover, Spot>,
-    comes: BTreeSet<(ZoneId, Mover)>,
-    before: BTreeMap<Mover, Spot>,
+    spots: &'c BTreeMap<Mover, Reach>,
+    station: Option<StationId>,
 }
 
-impl<'c> Way<'c> {
-    fn of(cell: &'c Cell, step: &Step, before: BTreeMap<Mover, Spot>) -> Way<'c> {
-        let mut way = Way { cell, spots: BTreeMap::new(), comes: BTreeSet::new(), before };
-        for primitive in step.ops.iter().chain(&step.cleanup) {
-            way.pass(step, primitive);
-        }
-        way
-    }
-
-    fn pass(&mut self, step: &Step, primitive: &Primitive) {
-        match primitive {
-            Primitive::MoveTo { axis, target: Target::Value(to), .. } => self.axis(*axis, *to, *to),
-            Primitive::MoveTo { axis, .. } => {
-                let axis_of = &self.cell.axes[axis.index()];
-                self.axis(*axis, axis_of.travel_lo_au, axis_of.travel_hi_au);
-            }
-            Primitive::ApproachUntil { axis, limit, .. } => {
-                let axis_of = &self.cell.axes[axis.index()];
-                let limit = if let Target::Value(to) = limit { *to } else { axis_of.travel_hi_au };
-                let Spot::Axis(lo, hi) = self.spot(Mover::Axis(*axis)) else { return };
-                self.axis(*axis, lo.min(limit), hi.max(limit));
-            }
-            Primitive::Robot { robot, request } => {
-                if let Some(spot) = self.target(step, *robot, request) {
-                    self.come(Mover::Robot(*robot), spot);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn axis(&mut self, axis: AxisId, lo: f64, hi: f64) {
-        self.come(Mover::Axis(axis), Spot::Axis(lo, hi));
-    }
-
-    fn come(&mut self, mover: Mover, to: Spot) {
-        let from = self.spot(mover);
-        for (i, zone) in self.cell.zones.iter().enumerate() {
-            if meets(zone, mover, &from, &to) {
-                self.comes.insert((ZoneId(i as u16), mover));
-            }
-        }
-        self.spots.insert(mover, to);
-    }
-
-    /// Where it is now: at home if nothing has moved it.
-    fn spot(&self, mover: Mover) -> Spot {
-        let known = self.spots.get(&mover).or_else(|| self.before.get(&mover)).copied();
-        known.unwrap_or_else(|| match mover {
+impl Whereabouts for Before<'_> {
+    fn before(&self, mover: Mover) -> Reach {
+        self.spots.get(&mover).copied().unwrap_or_else(|| match mover {
             Mover::Axis(axis) => {
                 let home = self.cell.axes[axis.index()].home_au;
-                Spot::Axis(home, home)
+                Reach::Axis(home, home)
             }
             Mover::Robot(robot) => {
-                let home = self.cell.robots[robot.index()].pose("home").unwrap_or_default();
-                Spot::Robot(home, home)
+                Reach::at(self.cell.robots[robot.index()].pose("home").unwrap_or_default())
             }
         })
     }
 
-    /// Where a request leads: of a tray to any of its pockets.
-    fn target(&self, step: &Step, robot: RobotId, request: &RobotOp) -> Option<Spot> {
+    fn travel(&self, axis: AxisId) -> (f64, f64) {
+        let axis = &self.cell.axes[axis.index()];
+        (axis.travel_lo_au, axis.travel_hi_au)
+    }
+
+    /// Of a tray any of its pockets; on the reject path any station.
+    fn target(&self, robot: RobotId, request: &RobotOp) -> Option<Reach> {
         let described = &self.cell.robots[robot.index()];
-        let pose = |name: &str| described.pose(name).map(|at| Spot::Robot(at, at));
         match request {
-            RobotOp::MovePose { pose: name, .. } => pose(name),
+            RobotOp::MovePose { pose, .. } => described.pose(pose).map(Reach::at),
             RobotOp::MoveTray { tray, above, .. } => self.tray(*tray, *above),
             RobotOp::LeaveTray { tray, .. } => self.tray(*tray, true),
             RobotOp::MoveStation { above, .. } => {
-                // On the reject path it may be any.
                 let stations = self.cell.stations.iter().enumerate();
-                let here = stations.filter(|(i, _)| step.station.is_none_or(|s| s.index() == *i));
+                let here = stations.filter(|(i, _)| self.station.is_none_or(|s| s.index() == *i));
                 let name = |s: &str| if *above { format!("{s}.above") } else { s.to_string() };
                 around(here.filter_map(|(_, s)| described.pose(&name(&s.name))))
             }
             RobotOp::Grip { .. } => None,
         }
     }
+}
 
+impl Before<'_> {
     /// Pockets lie between the corners of their grid.
-    fn tray(&self, tray: TrayId, above: bool) -> Option<Spot> {
+    fn tray(&self, tray: TrayId, above: bool) -> Option<Reach> {
         let tray = &self.cell.trays[tray.index()];
         let (rows, columns) = (u32::from(tray.rows), u32::from(tray.columns));
         let corners = [0, columns - 1, (rows - 1) * columns, rows * columns - 1];
@@ -413,13 +387,6 @@ impl<'c> Way<'c> {
 }
 
 /// The box around some places; `None` if there are none.
-fn around(places: impl Iterator<Item = Joints>) -> Option<Spot> {
-    let boxed = |(lo, hi): (Joints, Joints), at: Joints| {
-        let least: Joints = core::array::from_fn(|j| lo[j].min(at[j]));
-        let most: Joints = core::array::from_fn(|j| hi[j].max(at[j]));
-        (least, most)
-    };
-    let ends =
-        places.fold(None, |so_far: Option<(Joints, Joints)>, at| Some(boxed(so_far.unwrap_or((at, at)), at)));
-    ends.map(|(lo, hi)| Spot::Robot(lo, hi))
+fn around(places: impl Iterator<Item = Joints>) -> Option<Reach> {
+    places.map(Reach::at).reduce(Reach::around)
 }

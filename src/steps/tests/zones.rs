@@ -19,8 +19,9 @@ components:
   hub: { part: HUB-23, identify: per-unit }
 steps:
 ";
-const TAIL: &str = "  - scan: { id: id-hub, component: hub, at: nest }
-  - unload: { id: good, station: test, robot: robot_r, from: nest, to: good_tray.next, check: good_pocket_filled }
+const SCAN: &str = "  - scan: { id: id-hub, component: hub, at: nest }
+";
+const TAIL: &str = "  - unload: { id: good, station: test, robot: robot_r, from: nest, to: good_tray.next, check: good_pocket_filled }
 on_reject:
   - unload: { id: bad, robot: robot_r, from: unit.location, to: reject_bin, check: bin_drop }
 ";
@@ -50,7 +51,8 @@ fn cell() -> Cell {
 }
 
 fn said(steps: &str) -> Vec<String> {
-    let text = format!("{HEAD}{steps}{TAIL}");
+    let scan = if steps.contains(SCAN) { "" } else { SCAN };
+    let text = format!("{HEAD}{steps}{scan}{TAIL}");
     let result =
         compile(&Files::with(RECIPE, text.as_str()), RECIPE, &cell(), None, TABLE, &mut Sources::default());
     let list: Vec<Diagnostic> = result.err().unwrap_or_default();
@@ -80,4 +82,22 @@ fn so_does_one_that_stands_there_in_another_branch() {
     assert_eq!(told, [why]);
     let passes = "          - move: { id: home, robot: robot_r, pose: home }\n";
     assert!(said(&branches(passes)).is_empty());
+}
+
+#[test]
+fn a_cobot_that_is_kept_while_the_table_turns_keeps_others_waiting() {
+    let park = "  - move: { id: park, station: load, robot: robot_r, pose: wait }\n";
+    let home = "  - move: { id: home, station: test, robot: robot_r, pose: home }\n";
+    let told = said(&format!("  - {PLACE}\n{SCAN}{park}{home}"));
+    let why = "R0718 `robot_r` is left elsewhere than at home, where other units wait for it, when the table brings the \
+               unit to `test`";
+    assert_eq!(told, [why]);
+}
+
+#[test]
+fn what_a_condition_may_leave_out_brings_nothing_home() {
+    let park = "  - move: { id: park, robot: robot_r, pose: wait }\n";
+    let home = "  - move: { id: home, robot: robot_r, pose: home, when: air_ok }\n";
+    let told = said(&format!("{park}{home}  - {PLACE}\n"));
+    assert_eq!(told, ["R0718 `robot_r` is left in zone `front`, where `place` comes with `robot_l`"]);
 }
