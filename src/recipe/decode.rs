@@ -284,10 +284,23 @@ impl Decoder<'_> {
 
     /// A quantity of one of a few dimensions: where a name could not be read that says which.
     pub fn quantity_among(&mut self, node: &Node, dimensions: &[Dimension]) -> Option<Quantity> {
+        self.quantity_or(node, dimensions, "")
+    }
+
+    /// The same where it may be meant as something else: `or` says how that is written.
+    pub(crate) fn quantity_or(
+        &mut self,
+        node: &Node,
+        dimensions: &[Dimension],
+        or: &'static str,
+    ) -> Option<Quantity> {
         let text = self.text(node)?;
         match Quantity::parse(&text.text) {
             Ok(q) if dimensions.contains(&q.dimension) => Some(q),
             Ok(q) => self.wrong_dimension(&text, dimensions, q.dimension),
+            Err(error) if !or.is_empty() => {
+                self.refuse_quantity_or(&text, &error, self.near_unit(&text, dimensions), or)
+            }
             Err(_) => self.quantity_of(&text, self.near_unit(&text, dimensions)).and(None),
         }
     }
@@ -363,6 +376,16 @@ impl Decoder<'_> {
     }
 
     fn refuse_quantity<T>(&mut self, text: &Text, error: &QuantityError, expected: Dimension) -> Option<T> {
+        self.refuse_quantity_or(text, error, expected, "")
+    }
+
+    fn refuse_quantity_or<T>(
+        &mut self,
+        text: &Text,
+        error: &QuantityError,
+        expected: Dimension,
+        or: &str,
+    ) -> Option<T> {
         let spellings: Vec<_> = expected.spellings().collect();
         let (code, help) = match error {
             QuantityError::NoUnit(_) => (Code::NoUnit, format!("write the unit: {}", spellings.join(", "))),
@@ -379,6 +402,7 @@ impl Decoder<'_> {
             }
             QuantityError::Reversed => (Code::Reversed, "write the lower end first".to_string()),
         };
+        let help = if or.is_empty() { help } else { format!("{help} ({or})") };
         self.error_at(code, text, error.to_string(), help);
         None
     }

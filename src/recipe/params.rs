@@ -177,7 +177,12 @@ fn value(d: &mut Decoder<'_>, node: &Node, expected: Option<Kind>) -> Option<Tex
     }
     let word = text.text.as_str();
     if is_padded(word) {
-        d.integer(node, 0, u64::MAX);
+        // Whoever takes the zero away from a part number has another part.
+        let number = word.trim_start_matches('0');
+        let number = if number.is_empty() { "0" } else { number };
+        let message = format!("`{word}` begins with a zero");
+        let help = format!("write it in quotes if it is a part number, `{number}` if it is a number");
+        d.error_at(Code::NotANumber, &text, message, help);
         return None;
     }
     let whole = classify(&text).0 == Kind::Integer;
@@ -202,7 +207,7 @@ fn value(d: &mut Decoder<'_>, node: &Node, expected: Option<Kind>) -> Option<Tex
         }
         // `12.4 nm` and `12,4 mm` would, too.
         _ if is_number_with_unit(word, expected.is_none()) => {
-            d.quantity_among(node, &Dimension::ALL);
+            d.quantity_or(node, &Dimension::ALL, "a part number goes in quotes");
         }
         _ => return Some(text),
     }
@@ -213,7 +218,7 @@ fn begins_with_number(word: &str) -> bool {
     word.trim_start_matches(['-', '+', '.']).starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// A number, a space, and one word; if `close`, also a decimal number that the word follows at once.
+/// A number, a space, and one word; if `close`, also a decimal number that a word near to a unit follows at once.
 fn is_number_with_unit(text: &str, close: bool) -> bool {
     let number = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',' | '-' | '+');
     let (digits, unit) = text.split_at(text.find(|c| !number(c)).unwrap_or(text.len()));
@@ -222,7 +227,22 @@ fn is_number_with_unit(text: &str, close: bool) -> bool {
     begins_with_number(digits)
         && unit.starts_with(|c: char| !c.is_ascii_digit())
         && !unit.contains(' ')
-        && (spaced || close && digits.contains(['.', ',']))
+        && (spaced || close && is_decimal(digits) && is_near_unit(unit))
+}
+
+/// `12.4`, and not the `04.503.205.01` or `1.2-` of a part number.
+fn is_decimal(digits: &str) -> bool {
+    let points = digits.chars().filter(|c| matches!(c, '.' | ',')).count();
+    points == 1 && !digits.trim_start_matches(['-', '+']).contains(['-', '+'])
+}
+
+/// One letter is near to every other one: that has to be a unit itself.
+fn is_near_unit(word: &str) -> bool {
+    let mut units = Dimension::ALL.iter().flat_map(|d| d.spellings());
+    match word.chars().count() {
+        1 => units.any(|unit| unit == word),
+        _ => suggest::nearest(word, units).is_some(),
+    }
 }
 
 /// A word as it stands, about which nothing is said.

@@ -49,7 +49,8 @@ impl StepKind for Label {
         f.req("at", cx.d, |d, n| d.word(n, &[("nest", ())]));
         let station = printer.map(|n| cell.printers[usize::from(n)].station).or(here);
         let scanners = there::scanners(cell);
-        let reads = f.entry("scanner").is_some() || station.is_none_or(|s| scanners.count(s) > 0);
+        // Where the station is not known, neither is whether there is a scanner.
+        let reads = f.entry("scanner").is_some() || station.is_some_and(|s| scanners.count(s) > 0);
         let scanner = if reads { scanners.one(f, cx, station, station) } else { None };
         let at = &cell.printers[usize::from(printer?)];
         if reads && scanner.is_none() {

@@ -4,7 +4,9 @@ use cellwright_model::cell::Analog;
 use cellwright_model::limits::CURVE_SAMPLES_MAX;
 use cellwright_model::plan::{CurveFeature, Feature, MeasurementSpec};
 use cellwright_model::{Dimension, DurationNs};
-use cellwright_recipe::{Code, Context, Decoder, Entry, Fields, Node, Span, Text, Value, suggest};
+use cellwright_recipe::{
+    Code, Context, Decoder, Diagnostic, Entry, Fields, Node, Severity, Span, Text, Value, suggest,
+};
 
 /// Something that a step can measure.
 pub(crate) struct Offer {
@@ -113,6 +115,8 @@ pub(crate) fn some_time(d: &mut Decoder<'_>, node: &Node) -> Option<DurationNs> 
 /// Something that the step itself does not let a part come to: limits, a window. Whether these are wrong, or what the
 /// step does, nobody can tell: the place that more than one of them contradicts is told once.
 pub(crate) struct Beyond {
+    /// An error where no part can pass; where each is judged rightly, since the step fails it, a warning.
+    pub(crate) severity: Severity,
     pub(crate) span: Span,
     pub(crate) message: String,
     pub(crate) help: String,
@@ -121,7 +125,8 @@ pub(crate) struct Beyond {
 
 impl Beyond {
     pub(crate) fn tell(self, cx: &mut Context<'_, '_>) {
-        cx.d.sink.error_with(Code::Contradiction, self.span, self.message, self.help, self.labels);
+        let Beyond { severity, span, message, help, labels } = self;
+        cx.d.sink.push(Diagnostic { code: Code::Contradiction, severity, span, message, help, labels });
     }
 }
 
@@ -241,18 +246,24 @@ fn can_be_met(cx: &mut Context<'_, '_>, node: &Node, (lo, hi): (f64, f64), offer
     let unit = offer.dimension.map_or("", Dimension::unit);
     let apart = offer.comes_to.as_ref().filter(|Told((least, most), ..)| hi < *least || lo > *most);
     let beyond = offer.most.as_ref().filter(|Told(most, ..)| hi > *most);
-    let (at, why, message, help) = if let Some(Told((least, most), at, why)) = apart {
+    let (severity, at, why, message, help) = if let Some(Told((least, most), at, why)) = apart {
         let to = if least == most { format!("{least}") } else { format!("{least} .. {most}") };
         let help = format!("write limits around {to} {unit}, or change what the step does");
-        (at, why, "no part that the step lets pass meets these limits".to_string(), help)
+        let message = "no part that the step lets pass meets these limits".to_string();
+        (Severity::Error, at, why, message, help)
     } else {
         let Told(most, at, why) = beyond?;
-        let message = format!("these limits call {hi} {unit} good, and the step fails it");
-        (at, why, message, format!("at most {most} {unit}, or change what the step does"))
+        let help = format!("at most {most} {unit}, or change what the step does");
+        if lo > *most {
+            (Severity::Error, at, why, "no part reaches these limits".to_string(), help)
+        } else {
+            let message = format!("these limits call {hi} {unit} good, and the step fails it");
+            (Severity::Warning, at, why, message, help)
+        }
     };
     let mut labels = cx.d.text(node)?.labels();
     labels.extend(at.map(|at| (at, why.clone())));
-    Some(Beyond { span: node.span, message: format!("{message}: {why}"), help, labels })
+    Some(Beyond { severity, span: node.span, message: format!("{message}: {why}"), help, labels })
 }
 
 /// An end of the warning limits that lies outside the limits never warns; with both outside, or the two

@@ -8,6 +8,8 @@ use serde_json::{Map, Value, json};
 
 /// A line of a header: they have some tens of bytes.
 const LINE_MAX: u64 = 4 << 10;
+/// What the end of a piece of a longer line may hold of a `Content-Length` that goes on in the next piece.
+const KEPT: usize = 32;
 /// A message: a file of the largest size that is read, every byte of it escaped.
 const MESSAGE_MAX: u64 = 32 << 20;
 /// The field that says how long a message is.
@@ -51,6 +53,8 @@ pub(crate) struct Reader<R> {
     astray: bool,
     /// The length in a header that began behind other words, which are told first.
     pending: Option<u64>,
+    /// The end of a line that was too long to be read at once.
+    kept: Vec<u8>,
 }
 
 /// What a header says: the length, and what is wrong with it.
@@ -70,7 +74,7 @@ enum Line {
 
 impl<R: BufRead> Reader<R> {
     pub(crate) fn new(from: R) -> Reader<R> {
-        Reader { from, astray: false, pending: None }
+        Reader { from, astray: false, pending: None, kept: Vec::new() }
     }
 
     /// The next frame; `None`: the client has gone between two of them.
@@ -144,9 +148,15 @@ impl<R: BufRead> Reader<R> {
 
     /// The next line, judged; `None` at the end.
     fn line(&mut self) -> io::Result<Option<Line>> {
-        let mut bytes = Vec::new();
-        if (&mut self.from).take(LINE_MAX).read_until(b'\n', &mut bytes)? == 0 {
+        let mut bytes = core::mem::take(&mut self.kept);
+        let read = (&mut self.from).take(LINE_MAX).read_until(b'\n', &mut bytes)?;
+        if read == 0 {
             return Ok(None);
+        }
+        if read as u64 == LINE_MAX && !bytes.ends_with(b"\n") {
+            // A length at its end may be cut: it is judged with what follows.
+            self.kept = bytes.split_off(bytes.len() - KEPT);
+            return Ok(Some(Line::Malformed));
         }
         let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
         let text = text.trim_end_matches(['\r', '\n']);
@@ -287,6 +297,11 @@ mod tests {
             let after = framed(r#"{"jsonrpc":"2.0","id":1,"method":"next"}"#);
             let shown = &bad[..bad.len().min(100)];
             assert_eq!(all(&format!("{bad}{after}{after}")), [said, "next 1", "next 1"], "{shown}");
+        }
+        // Wherever a piece of a long line ends, the length behind it is found.
+        for n in LINE_MAX as usize - 40..LINE_MAX as usize + 8 {
+            let bad = format!("Content-Length: x\r\n\r\n{}", "x".repeat(n));
+            assert_eq!(all(&format!("{bad}{hover}")), ["-32700 null", "textDocument/hover 7"], "{n}");
         }
         // One that is too long takes a piece of the next one with it.
         let long = format!("Content-Length: {}\r\n\r\n{HOVER}{hover}{hover}", HOVER.len() + 5);

@@ -318,21 +318,23 @@ fn scaling(d: &mut Decoder<'_>, f: &mut Fields<'_>, analog: &mut Analog) {
 /// Most counts of a channel, which has 16 bits.
 const COUNTS_MAX: f64 = 32_767.0;
 
-/// A range with extent, of which the terminal shows both ends: beyond its last count nobody sees that a sensor is
-/// overloaded.
+/// A range with extent. What of it lies beyond the last count is never shown: there the terminal says overrange by
+/// itself, so that no value is trusted; limits out there judge nothing. A scale is rounded, by up to a count.
 fn shown(d: &mut Decoder<'_>, node: &Node, analog: &Analog) -> Option<(f64, f64)> {
     let (lo, hi) = d.range(node, analog.dimension)?;
     if lo >= hi {
         d.sink.error(Code::TravelEmpty, node.span, "the range has no extent", "write `low .. high`");
         return None;
     }
-    let (full, unit) = (analog.scale.abs() * COUNTS_MAX, analog.dimension.unit());
+    let (count, unit) = (analog.scale.abs(), analog.dimension.unit());
+    let full = count * COUNTS_MAX;
     let (least, most) = (analog.offset - full, analog.offset + full);
-    if lo < least || hi > most {
+    if lo < least - count || hi > most + count {
         let message =
             format!("`{}` shows {least:.6} .. {most:.6} {unit}, the range goes beyond", analog.name);
-        let help = "an overload there would be trusted: narrow the range, or correct `scale`";
-        d.sink.error(Code::LimitsBeyondSensor, node.span, message, help);
+        let help =
+            "the terminal reports overrange there, no value is trusted: narrow the range, or correct `scale`";
+        d.sink.warning(Code::LimitsBeyondSensor, node.span, message, help);
     }
     Some((lo, hi))
 }

@@ -52,25 +52,30 @@ struct Use<R> {
     what: String,
 }
 
+/// How two uses of one signal are taken that are not meant together as a rule, and what is done about it.
+type Apart = (Severity, &'static str);
+
 /// The uses of each signal; the later one of two that cannot be meant together is refused.
 struct Uses<I, R> {
     all: BTreeMap<I, Vec<Use<R>>>,
-    together: fn(&R, &R) -> bool,
-    help: &'static str,
+    apart: fn(&R, &R) -> Option<Apart>,
 }
 
 impl<I: Ord, R> Uses<I, R> {
-    fn new(together: fn(&R, &R) -> bool, help: &'static str) -> Uses<I, R> {
-        Uses { all: BTreeMap::new(), together, help }
+    fn new(apart: fn(&R, &R) -> Option<Apart>) -> Uses<I, R> {
+        Uses { all: BTreeMap::new(), apart }
     }
 
     fn add(&mut self, d: &mut Decoder<'_>, signal: Option<I>, name: &str, role: R, span: Span, what: String) {
         let Some(signal) = signal else { return };
         let uses = self.all.entry(signal).or_default();
-        if let Some(first) = uses.iter().find(|u| !(self.together)(&u.role, &role)) {
+        let apart = uses.iter().filter_map(|u| Some((u, (self.apart)(&u.role, &role)?)));
+        // What is refused says more than what is warned about.
+        if let Some((first, (severity, help))) = apart.min_by_key(|(_, (s, _))| *s != Severity::Error) {
             let message = format!("`{name}` is {what} here, and {} elsewhere", first.what);
             let labels = vec![(first.span, first.what.clone())];
-            d.sink.error_with(Code::TwoPurposes, span, message, self.help, labels);
+            let (code, help) = (Code::TwoPurposes, help.to_owned());
+            d.sink.push(Diagnostic { code, severity, span, message, help, labels });
         }
         uses.push(Use { role, span, what });
     }
@@ -91,20 +96,23 @@ enum Seen<'n> {
 
 /// A cover that is closed may be one of the guards, or lock two bins; everything else is a proof of its own. What is
 /// listed twice in one list is refused there.
-fn seen_together(a: &Seen<'_>, b: &Seen<'_>) -> bool {
-    use Seen::{Button, Locked, Presence, Safety};
+fn seen_apart(a: &Seen<'_>, b: &Seen<'_>) -> Option<Apart> {
+    use Seen::{Button, Drop, Locked, Presence, Safety};
     match (a, b) {
-        (Safety | Locked, Safety | Locked) => true,
+        (Safety | Locked, Safety | Locked) => None,
         // Said of the button.
-        (Safety, Button) | (Button, Safety) | (Button, Button) => true,
-        (Presence(a), Presence(b)) => a == b,
-        _ => false,
+        (Safety, Button) | (Button, Safety) | (Button, Button) => None,
+        (Presence(a), Presence(b)) if a == b => None,
+        (Drop, Drop) => Some((
+            Severity::Warning,
+            "right if one sensor is below both: it does not tell into which bin a unit fell",
+        )),
+        _ => Some((Severity::Error, "give each an input of its own: one signal proves one thing")),
     }
 }
 
 fn inputs(d: &mut Decoder<'_>, root: &Node, cell: &Cell) {
-    let help = "give each an input of its own: one signal proves one thing";
-    let mut uses = Uses::new(seen_together, help);
+    let mut uses = Uses::new(seen_apart);
     for node in root.field("safety").map_or(&[][..], Node::items) {
         let name = node.word().unwrap_or_default();
         uses.add(d, cell.input(name), name, Seen::Safety, node.span, "a safety input".into());
@@ -158,21 +166,30 @@ enum Driven<'n> {
 }
 
 /// Two testers at one station may share what they switch: one unit stands there. Lamps are looked at by `panel`.
-fn driven_together(a: &Driven<'_>, b: &Driven<'_>) -> bool {
+fn driven_apart(a: &Driven<'_>, b: &Driven<'_>) -> Option<Apart> {
     match (a, b) {
-        (Driven::Panel, Driven::Panel) => true,
-        (Driven::Tester { name: a, station: at }, Driven::Tester { name: b, station: there }) => {
-            a != b && at == there
+        (Driven::Panel, Driven::Panel) => None,
+        (Driven::Tester { name: a, station: at }, Driven::Tester { name: b, station: there })
+            if a != b && at == there =>
+        {
+            None
         }
-        _ => false,
+        _ => Some((
+            Severity::Error,
+            "give each an output of its own: whoever switches it switches the other thing, too",
+        )),
     }
 }
 
+/// One sensor may measure at two stations, if valves connect it to one of them at a time.
+fn measured_apart(a: &Driven<'_>, b: &Driven<'_>) -> Option<Apart> {
+    let help = "right if valves connect it to one of them at a time; else it measures the other's unit, too";
+    driven_apart(a, b).map(|_| (Severity::Warning, help))
+}
+
 fn outputs(d: &mut Decoder<'_>, root: &Node, cell: &Cell) {
-    let help = "give each an output of its own: whoever switches it switches the other thing, too";
-    let mut uses: Uses<OutputId, Driven<'_>> = Uses::new(driven_together, help);
-    let help = "give each tester a channel of its own: it would measure the other station's unit";
-    let mut channels = Uses::new(driven_together, help);
+    let mut uses: Uses<OutputId, Driven<'_>> = Uses::new(driven_apart);
+    let mut channels = Uses::new(measured_apart);
     for tester in root.entries_of("leak_testers") {
         let station = tester.node.field("station").and_then(Node::word);
         let role = Driven::Tester { name: &tester.key, station };
@@ -206,13 +223,15 @@ fn axes(d: &mut Decoder<'_>, root: &Node, cell: &Cell) {
     let clear = table.field("clear_when");
     let mut waited: Vec<&Node> = Vec::new();
     for node in clear.map_or(&[][..], Node::items).iter().filter_map(|n| n.field("axis")) {
-        if node.word() == own {
+        // A name that could not be read is that of no axis.
+        let Some(name) = node.word() else { continue };
+        if Some(name) == own {
             let help = "name axes that reach into the table; take this one out";
             d.sink.error(Code::TwoPurposes, node.span, "the table would wait for itself", help);
         }
-        if let Some(first) = waited.iter().find(|n| n.word() == node.word()) {
+        if let Some(first) = waited.iter().find(|n| n.word() == Some(name)) {
             let labels = vec![(first.span, "first named here".to_owned())];
-            let message = format!("the table waits for `{}` twice", node.word().unwrap_or_default());
+            let message = format!("the table waits for `{name}` twice");
             d.sink.error_with(Code::DuplicateId, node.span, message, "give one range for each axis", labels);
         }
         waited.push(node);
@@ -316,7 +335,7 @@ const ABOVE: &str = ".above";
 fn poses(d: &mut Decoder<'_>, root: &Node) {
     for robot in root.entries_of("robots") {
         let poses = robot.node.entries_of("poses");
-        let numbers = |e: &Entry| -> Vec<Option<f64>> {
+        let numbers = |e: &Entry| -> Option<Vec<f64>> {
             e.node.items().iter().map(|n| n.word().and_then(|w| w.parse().ok())).collect()
         };
         for above in poses {
@@ -328,7 +347,8 @@ fn poses(d: &mut Decoder<'_>, root: &Node) {
                 warn(d, Code::NoPose, above.key_span, message, &help, None);
                 continue;
             };
-            if !above.node.items().is_empty() && numbers(above) == numbers(pose) {
+            let same = numbers(above).is_some_and(|own| Some(own) == numbers(pose));
+            if !above.node.items().is_empty() && same {
                 let message =
                     format!("`{}` is `{name}` itself: the cobot would come in from the side", above.key);
                 let first = Some((pose.key_span, "the pose itself".to_owned()));

@@ -3,6 +3,7 @@
 
 use cellwright_model::InputId;
 use cellwright_model::cell::Cell;
+use cellwright_model::expr::Expr;
 use cellwright_model::plan::{Node as PlanNode, Primitive, Step};
 
 use super::flow::collect;
@@ -39,9 +40,11 @@ fn path(d: &mut Decoder<'_>, cell: &Cell, walked: &Walked, nodes: &[PlanNode], f
 
 fn step(d: &mut Decoder<'_>, cell: &Cell, walked: &Walked, ix: usize, filled: bool) -> bool {
     let (step, effect) = (&walked.steps[ix], &walked.effects[ix]);
+    // What it looks at before it begins may show the part of an earlier order.
+    let filled = filled || step.check_before.as_ref().is_some_and(|check| sees_nest(cell, check));
     if effect.works && !filled {
         let message = format!("`{}` works on an empty nest: no step before it puts a part in", step.id);
-        let help = "put a part in before, by `pick-place`, `feed` or `by-hand`";
+        let help = "put a part in before, by `pick-place`, `feed` or `by-hand`; or look for one, by `wait` or `check`";
         d.sink.error(Code::EmptyNest, effect.span, message, help);
         // The steps behind it miss the same.
         return true;
@@ -55,14 +58,21 @@ fn may_fill(cell: &Cell, walked: &Walked, ix: usize) -> bool {
 }
 
 fn asks_or_looks(cell: &Cell, step: &Step) -> bool {
+    let checks = step.check_before.iter().chain(&step.check_after);
+    checks.into_iter().any(|check| sees_nest(cell, check))
+        || step.ops.iter().any(|op| match op {
+            Primitive::Ask { .. } => true,
+            Primitive::WaitUntil { condition, .. } | Primitive::Check { condition, .. } => {
+                sees_nest(cell, condition)
+            }
+            _ => false,
+        })
+}
+
+/// Whether a condition looks at a sensor of the nest.
+fn sees_nest(cell: &Cell, condition: &Expr) -> bool {
     let sees = |input: &InputId| cell.stations.iter().any(|s| s.presence.contains(input));
-    step.ops.iter().any(|op| match op {
-        Primitive::Ask { .. } => true,
-        Primitive::WaitUntil { condition, .. } | Primitive::Check { condition, .. } => {
-            let mut inputs = Vec::new();
-            condition.inputs(&mut inputs);
-            inputs.iter().any(sees)
-        }
-        _ => false,
-    })
+    let mut inputs = Vec::new();
+    condition.inputs(&mut inputs);
+    inputs.iter().any(sees)
 }

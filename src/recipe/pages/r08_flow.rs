@@ -45,7 +45,8 @@ pages! {
         right: "  - check: { id: seated, station: close, that: nest_cap_present }",
     }
     LimitsBeyondSensor in Recipe {
-        what: "Limits or a window reach beyond what the sensor can show.",
+        what: "Limits or a window reach beyond what the sensor can show. A sensor's own `range` beyond the counts of its \
+            terminal is warned about.",
         why: "A value there is never trusted: the limit at that end can never judge a part.",
         wrong: "torque: { limits: 0.32 .. 1.38 N·m,",
         right: "torque: { limits: 0.32 .. 0.38 N·m,",
@@ -135,17 +136,18 @@ on_reject:",
         right: "on_hold: finish",
     }
     Contradiction in Recipe {
-        what: "Limits or a window contradict what the step itself does: no part meets both, or the step fails parts that the \
-            limits call good, or nothing ever comes into the window.",
-        why: "A press ends its stroke at `max_force` and fails the part, whatever the limits above it say; a cap that is \
-            tightened to 0.35 N·m never shows 0.20 N·m. Which of the two is meant nobody can tell from the file.",
+        what: "Limits or a window contradict what the step itself does: no part meets both. Where the step only fails parts \
+            that the limits call good, or nothing ever comes into a window, it is a warning.",
+        why: "A press ends its stroke at `max_force` and fails the part, whatever the limits above it say: parts are judged \
+            rightly, by another limit than the one that is written. A cap that is tightened to 0.35 N·m never shows \
+            0.20 N·m. Which of the two is meant nobody can tell from the file.",
         wrong: "torque: { limits: 0.20 .. 0.30 N·m,",
         right: "torque: { limits: 0.32 .. 0.38 N·m,",
     }
     EmptyNest in Recipe, before "  - parallel:" {
         what: "A step works on the unit in the nest, and no step before it puts anything in, on any path.",
         why: "The ram would meet the bare nest, the cobot would grip nothing. Put a part in before, by `pick-place`, `feed` or \
-            `by-hand`; a person who puts one in is asked by `confirm`, or seen by a `wait` for a sensor of the nest.",
+            `by-hand`; a person who puts one in is asked by `confirm`, or seen by a `wait` for a sensor of the nest, or by the step's own `check`.",
         wrong: "  - inspect: { id: bare, station: test, camera: cam_1, job: cannula-tip@4, measure: { burr: { limits: 0 .. 25 um, spec: DS-0142/7 } } }",
         right: "  - wait: { id: supply, until: air_ok, timeout: 5 s }",
     }

@@ -149,7 +149,8 @@ pages! {
     TwoPurposes in Cell {
         what: "A signal or an axis serves two purposes that cannot be meant together.",
         why: "A lamp that is also a valve opens that with the next change of state; a sensor that is also a button proves \
-            nothing; a table that a step moves turns under the tools of the other stations.",
+            nothing; a table that a step moves turns under the tools of the other stations. A warning where it may be \
+            meant: one pressure sensor for the testers of two stations, one sensor below two bins.",
         wrong: "green: lamp_green                          # lamps by state as usual; `lights:` says where they differ\n  \
             amber: clamp_test",
         right: "green: lamp_green                          # lamps by state as usual; `lights:` says where they differ\n  \

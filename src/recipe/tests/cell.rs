@@ -482,7 +482,7 @@ fn wrong_cells() {
     assert!(failed.is_empty(), "{} of {}:\n{}", failed.len(), cases.len(), failed.join("\n"));
 }
 
-/// What two testers may share: everything but themselves at one station, nothing at two.
+/// What two testers may share: everything but themselves at one station, at two only the sensor, by valves.
 #[test]
 fn testers_beside_each_other() {
     let tester = "clamp: clamp_test }\n";
@@ -491,14 +491,55 @@ fn testers_beside_each_other() {
             "{tester}  other: {{ station: {station}, pressure: leak_1, fill: valve_fill, vent_closed: valve_vent, \
              clamp: clamp_test }}\n"
         );
-        diagnose(&once(&repository(CELL), tester, &other))
-            .0
-            .into_iter()
-            .map(|(code, _)| code)
-            .collect::<Vec<_>>()
+        severities(&once(&repository(CELL), tester, &other))
     };
     assert!(with("test").is_empty());
-    assert_eq!(with("close"), ["R0931"; 4]);
+    let mut close = with("close");
+    close.sort();
+    assert_eq!(close, ["R0931 error", "R0931 error", "R0931 error", "R0931 warning"]);
+}
+
+/// `R0123 warning` of each diagnostic.
+fn severities(text: &str) -> Vec<String> {
+    let mut sources = Sources::default();
+    let list = match load_cell(&Files::with(CELL, text), CELL, None, &mut sources) {
+        Ok((_, warnings)) => warnings,
+        Err(list) => list,
+    };
+    list.iter().map(|d| format!("{} {}", d.code.as_str(), d.severity.as_str())).collect()
+}
+
+/// One sensor for what falls into either of two bins is warned about, and the cell loads.
+#[test]
+fn two_bins_above_one_sensor() {
+    let text = repository(CELL);
+    let from = text.find("  reject_bin:").expect("a bin");
+    let to = text.find("  rework_tray:").expect("the tray behind it");
+    let other = text[from..to].replace("reject_bin", "other_bin").replace("[150, -75", "[140, -75");
+    let other = other.replace("    locked: bin_closed ", "    # no lock ");
+    assert_eq!(severities(&format!("{}{other}{}", &text[..to], &text[to..])), ["R0931 warning"]);
+}
+
+/// Two names that cannot be read are not one name.
+#[test]
+fn axes_that_cannot_be_read_are_not_compared() {
+    let feeder = "- { axis: feeder_x, within: -2 .. 5 mm }";
+    let more =
+        format!("{feeder}\n    - {{ axis: [], within: 0 .. 1 mm }}\n    - {{ axis: [], within: 0 .. 2 mm }}");
+    let said = severities(&once(&repository(CELL), feeder, &more));
+    assert_eq!(said, ["R0103 error", "R0103 error"]);
+}
+
+/// A scale is rounded: a range up to the last count is right. Beyond, the terminal reports overrange.
+#[test]
+fn a_range_up_to_the_last_count() {
+    let from = "scale: 0.02 N,       range: -50 .. 500 N,     resolution: 0.1 N, ";
+    let with = |range: &str| {
+        let to = format!("scale: 0.0061037 N, range: {range}, resolution: 0.1 N, ");
+        severities(&once(&repository(CELL), from, &to))
+    };
+    assert_eq!(with("-200 .. 200 N"), [""; 0]);
+    assert_eq!(with("-200 .. 200.1 N"), ["R0807 warning"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use cellwright_model::cell::{Axis, AxisKind, Cell};
 use cellwright_model::plan::WindowShape;
 use cellwright_model::{AnalogId, AxisId, Dimension, DurationNs, StationId};
-use cellwright_recipe::{Code, Context, Fields, Node, Span};
+use cellwright_recipe::{Code, Context, Fields, Node, Severity, Span};
 
 use super::windows;
 use crate::axis::{at_station, level, sensor, target, velocity, within_travel};
@@ -295,17 +295,26 @@ impl Stroke {
         let Some((most, at)) = self.trip() else { return Vec::new() };
         let why = format!("`max_force` ends the stroke at {most} N");
         let beyond = |read: &windows::Read, ((lo, hi), span): &((f64, f64), Span)| {
-            let message = match read.window.shape {
+            let (severity, message) = match read.window.shape {
                 WindowShape::NoPass { .. } if *lo >= most => {
-                    format!("no curve comes into this window, from {lo} N on: {why}")
+                    (Severity::Warning, format!("no curve comes into this window, from {lo} N on: {why}"))
                 }
-                WindowShape::Threshold { .. } if *hi >= most => format!("{hi} N is never reached: {why}"),
+                WindowShape::Threshold { .. } if *hi >= most => {
+                    (Severity::Error, format!("{hi} N is never reached: {why}"))
+                }
+                WindowShape::Within { .. } | WindowShape::PassThrough { .. } if *lo > most => {
+                    (Severity::Error, format!("{lo} N is never reached: {why}"))
+                }
                 WindowShape::NoPass { .. } | WindowShape::Threshold { .. } => return None,
-                _ if *hi > most => format!("this window calls {hi} N good, and the step fails it: {why}"),
+                // The trip fails such a part. A point of an envelope may lie behind the end of the stroke.
+                _ if *hi > most => (
+                    Severity::Warning,
+                    format!("this window calls {hi} N good, and the step fails it: {why}"),
+                ),
                 _ => return None,
             };
             let help = format!("stay below {most} N, or raise `max_force`");
-            Some(Beyond { span: *span, message, help, labels: vec![(at, why.clone())] })
+            Some(Beyond { severity, span: *span, message, help, labels: vec![(at, why.clone())] })
         };
         windows.iter().flat_map(|read| read.forces.iter().filter_map(|f| beyond(read, f))).collect()
     }
@@ -320,11 +329,13 @@ impl Stroke {
         let (Some((most, span)), true) = (self.trip(), beyond.len() > 1) else {
             return beyond.into_iter().for_each(|one| one.tell(cx));
         };
+        let wrong = beyond.iter().any(|one| one.severity == Severity::Error);
+        let severity = if wrong { Severity::Error } else { Severity::Warning };
         let message =
             format!("`max_force` ends the stroke at {most} N, below what {} limits ask for", beyond.len());
         let labels = beyond.into_iter().map(|one| (one.span, "asks for more".to_string())).collect();
         let help = "raise `max_force`, or lower these".to_string();
-        Beyond { span, message, help, labels }.tell(cx);
+        Beyond { severity, span, message, help, labels }.tell(cx);
     }
 }
 
