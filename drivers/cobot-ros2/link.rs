@@ -8,7 +8,9 @@
 use std::collections::VecDeque;
 
 use cellwright_driver_api::message::RobotDriver;
-use cellwright_model::robot::{RobotRefusal, RobotReply, RobotReport, RobotRequest, RobotState};
+use cellwright_model::robot::{
+    RobotCommand, RobotRefusal, RobotReply, RobotReport, RobotRequest, RobotState,
+};
 use cellwright_model::{DurationNs, RequestId, TimeNs};
 use rtrb::{Consumer, Producer, RingBuffer};
 
@@ -24,6 +26,8 @@ const PENDING_MAX: usize = 8;
 #[derive(Debug, Clone, Copy)]
 struct Pending {
     id: RequestId,
+    /// What its speed scaling slows.
+    moves: bool,
     deadline: TimeNs,
 }
 
@@ -77,11 +81,16 @@ impl CobotLink {
         self.reports.is_abandoned() || self.silence_max.is_some_and(|most| now.since(heard) > most)
     }
 
-    /// What is slowed by its own speed scaling has that much longer to answer.
+    /// A move that is slowed by its own speed scaling has that much longer to answer, while the cobot is heard: of one that
+    /// is lost nobody knows how fast it is.
     fn give_time(&mut self, now: TimeNs) {
         let passed = self.polled.replace(now).map(|before| now.since(before)).unwrap_or_default();
+        if self.state.lost {
+            return;
+        }
         let behind = self.state.behind(passed);
-        self.pending.iter_mut().flatten().for_each(|p| p.deadline = p.deadline + behind);
+        let moves = self.pending.iter_mut().flatten().filter(|p| p.moves);
+        moves.for_each(|p| p.deadline = p.deadline + behind);
     }
 
     /// Replies to no request that waits: late after a time-out.
@@ -103,7 +112,8 @@ impl RobotDriver for CobotLink {
         if self.requests.is_abandoned() || self.requests.push(request).is_err() {
             return self.refused.push_back((request.id, RobotRefusal::NotConnected));
         }
-        *free = Some(Pending { id: request.id, deadline: now + self.answer_timeout });
+        let moves = matches!(request.command, RobotCommand::MoveJ { .. });
+        *free = Some(Pending { id: request.id, moves, deadline: now + self.answer_timeout });
     }
 
     fn poll(&mut self, now: TimeNs) -> Option<RobotReport> {

@@ -44,11 +44,18 @@ export FASTDDS_BUILTIN_TRANSPORTS=UDPv4 ROS_DOMAIN_ID=77 ROS_LOG_DIR=$target/ros
 export RCUTILS_LOGGING_USE_STDOUT=0
 export CELLWRIGHT=$ours/release/cellwright CELLWRIGHT_PLAIN=$target/release/cellwright
 status=0
+# A suite that could not be done is no failure, and hides none.
 in_namespace() {
+  local ended=0
   "${new[@]}" sh -euc '
     ip link set lo up multicast on
     ip route add 224.0.0.0/4 dev lo
-    exec timeout "$@"' sh "$@" || status=1
+    exec timeout "$@"' sh "$@" || ended=$?
+  if [ $ended = $skipped_status ]; then
+    [ $status != 0 ] || status=$skipped_status
+  elif [ $ended != 0 ]; then
+    status=1
+  fi
 }
 in_namespace 420 "$ours/release/examples/ros2_suite" "$ours/release/examples/mock_robot" "$target/ros2-peer/release/ros2_peer"
 in_namespace 420 python3 hil-tests/machine.py in-time python3 hil-tests/ros2/cell.py "$ours/release/examples/mock_robot"

@@ -41,13 +41,8 @@ def ratio(blocks, quantile, one, other):
     return statistics.median(max(a["wake_ns"][quantile], 1) / max(b["wake_ns"][quantile], 1) for a, b in pairs)
 
 
-def main():
-    checks = Checks()
-    if not may_be_real_time(PRIORITY):
-        checks.skip("wake-ups beside both robots", "this user has no real-time priority")
-        checks.end()
-    folder = workdir("ros2-wakeups")
-    mocks = [Mock(sys.argv[1], folder, name, "--rate", str(RATE_HZ)) for name in ROBOTS]
+def rounds(checks):
+    """What every block of every kind has measured."""
     blocks = {kind: [] for kind in KINDS}
     with awake():
         for number in range(ROUNDS):
@@ -58,6 +53,23 @@ def main():
             said = "  ".join(f"{kind} {blocks[kind][-1]['wake_ns']['p50'] / 1000:.1f}/{blocks[kind][-1]['wake_ns']['p99'] / 1000:.1f}"
                              for kind in KINDS)
             checks.note(f"round {number + 1}, wake-up p50/p99, us: {said}")
+    return blocks
+
+
+def main():
+    checks = Checks()
+    if not may_be_real_time(PRIORITY):
+        checks.skip("wake-ups beside both robots", "this user has no real-time priority")
+        checks.end()
+    folder = workdir("ros2-wakeups")
+    mocks = []
+    try:
+        for name in ROBOTS:
+            mocks.append(Mock(sys.argv[1], folder, name, "--rate", str(RATE_HZ)))
+        blocks = rounds(checks)
+    finally:
+        for mock in mocks:
+            mock.end()
     for kind, ran in blocks.items():
         cycles, allocations = sum(b["cycles"] for b in ran), sum(b["allocations"] for b in ran)
         checks.check(f"{kind}: {ROUNDS} blocks, {cycles} cycles, {allocations} allocations on the real-time thread",
@@ -69,8 +81,6 @@ def main():
     met = "met" if value <= TARGET else "missed"
     checks.check(f"wake-up p99 with both robots at {RATE_HZ} Hz: {value:.2f} times alone; target {TARGET} {met}",
                  value <= SLACK * TARGET, f"above {SLACK * TARGET:.1f}")
-    for mock in mocks:
-        mock.end()
     checks.end()
 
 

@@ -17,7 +17,7 @@ use cellwright_model::{AxisId, DurationNs, JobId, RequestId, RobotId, TimeNs};
 use crate::api::{MachineFault, Output};
 use crate::catalogue::AlarmCode;
 use crate::ledger::{Cx, JobEnded, Reply};
-use crate::messages::refusal_word;
+use crate::messages::{refusal_word, slowed};
 use crate::ops::{self, OpEnd, Progress};
 use crate::zeroing::Zeroing;
 use crate::zones;
@@ -302,7 +302,13 @@ enum Act {
 #[derive(Debug, Clone, Copy)]
 enum Doing {
     Job(JobId),
-    Robot(RequestId),
+    /// `seen`: when it was looked at last. `behind`: what its speed scaling has taken, and the deadline does not know.
+    Robot {
+        robot: RobotId,
+        id: RequestId,
+        seen: TimeNs,
+        behind: DurationNs,
+    },
     /// Has a deadline of its own.
     Zero(Zeroing),
 }
@@ -342,13 +348,15 @@ impl Homing {
                 self.at += 1;
                 continue;
             }
-            let Some((mut doing, deadline)) = self.doing else {
+            let Some((mut doing, before)) = self.doing else {
                 match begin(cx, act) {
                     Ok(doing) => self.doing = Some(doing),
                     Err(cause) => return Acted::Fault(homing_fault(cx, act, cause)),
                 }
                 return Acted::Pending;
             };
+            let deadline = doing.postponed(cx, before);
+            self.doing = Some((doing, deadline));
             let ended = match &mut doing {
                 Doing::Zero(zeroing) => match zeroing.poll(cx) {
                     Some(Err(fault)) => return Acted::Fault(fault),
@@ -359,7 +367,7 @@ impl Homing {
                     }
                 },
                 Doing::Job(job) => cx.ledger.take_job(*job).map(job_end),
-                Doing::Robot(id) => cx.ledger.take_reply(*id).map(robot_end),
+                Doing::Robot { id, .. } => cx.ledger.take_reply(*id).map(robot_end),
             };
             match ended {
                 None if cx.now < deadline => return Acted::Pending,
@@ -375,6 +383,22 @@ impl Homing {
                 }
             }
         }
+    }
+}
+
+impl Doing {
+    /// A cobot has longer by what its own speed scaling takes of the time, as its driver gives it, and its end all the same
+    /// ([`cellwright_model::robot::RobotState::behind`]).
+    fn postponed(&mut self, cx: &mut Cx<'_>, deadline: TimeNs) -> TimeNs {
+        let Doing::Robot { robot, seen, behind, .. } = self else { return deadline };
+        let passed = cx.now.since(core::mem::replace(seen, cx.now));
+        *behind = *behind + slowed(cx, *robot).map_or(DurationNs(0), |state| state.behind(passed));
+        if cx.now < deadline || *behind == DurationNs(0) {
+            return deadline;
+        }
+        let later = deadline + core::mem::take(behind);
+        cx.wake_at(later);
+        later
     }
 }
 
@@ -441,7 +465,7 @@ fn begin(cx: &mut Cx<'_>, act: Act) -> Result<(Doing, TimeNs), String> {
             let to = described.pose("home").ok_or("no-pose: home")?;
             free(zones::on_the_way(cx, robot, &to))?;
             let id = cx.robot(robot, RobotCommand::MoveJ { to, speed: share });
-            Ok((Doing::Robot(id), within(cx, ACT_WITHIN)))
+            Ok((Doing::Robot { robot, id, seen: cx.now, behind: DurationNs(0) }, within(cx, ACT_WITHIN)))
         }
         Act::Zero(sensor) => Ok((Doing::Zero(Zeroing::begin(cx, sensor)), cx.now + ACT_WITHIN)),
     }

@@ -8,7 +8,7 @@ use cellwright_model::{DurationNs, Quantity, RobotId, TrayId};
 
 use crate::api::{DeviceReply, DeviceValue, Output};
 use crate::labels;
-use crate::ledger::Reply;
+use crate::ledger::{Cx, Reply};
 use crate::material::Scan;
 use crate::ops::{Begun, Op, OpEnd, Progress};
 use crate::presence;
@@ -139,7 +139,7 @@ fn used_up(env: &mut Env<'_, '_>, tray: TrayId) -> String {
 pub(crate) fn poll(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primitive, op: &mut Op) -> Progress {
     let now = env.cx.now;
     match op {
-        Op::Robot { robot, id, deadline, halted, .. } => match env.cx.ledger.take_reply(*id) {
+        Op::Robot { robot, id, moves, deadline, halted } => match env.cx.ledger.take_reply(*id) {
             // Its safeguard holds the cell; after Unhold, and only then, it is asked again from where it is.
             Some(reply) if *halted && is_safeguard_stop(&reply) => Progress::Again,
             // Stopped by Hold, or silent meanwhile, and at rest now: asked again from where it is.
@@ -152,7 +152,7 @@ pub(crate) fn poll(run: &mut StepRun, env: &mut Env<'_, '_>, primitive: &Primiti
             Some(Reply::Device(_)) => Progress::Ended(OpEnd::Fault("robot-answer".into())),
             None if now < *deadline => Progress::Pending,
             // Slowed by its own speed scaling: its driver gives it the time, and the time-out of the step ends that.
-            None if robot_state(env, *robot).slowed > 0.0 => {
+            None if *moves && slowed(env.cx, *robot).is_some() => {
                 *deadline = now + ANSWER_GRACE;
                 env.cx.wake_at(*deadline);
                 Progress::Pending
@@ -184,8 +184,9 @@ pub(crate) fn is_safeguard_stop(reply: &Reply) -> bool {
     matches!(reply, Reply::Robot(RobotReply::Faulted(why) | RobotReply::Rejected(why)) if *why == by)
 }
 
-fn robot_state(env: &Env<'_, '_>, robot: RobotId) -> RobotState {
-    env.cx.machine.robots.get(robot.index()).copied().unwrap_or_default()
+/// A cobot that its own speed scaling slows, and that is heard: of one that is lost nobody knows how fast it is.
+pub(crate) fn slowed<'m>(cx: &Cx<'m>, robot: RobotId) -> Option<&'m RobotState> {
+    cx.machine.robots.get(robot.index()).filter(|s| s.slowed > 0.0 && !s.lost)
 }
 
 fn robot_end(primitive: &Primitive, reply: RobotReply) -> OpEnd {

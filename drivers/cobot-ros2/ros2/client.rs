@@ -141,6 +141,8 @@ pub struct RobotClient {
     stops: [Option<(RequestId, TimeNs)>; STOPS_MAX],
     /// A goal that was taken on when its motion was given up already may be moving the robot.
     late: Option<Late>,
+    /// Goals of moves that the server has neither taken nor refused, that of a move under way among them.
+    unanswered: usize,
     gripping: Option<Gripping>,
     holding: bool,
     goals: u64,
@@ -178,6 +180,7 @@ impl RobotClient {
             cancelling: Cancelling::default(),
             stops: [None; STOPS_MAX],
             late: None,
+            unanswered: 0,
             gripping: None,
             holding: false,
             goals: 0,
@@ -239,6 +242,7 @@ impl RobotClient {
 
     /// The server has taken the goal of a move, or not.
     pub fn acknowledged(&mut self, now: TimeNs, goal: GoalId, taken: bool) {
+        self.unanswered = self.unanswered.saturating_sub(1);
         let of = match &mut self.motion {
             Motion::Under(of) if of.goal == goal => of,
             _ if taken => return self.taken_late(now),
@@ -313,7 +317,9 @@ impl RobotClient {
                 RobotRefusal::NotConnected.remedy()
             ));
         }
-        self.status.refusal().map(|why| format!("robot {name}: {}; {}", why.as_str(), why.remedy()))
+        let refused =
+            self.status.refusal().map(|why| format!("robot {name}: {}; {}", why.as_str(), why.remedy()));
+        refused.or_else(|| self.silent_server())
     }
 
     /// States that found no room in the ring: nobody read it.
@@ -370,11 +376,15 @@ impl RobotClient {
     ) -> Result<(), RobotRefusal> {
         self.limits.permit(to, speed)?;
         self.ready(now)?;
+        if self.is_unanswered() {
+            return Err(RobotRefusal::NotConnected);
+        }
         let (_, from, _) = self.joints.last().ok_or(RobotRefusal::NotConnected)?;
         let points = plan(&self.limits, from, to, speed, self.robot.point_period)
             .map_err(|crate::motion::NoTrajectory| RobotRefusal::JointLimit)?;
         let whole = points.last().map_or(DurationNs(0), |p| p.after);
         let goal = self.next_goal();
+        self.unanswered += 1;
         self.cancelling = Cancelling::default();
         self.motion = Motion::Under(Move {
             id,

@@ -162,7 +162,7 @@ impl Ros2Cobots {
             let _ = told.send(Ok(()));
             let spun = caught(|| spin(&mut node, &mut wires, &clock, &shared));
             // However it ended: an arm is not left to the end of its goal.
-            let left = caught(|| leave(&mut node, &mut wires, &clock)).and_then(|left| left);
+            let left = leave(&mut node, &mut wires, &clock);
             spun.and(left)
         };
         let thread = std::thread::Builder::new().name("ros2".into()).spawn(body);
@@ -264,19 +264,32 @@ fn spin(
 
 /// Cancels what may be moving a robot, and waits until it is seen at rest, as long as that may take.
 fn leave(node: &mut Node, wires: &mut [Wire], clock: &dyn Fn() -> TimeNs) -> Result<(), Ros2Error> {
-    let mut moving = false;
-    for wire in wires.iter_mut() {
-        moving |= wire.client.leave();
+    let mut open = vec![Some(true); wires.len()];
+    look(wires, &mut open, |wire| {
+        let open = wire.client.leave(clock());
         wire.act(clock());
-    }
+        open
+    });
     // The controller's time may stand still with whoever ended it.
     let began = Instant::now();
-    while moving && began.elapsed() < LEAVE_MAX {
-        node.spin_once(SPIN);
-        wires.iter_mut().for_each(|wire| wire.turn(clock()));
-        moving = wires.iter().any(|wire| !wire.client.still());
+    while open.contains(&Some(true)) && began.elapsed() < LEAVE_MAX && caught(|| node.spin_once(SPIN)).is_ok()
+    {
+        look(wires, &mut open, |wire| {
+            wire.turn(clock());
+            wire.client.open()
+        });
     }
-    let left = wires.iter().filter(|w| !w.client.still()).map(|w| w.client.robot().name.clone());
-    let left: Vec<_> = left.collect();
+    let left = wires.iter().zip(&open).filter(|(_, open)| **open != Some(false));
+    let left: Vec<_> = left.map(|(wire, _)| wire.client.robot().name.clone()).collect();
     if left.is_empty() { Ok(()) } else { Err(Ros2Error::MayMove(left)) }
+}
+
+/// Whether each robot may be moving; `None`, for good: what it said made r2r panic, which keeps no other one from being
+/// cancelled.
+fn look(wires: &mut [Wire], open: &mut [Option<bool>], mut of: impl FnMut(&mut Wire) -> bool) {
+    for (wire, open) in wires.iter_mut().zip(open) {
+        if open.is_some() {
+            *open = caught(|| of(wire)).ok();
+        }
+    }
 }

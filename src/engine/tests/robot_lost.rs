@@ -138,3 +138,41 @@ fn a_cobot_that_is_slowed_is_waited_for() {
     assert_eq!(b.closed()[0].result, UnitResult::Good);
     assert!(b.questions.is_empty());
 }
+
+#[test]
+fn a_grip_of_a_slowed_cobot_has_no_more_time() {
+    let mut b = under_way();
+    b.robots[0].slowed = 0.5;
+    let grips = |b: &Bench| matches!(b.robot_move, Some((_, RobotCommand::Grip { .. }, _)));
+    b.until_true("it grips", grips);
+    b.robot_dead = true;
+    b.ticks(3_100);
+    assert!(b.questions.first().is_some_and(|q| q.prompt.contains("robot-timed-out")), "{:?}", b.questions);
+}
+
+/// In a reset that waits for its cobot, which answers after `ms`.
+fn resetting(slowed: f64, ms: u64) -> Bench {
+    let mut b = Bench::new();
+    b.robots[0].slowed = slowed;
+    b.command(CellCommand::Clear);
+    b.until(CellState::Stopped);
+    b.command(CellCommand::Reset);
+    b.until_true("a cobot on its way home", |b| b.robot_move.is_some());
+    let (id, command, _) = b.robot_move.take().expect("it moves");
+    b.robot_move = Some((id, command, b.now + ms));
+    b
+}
+
+#[test]
+fn a_cobot_that_is_slowed_on_its_way_home_is_waited_for_and_not_for_ever() {
+    resetting(0.9, 45_000).until(CellState::Idle);
+    // At half its speed it has twice the 30 s.
+    for (slowed, most_ms) in [(0.0, 30_000), (0.5, 60_000)] {
+        let mut b = resetting(slowed, 1_000_000);
+        b.ticks(most_ms - 100);
+        assert_eq!(b.status().state, CellState::Resetting, "{slowed}");
+        b.ticks(200);
+        assert_ne!(b.status().state, CellState::Resetting, "{slowed}");
+        assert!(b.alarms.iter().any(|a| a.cause.contains("timed-out")), "{:?}", b.alarms);
+    }
+}

@@ -5,7 +5,11 @@ use cellwright_model::robot::RobotRefusal;
 
 use super::{Act, Cancelling, LOST_REST, Motion, RobotClient};
 
-/// A goal that was acknowledged after its motion was given up.
+/// Goals of moves that a server may leave unanswered. Each was given up after seconds, so that more than one is a server that
+/// answers nothing.
+const UNANSWERED_MAX: usize = 4;
+
+/// A goal that was acknowledged after its motion was given up, or may be.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Late {
     at: TimeNs,
@@ -37,11 +41,38 @@ impl RobotClient {
         }
     }
 
+    /// Something that was asked of the robot may be moving it, or a stop waits for its rest.
+    pub fn open(&self) -> bool {
+        !self.still() || self.stops.iter().any(Option::is_some)
+    }
+
+    /// So many goals are without an answer that no further one is sent: each may be taken on still, and is cancelled then.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.unanswered >= UNANSWERED_MAX
+    }
+
+    pub(super) fn silent_server(&self) -> Option<String> {
+        self.is_unanswered().then(|| {
+            format!(
+                "robot {}: {} has not answered {} goals, nothing is sent to it any more; restart it, then the controller",
+                self.robot.name,
+                self.robot.full(&self.robot.action),
+                self.unanswered
+            )
+        })
+    }
+
     /// The driver ends: nothing begins any more, and what may be moving the robot has to be cancelled; true if there is such
-    /// a thing.
-    pub fn leave(&mut self) -> bool {
+    /// a thing. A goal that was given up unanswered is one: the server may take it on still.
+    pub fn leave(&mut self, now: TimeNs) -> bool {
         self.leaving = true;
-        if self.still() && self.stops.iter().all(Option::is_none) {
+        let own = matches!(&self.motion, Motion::Under(of) if of.acknowledged.is_none());
+        if self.unanswered > usize::from(own) && self.late.is_none() {
+            self.late = Some(Late { at: now });
+            // Only what is answered from now on counts.
+            self.cancelling = Cancelling { sent: 1, last: Some(now), answer: None };
+        }
+        if !self.open() {
             return false;
         }
         if let Motion::Under(of) = &mut self.motion {

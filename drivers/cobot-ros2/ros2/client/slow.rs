@@ -6,10 +6,13 @@ use cellwright_model::{DurationNs, TimeNs};
 use super::{Act, Gripping, Motion, RobotClient};
 
 impl RobotClient {
-    /// A robot whose speed scaling slows it is given the time that this takes; a motion that stands has its end all the
-    /// same ([`RobotState::behind`]).
+    /// A robot whose speed scaling slows it is given the time that this takes, while it is heard; a motion that stands has
+    /// its end all the same ([`RobotState::behind`]).
     pub(super) fn fall_behind(&mut self, now: TimeNs) {
         let passed = self.stepped.replace(now).map(|before| now.since(before)).unwrap_or_default();
+        if !self.joints.fresh(now) {
+            return;
+        }
         let slowed = RobotState { slowed: self.status.slowed(), ..RobotState::default() };
         if let Motion::Under(of) = &mut self.motion {
             of.behind = of.behind + slowed.behind(passed);

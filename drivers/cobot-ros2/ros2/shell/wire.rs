@@ -25,9 +25,6 @@ use super::{Figures, MOCK_TOPIC};
 
 /// Messages of one topic that are taken in one turn: what r2r buffers.
 const MESSAGES_A_TURN_MAX: usize = 10;
-/// Goals that were replaced before their server had answered, per robot; the oldest is forgotten for a further one. Each
-/// was given up by the client, which takes seconds, so that more than one is a server that answers nothing.
-const UNANSWERED_MAX: usize = 4;
 
 /// A goal that was sent: not yet taken, or taken and not yet over.
 enum Sent<A: WrappedActionTypeSupport> {
@@ -61,7 +58,7 @@ pub(super) struct Wire {
     loading: Option<(usize, Loading)>,
     moving: Option<Sent<FollowJointTrajectory::Action>>,
     gripping: Option<Sent<GripperCommand::Action>>,
-    /// Goals of moves that were replaced unanswered: their server may still take them.
+    /// Goals of moves that were replaced unanswered: their server may still take them. As many as the client lets be.
     unanswered: VecDeque<Sent<FollowJointTrajectory::Action>>,
     cancelling: Option<LocalBoxFuture<'static, r2r::Result<CancelGoal::Response>>>,
     /// Servers that were not found yet.
@@ -213,13 +210,14 @@ impl Wire {
         }
     }
 
-    /// Of goals that were replaced only whether they are taken counts: then they have to be cancelled.
+    /// Of goals that were replaced only the first word counts: taken, they have to be cancelled.
     fn hear_of_late_goals(&mut self, now: TimeNs) {
         for _ in 0..self.unanswered.len() {
             let mut sent = self.unanswered.pop_front();
             match word_of(&mut sent) {
                 Some(Word::Taken(goal)) => self.client.acknowledged(now, goal, true),
-                Some(Word::Refused(_) | Word::Over(..)) => {}
+                Some(Word::Refused(goal)) => self.client.acknowledged(now, goal, false),
+                Some(Word::Over(..)) => {}
                 None => self.unanswered.extend(sent),
             }
         }
@@ -230,8 +228,7 @@ impl Wire {
             Act::Move { goal, points } => {
                 let message = trajectory(self.client.robot(), &points);
                 if let Some(before @ Sent::Asked(..)) = self.moving.take() {
-                    self.unanswered.truncate(UNANSWERED_MAX - 1);
-                    self.unanswered.push_front(before);
+                    self.unanswered.push_back(before);
                 }
                 self.moving = send(&self.mover, goal, message);
                 if self.moving.is_none() {

@@ -16,6 +16,13 @@ fn given_up() -> (Bench, GoalId) {
     (b, goal)
 }
 
+impl Bench {
+    fn leave(&mut self) -> bool {
+        let now = self.now();
+        self.client.leave(now)
+    }
+}
+
 #[test]
 fn a_goal_that_is_taken_after_its_motion_was_given_up_is_cancelled_and_may_be_moving() {
     let (mut b, goal) = given_up();
@@ -75,7 +82,7 @@ fn a_late_goal_whose_cancel_nobody_answers_is_waited_for_as_long_as_any_other() 
 #[test]
 fn at_its_end_a_client_cancels_what_may_be_moving_and_nothing_else() {
     let mut b = bench();
-    assert!(!b.client.leave());
+    assert!(!b.leave());
     b.ask_move(1);
     assert_eq!(b.answers(), [(1, RobotReply::Rejected(RobotRefusal::NotConnected))]);
     assert_eq!((b.cancels(), b.goals()), (vec![], 0));
@@ -84,13 +91,75 @@ fn at_its_end_a_client_cancels_what_may_be_moving_and_nothing_else() {
     b.ask(2, RobotCommand::Stop);
     let now = b.now();
     b.client.cancel_answered(now, CancelAnswer::Accepted);
-    assert!(b.client.leave(), "it was not seen at rest");
+    assert!(b.leave(), "it was not seen at rest");
     b.pass(1);
     assert_eq!(b.cancels().len(), 2);
     b.over(GoalEnd::Cancelled, 0);
     b.speed = 0.0;
     b.pass(120);
-    assert!(b.client.still() && !b.client.leave());
+    assert!(!b.leave());
+}
+
+#[test]
+fn at_its_end_a_client_cancels_a_goal_that_was_given_up_unanswered_and_waits_for_rest() {
+    let (mut b, _) = given_up();
+    let before = b.cancels().len();
+    assert!(b.leave());
+    b.pass(10);
+    assert_eq!(b.cancels().len(), before + 1);
+    let now = b.now();
+    b.client.cancel_answered(now, CancelAnswer::Nothing);
+    b.pass(990);
+    assert!(b.client.open());
+    b.pass(30);
+    assert!(!b.client.open());
+    // One that is taken on meanwhile is cancelled once more.
+    let (mut b, goal) = given_up();
+    let before = b.cancels().len();
+    assert!(b.leave());
+    b.pass(10);
+    let now = b.now();
+    b.client.cancel_answered(now, CancelAnswer::Nothing);
+    b.client.acknowledged(now, goal, true);
+    b.speed = 20.0;
+    b.pass(1_100);
+    assert!(b.client.open() && b.cancels().len() > before + 1, "{:?}", b.cancels());
+}
+
+#[test]
+fn at_its_end_a_client_waits_for_the_rest_that_a_stop_waits_for() {
+    let mut b = bench();
+    b.speed = 20.0;
+    b.pass(20);
+    b.ask(1, RobotCommand::Stop);
+    assert!(b.leave() && b.client.still());
+    b.pass(500);
+    assert!(b.client.open(), "it moves, if by no goal of ours");
+    b.speed = 0.0;
+    b.pass(150);
+    assert!(!b.client.open());
+}
+
+#[test]
+fn a_server_that_leaves_goals_unanswered_is_sent_no_more_of_them_and_that_is_said() {
+    let mut b = bench();
+    for id in 1..=4 {
+        assert_eq!(b.client.problem(b.now()), None);
+        b.ask_move(id);
+        b.pass(510);
+        let now = b.now();
+        b.client.cancel_answered(now, CancelAnswer::Nothing);
+        b.pass(1_010);
+    }
+    let problem = b.client.problem(b.now()).expect("a problem");
+    assert!(problem.contains("4 goals"), "{problem}");
+    b.ask_move(5);
+    assert_eq!(b.answers().last(), Some(&(5, RobotReply::Rejected(RobotRefusal::NotConnected))));
+    assert_eq!(b.goals(), 4);
+    let (now, goal) = (b.now(), b.goal());
+    b.client.acknowledged(now, goal, false);
+    b.ask_move(6);
+    assert_eq!(b.goals(), 5);
 }
 
 #[test]

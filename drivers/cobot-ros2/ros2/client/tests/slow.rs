@@ -57,6 +57,63 @@ fn a_motion_that_stands_by_its_scaling_has_its_end_all_the_same() {
     assert_eq!(b.answers(), [(1, RobotReply::Faulted(RobotRefusal::TimedOut))]);
 }
 
+/// At 5 %, the cell's end of the link and a request that nobody answers.
+fn slowest() -> (CobotLink, impl FnMut(&mut CobotLink, u64, bool)) {
+    let (mut cell, mut ends) = link(DurationNs::from_millis(ANSWER_MS));
+    let says = |lost| RobotReport::State(RobotState { slowed: 0.95, lost, ..RobotState::default() });
+    ends.reports.push(says(false)).expect("room");
+    assert!(cell.poll(TimeNs(0)).is_some());
+    // On to `ms`, heard or lost.
+    let on = move |cell: &mut CobotLink, ms: u64, lost: bool| {
+        let now = TimeNs(ms * 1_000_000);
+        // With both rings: one that is gone is no robot.
+        let ends = &mut ends;
+        ends.reports.push(says(lost)).expect("room");
+        assert_eq!(cell.poll(now), Some(says(lost)), "{ms} ms");
+    };
+    (cell, on)
+}
+
+#[test]
+fn at_the_slowest_a_stop_and_a_grip_have_the_time_that_they_always_have() {
+    for command in [RobotCommand::Stop, RobotCommand::Grip { close: true }] {
+        let (mut cell, mut on) = slowest();
+        cell.command(TimeNs(0), RobotRequest { id: RequestId(1), command });
+        on(&mut cell, ANSWER_MS - 1, false);
+        assert_eq!(cell.poll(TimeNs((ANSWER_MS - 1) * 1_000_000)), None);
+        let reply = RobotReply::Faulted(RobotRefusal::TimedOut);
+        let late = Some(RobotReport::Reply { id: RequestId(1), reply });
+        assert_eq!(cell.poll(TimeNs(ANSWER_MS * 1_000_000)), late, "{command:?}");
+    }
+}
+
+#[test]
+fn at_the_slowest_a_move_is_given_no_time_while_nobody_hears_the_robot() {
+    let (mut cell, mut on) = slowest();
+    let command = RobotCommand::MoveJ { to: TO, speed: 1.0 };
+    cell.command(TimeNs(0), RobotRequest { id: RequestId(1), command });
+    // Of the first second it has used a twentieth.
+    on(&mut cell, 1_000, true);
+    assert_eq!(cell.deadline(), Some(TimeNs((ANSWER_MS + 950) * 1_000_000)));
+    on(&mut cell, 3_000, true);
+    on(&mut cell, 3_500, false);
+    assert_eq!(cell.deadline(), Some(TimeNs((ANSWER_MS + 950) * 1_000_000)));
+    // Heard again, it is given time again.
+    on(&mut cell, 3_600, false);
+    assert_eq!(cell.deadline(), Some(TimeNs((ANSWER_MS + 950 + 95) * 1_000_000)));
+}
+
+#[test]
+fn a_slowed_motion_of_a_silent_robot_is_given_up_after_the_time_of_a_fast_one() {
+    let mut b = bench_of(|r| r.speed_scaling = topic("scaling"));
+    b.client.status(StatusKind::SpeedScaling, 5);
+    b.pass(10);
+    b.moving(1);
+    b.publishing = false;
+    b.pass(ANSWER_MS + 500);
+    assert_eq!(b.answers(), [(1, RobotReply::Faulted(RobotRefusal::TimedOut))]);
+}
+
 #[test]
 fn a_safeguard_stop_is_told_with_the_state_at_once_and_so_is_its_end() {
     let mut b = bench_of(|r| r.safety_mode = topic("safety"));
