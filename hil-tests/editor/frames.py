@@ -71,8 +71,11 @@ def hold(checks):
     for name, piece, answer in bad:
         checks.equal(f"frames: {name}", session(begin, piece, request(2, "textDocument/nothing"), over),
                      ([(1, "ok"), answer, (2, METHOD), (99, "ok")], 0))
+    # Behind a text that is broken nobody knows where the next frame begins: it is looked for by its length, and what has
+    # none on the way is not told once more.
+    with_length = [answer for _, piece, answer in bad if re.match(rb"Content-Length: \d", piece)]
     checks.equal("frames: all of them, one after the other", session(begin, *(piece for _, piece, _ in bad), over),
-                 ([(1, "ok"), *(answer for _, _, answer in bad), (99, "ok")], 0))
+                 ([(1, "ok"), *with_length, (99, "ok")], 0))
     odd = [note("nothing"), note("textDocument/didOpen", [1]), note("textDocument/didChange"), frame({"method": "x"})]
     checks.equal("frames: no notification is answered", session(begin, *odd, over), ([(1, "ok"), (99, "ok")], 0))
     checks.equal("frames: before initialize", session(note("initialized"), request(3, HOVER, {}), begin, over),
