@@ -73,14 +73,9 @@ fn begin_robot(env: &mut Env<'_, '_>, robot: RobotId, request: &RobotOp) -> Begu
         return Begun::Ended(OpEnd::Fault("unknown-robot".into()));
     };
     if let RobotCommand::MoveJ { to, .. } = &command
-        && let Some((zone, by)) = zones::on_the_way(env.cx, robot, to)
+        && let Err(cause) = zones::permit(env, robot, to)
     {
-        return Begun::Ended(OpEnd::Fault(format!("zone-taken: {zone}, by {by}")));
-    }
-    if let RobotCommand::MoveJ { to, .. } = &command
-        && let Some(zone) = zones::unreserved(env, robot, to)
-    {
-        return Begun::Ended(OpEnd::Fault(format!("zone-not-reserved: {zone}")));
+        return Begun::Ended(OpEnd::Fault(cause));
     }
     if let RobotCommand::Grip { close } = command
         && let Err(cause) = presence::of_gripper(env, robot, close)
@@ -120,7 +115,7 @@ fn robot_command(env: &mut Env<'_, '_>, robot: RobotId, request: &RobotOp) -> Re
         RobotOp::MoveStation { above, speed } => {
             let station = env.unit.station.and_then(|s| cell.stations.get(s.index()));
             let station = station.ok_or("unit-at-no-station")?;
-            let to = pose(&zones::station_pose(&station.name, *above))?;
+            let to = pose(&station.pose(*above))?;
             Ok(RobotCommand::MoveJ { to, speed: *speed })
         }
         RobotOp::Grip { close, .. } => Ok(RobotCommand::Grip { close: *close }),

@@ -1,9 +1,8 @@
 //! Who holds what. A step takes all it needs at once or nothing (so that no two branches can wait for each
-//! other with their hands full), and in the order of asking (so that none waits for ever);
-//! who waits for something that stands in a zone waits outside of that order. A cobot that a step
-//! leaves elsewhere than at home is kept for its unit: the next step of another one would begin from where it does not
-//! expect it. The table is not among them: it turns when no unit has anything to do where it stands (see
-//! [`crate::table`]), and takes its zones meanwhile.
+//! other with their hands full), and in the order of asking (so that none waits for ever); who waits for something that
+//! stands in a zone waits outside of that order. A cobot that a step leaves elsewhere than at home is kept for its unit:
+//! the next step of another one would begin from where it does not expect it. The table is not among them: it turns when
+//! no unit has anything to do where it stands (see [`crate::table`]), and takes its zones meanwhile.
 
 use std::collections::BTreeMap;
 

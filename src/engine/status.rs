@@ -17,7 +17,6 @@ use crate::ops::Op;
 use crate::parts::TrayState;
 use crate::resources::{Blocked, BranchKey};
 use crate::unit::Unit;
-use crate::zones;
 
 /// A snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -140,7 +139,7 @@ impl Engine {
                 Waits::Inputs => "valid inputs".into(),
                 Waits::Zone(zone, by) => {
                     let zone = self.resource_text(Resource::Zone(*zone));
-                    format!("{zone}, in which {} stands", zones::name(&self.cell, *by))
+                    format!("{zone}, in which {} stands", by.name(&self.cell))
                 }
                 Waits::Break(ix) => format!("`next`, at the break before {}", unit.data.plan.step(*ix).id),
                 Waits::Supply(starved) => format!("{}: {}", starved.place(&self.cell), starved.cause()),

@@ -4,6 +4,8 @@
 //!
 //! Where a step goes is looked at from where its movers stand now ([`cellwright_model::zone::Way`]).
 
+use std::collections::BTreeSet;
+
 use cellwright_model::cell::Cell;
 use cellwright_model::limits::JOINTS;
 use cellwright_model::plan::{Resource, RobotOp};
@@ -42,14 +44,13 @@ pub(crate) fn look(env: &Env<'_, '_>, ix: StepIx) -> Result<Vec<ZoneId>, Waits> 
     }
     let step = env.unit.plan.step(ix);
     let now = Now { cx: env.cx, parts: env.parts, station: env.unit.station };
-    let mut zones: Vec<ZoneId> =
-        Way::of(step, &cell.zones, &now).comes.into_iter().map(|(zone, _)| zone).collect();
-    zones.dedup();
-    let own = |mover: Mover| step.resources.contains(&resource(mover));
+    let comes = Way::of(step, &cell.zones, &now).comes;
+    let zones: BTreeSet<ZoneId> = comes.into_iter().map(|(zone, _)| zone).collect();
+    let own = |mover: Mover| step.resources.contains(&mover.resource());
     let taken = |zone: ZoneId| inside(env.cx, zone, own).or_else(|| coasting(env, zone, own));
     match zones.iter().find_map(|zone| Some((*zone, taken(*zone)?))) {
         Some((zone, mover)) => Err(Waits::Zone(zone, mover)),
-        None => Ok(zones),
+        None => Ok(zones.into_iter().collect()),
     }
 }
 
@@ -59,15 +60,26 @@ fn coasting(env: &Env<'_, '_>, zone: ZoneId, own: impl Fn(Mover) -> bool) -> Opt
     let moves = |mover: &Mover| match mover {
         Mover::Robot(robot) => {
             env.cx.machine.robots.get(robot.index()).is_some_and(|s| s.moving)
-                && !env.resources.is_at_work(resource(*mover))
+                && !env.resources.is_at_work(mover.resource())
         }
         Mover::Axis(_) => false,
     };
     bodies.iter().map(Body::mover).find(|mover| !own(*mover) && moves(mover))
 }
 
+/// Every zone on a move of a step is free, and is its unit's. Errors: the cause of a fault.
+pub(crate) fn permit(env: &Env<'_, '_>, robot: RobotId, to: &Joints) -> Result<(), String> {
+    if let Some((zone, by)) = on_the_way(env.cx, robot, to) {
+        return Err(format!("zone-taken: {zone}, by {by}"));
+    }
+    match unreserved(env, robot, to) {
+        Some(zone) => Err(format!("zone-not-reserved: {zone}")),
+        None => Ok(()),
+    }
+}
+
 /// A zone on a move of a step that its unit has not reserved: the cobot stands elsewhere than it did when the step began.
-pub(crate) fn unreserved<'c>(env: &Env<'_, 'c>, robot: RobotId, to: &Joints) -> Option<&'c str> {
+fn unreserved<'c>(env: &Env<'_, 'c>, robot: RobotId, to: &Joints) -> Option<&'c str> {
     let (cell, from) = (env.cx.cell, joints(env.cx, robot).unwrap_or(UNKNOWN));
     let meets = |z: &ZoneId| cell.zones[z.index()].meets_robot(robot, &from, to);
     let zone = ids(cell).filter(meets).find(|z| !env.resources.has(env.unit.id, Resource::Zone(*z)))?;
@@ -92,7 +104,7 @@ fn taken<'c>(cx: &Cx<'c>, own: Mover, meets: impl Fn(&Zone) -> bool) -> Option<(
     on_it
         .filter_map(|z| inside(cx, z, |mover| mover == own).map(|by| (z, by)))
         .next()
-        .map(|(z, by)| (cell.zones[z.index()].name.as_str(), name(cell, by)))
+        .map(|(z, by)| (cell.zones[z.index()].name.as_str(), by.name(cell)))
 }
 
 /// Where an axis at `at` may go within a range while others are in its zones, if that is less: up to a volume that is
@@ -121,22 +133,21 @@ pub(crate) fn free_way(
             let down = way_out(at_au, home_au) < 0.0;
             (lo, hi) = if down { (lo, hi.min(at_au)) } else { (lo.max(at_au), hi) };
         }
-        why = Some(format!("{} is in zone {}", name(cx.cell, by), zone.name));
+        why = Some(format!("{} is in zone {}", by.name(cx.cell), zone.name));
     }
     why.map(|why| (lo, hi, why))
 }
 
 /// The table's zones: what it takes while it turns.
 pub(crate) fn of_table(cell: &Cell) -> Vec<Resource> {
-    let turns = |zone: &Zone| zone.bodies.iter().any(|b| matches!(b, Body::Table { .. }));
-    ids(cell).filter(|z| turns(&cell.zones[z.index()])).map(Resource::Zone).collect()
+    ids(cell).filter(|z| cell.zones[z.index()].has_table()).map(Resource::Zone).collect()
 }
 
 /// What is inside one of them, but for the table itself.
 pub(crate) fn in_the_table<'c>(cx: &Cx<'c>, zones: &[Resource]) -> Option<&'c str> {
     let table = Mover::Axis(cx.cell.table.as_ref()?.axis);
     let zones = zones.iter().filter_map(|r| if let Resource::Zone(zone) = r { Some(*zone) } else { None });
-    zones.filter_map(|zone| inside(cx, zone, |mover| mover == table)).next().map(|by| name(cx.cell, by))
+    zones.filter_map(|zone| inside(cx, zone, |mover| mover == table)).next().map(|by| by.name(cx.cell))
 }
 
 /// A body that is measured inside, or may be, and is not one's own.
@@ -158,21 +169,6 @@ fn inside(cx: &Cx<'_>, zone: ZoneId, own: impl Fn(Mover) -> bool) -> Option<Move
 
 fn ids(cell: &Cell) -> impl Iterator<Item = ZoneId> {
     (0..cell.zones.len() as u16).map(ZoneId)
-}
-
-fn resource(mover: Mover) -> Resource {
-    match mover {
-        Mover::Axis(axis) => Resource::Axis(axis),
-        Mover::Robot(robot) => Resource::Robot(robot),
-    }
-}
-
-/// What people call it.
-pub(crate) fn name(cell: &Cell, mover: Mover) -> &str {
-    match mover {
-        Mover::Axis(axis) => cell.axes.get(axis.index()).map_or("an axis", |a| &a.name),
-        Mover::Robot(robot) => cell.robots.get(robot.index()).map_or("a cobot", |r| &r.name),
-    }
 }
 
 /// `None`: nobody knows.
@@ -222,17 +218,12 @@ impl Whereabouts for Now<'_, '_> {
             RobotOp::LeaveTray { tray, .. } => pocket(*tray, true),
             RobotOp::MoveStation { above, .. } => {
                 let station = self.station.and_then(|s| cell.stations.get(s.index()));
-                station.and_then(|s| described.pose(&station_pose(&s.name, *above)))
+                station.and_then(|s| described.pose(&s.pose(*above)))
             }
             RobotOp::Grip { .. } => return None,
         };
         Some(to.map_or(Reach::ANYWHERE, Reach::at))
     }
-}
-
-/// The pose of a cobot at a station's nest, or above it.
-pub(crate) fn station_pose(station: &str, above: bool) -> String {
-    if above { format!("{station}.above") } else { station.to_string() }
 }
 
 impl Core {
@@ -241,7 +232,7 @@ impl Core {
         let active = |b: &&Branch| b.end.is_none();
         let branches = self.units.values().flat_map(|u| u.branches.values().filter(active));
         let mut left = branches.filter_map(|b| match b.waits {
-            Some(Waits::Zone(zone, mover)) if !self.resources.is_others(resource(mover), b.key.unit) => {
+            Some(Waits::Zone(zone, mover)) if !self.resources.is_others(mover.resource(), b.key.unit) => {
                 Some((zone, mover))
             }
             _ => None,
@@ -260,7 +251,7 @@ impl Core {
             return None;
         }
         self.standing = None;
-        let by = name(cx.cell, mover);
+        let by = mover.name(cx.cell);
         let zone = cx.cell.zones.get(zone.index()).map_or("?", |z| z.name.as_str());
         Some(AlarmCode::ZoneNotClear.fault(by, &[("body", by), ("zone", zone)]))
     }

@@ -521,6 +521,13 @@ impl Axis {
     }
 }
 
+impl Station {
+    /// Name of the pose of a cobot at its nest, or above it.
+    pub fn pose(&self, above: bool) -> String {
+        if above { format!("{}.above", self.name) } else { self.name.clone() }
+    }
+}
+
 impl Robot {
     /// Joints of a taught pose.
     pub fn pose(&self, name: &str) -> Option<Joints> {
@@ -537,7 +544,7 @@ impl Robot {
     /// It was left in a station, at its pose or above, or nobody knows where it is. One that moves is in a step, which
     /// has the station.
     pub fn may_stand_in_a_station(&self, state: &RobotState, stations: &[Station]) -> bool {
-        let mut poses = stations.iter().flat_map(|s| [s.name.clone(), format!("{}.above", s.name)]);
+        let mut poses = stations.iter().flat_map(|s| [false, true].map(|above| s.pose(above)));
         let there = |name: String| self.pose(&name).is_some_and(|pose| near(&pose, &state.joints));
         state.lost || (!state.moving && poses.any(there))
     }

@@ -9,7 +9,9 @@ pub use way::{Reach, Way, Whereabouts};
 
 use serde::{Deserialize, Serialize};
 
+use crate::cell::Cell;
 use crate::limits::{JOINTS, ROBOT_MOVING_AGE_MAX};
+use crate::plan::Resource;
 use crate::robot::{Joints, RobotState};
 use crate::{AxisId, RobotId, TimeNs};
 
@@ -55,7 +57,30 @@ impl Body {
     }
 }
 
+impl Mover {
+    /// Its name in the cell.
+    pub fn name(self, cell: &Cell) -> &str {
+        match self {
+            Mover::Axis(axis) => cell.axes.get(axis.index()).map_or("an axis", |a| &a.name),
+            Mover::Robot(robot) => cell.robots.get(robot.index()).map_or("a cobot", |r| &r.name),
+        }
+    }
+
+    /// What a step holds that moves it.
+    pub fn resource(self) -> Resource {
+        match self {
+            Mover::Axis(axis) => Resource::Axis(axis),
+            Mover::Robot(robot) => Resource::Robot(robot),
+        }
+    }
+}
+
 impl Zone {
+    /// The table is one of its bodies.
+    pub fn has_table(&self) -> bool {
+        self.bodies.iter().any(|b| matches!(b, Body::Table { .. }))
+    }
+
     /// The volume of a cobot in it.
     pub fn volume(&self, robot: RobotId) -> Option<&JointBox> {
         self.bodies.iter().find_map(|b| match b {

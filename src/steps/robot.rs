@@ -74,7 +74,7 @@ impl<'c> Way<'c> {
     }
 
     fn station(&mut self, cx: &Context<'_, '_>, station: Option<StationId>, above: bool, speed: f64) {
-        let name = station.map(|s| pose_name(&cx.cell.stations[s.index()].name, above));
+        let name = station.map(|s| cx.cell.stations[s.index()].pose(above));
         let to = name.and_then(|name| self.robot.pose(&name)).unwrap_or(self.at);
         self.push(RobotOp::MoveStation { above, speed }, to, speed);
     }
@@ -101,8 +101,8 @@ impl<'c> Way<'c> {
 
     /// Refuses a station for which the robot was not taught both poses.
     pub(crate) fn check_station(&self, cx: &mut Context<'_, '_>, station: StationId, span: Span) {
-        let station = &cx.cell.stations[station.index()].name;
-        let poses = [pose_name(station, false), pose_name(station, true)];
+        let station = &cx.cell.stations[station.index()];
+        let poses = [station.pose(false), station.pose(true)];
         let missing = poses.into_iter().filter(|name| self.robot.pose(name).is_none());
         let missing: Vec<_> = missing.map(|name| format!("`{name}`")).collect();
         if missing.is_empty() {
@@ -110,7 +110,7 @@ impl<'c> Way<'c> {
         }
         let poses = if missing.len() > 1 { "poses" } else { "pose" };
         let message = format!("`{}` was not taught the {poses} {}", self.robot.name, missing.join(" and "));
-        let help = format!("teach it, or name a robot that serves station `{station}`");
+        let help = format!("teach it, or name a robot that serves station `{}`", station.name);
         cx.d.sink.error(Code::NoPose, span, message, help);
         cx.doubt_station();
     }
@@ -144,11 +144,6 @@ fn share(d: &mut cellwright_recipe::Decoder<'_>, node: &cellwright_recipe::Node)
         return None;
     }
     Some(value)
-}
-
-/// Name of the pose at a station's nest, or above it.
-fn pose_name(station: &str, above: bool) -> String {
-    if above { format!("{station}.above") } else { station.to_string() }
 }
 
 /// Waits until a check holds, before anything that it speaks of is recorded.

@@ -39,6 +39,16 @@ fn under_way() -> Bench {
     b
 }
 
+/// By command, to where it was on its way to, and the unit is as good as any.
+fn goes_on_by_unhold(mut b: Bench, last: RobotCommand) {
+    b.command(CellCommand::Unhold);
+    b.until_true("it moves again", |b| b.robots[0].moving);
+    assert_eq!(moves(&b).last(), Some(&last), "to where it was on its way to");
+    b.until(CellState::Completed);
+    assert_eq!(b.closed()[0].result, UnitResult::Good);
+    assert!(!b.closed()[0].retested && b.questions.is_empty());
+}
+
 #[test]
 fn silence_holds_at_once_and_the_cobot_is_asked_again_when_it_is_back() {
     let mut b = under_way();
@@ -56,12 +66,7 @@ fn silence_holds_at_once_and_the_cobot_is_asked_again_when_it_is_back() {
     b.until(CellState::Held);
     b.ticks(100);
     assert_eq!(moves(&b).len(), before, "nothing moves before a person says so");
-    b.command(CellCommand::Unhold);
-    b.until_true("it moves again", |b| b.robots[0].moving);
-    assert_eq!(moves(&b).last(), Some(&last), "to where it was on its way to");
-    b.until(CellState::Completed);
-    assert_eq!(b.closed()[0].result, UnitResult::Good);
-    assert!(!b.closed()[0].retested && b.questions.is_empty());
+    goes_on_by_unhold(b, last);
 }
 
 #[test]
@@ -94,12 +99,7 @@ fn a_safeguard_stop_holds_and_goes_on_by_unhold_once_it_is_reset() {
     b.robots[0].safeguard = false;
     b.ticks(100);
     assert_eq!((b.status().state, moves(&b).len()), (CellState::Held, before), "nobody has said so");
-    b.command(CellCommand::Unhold);
-    b.until_true("it moves again", |b| b.robots[0].moving);
-    assert_eq!(moves(&b).last(), Some(&last), "to where it was on its way to");
-    b.until(CellState::Completed);
-    assert_eq!(b.closed()[0].result, UnitResult::Good);
-    assert!(!b.closed()[0].retested && b.questions.is_empty());
+    goes_on_by_unhold(b, last);
 }
 
 #[test]

@@ -6,19 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cellwright_model::cell::{AxisClear, Cell};
 use cellwright_model::plan::{Branch, Node as PlanNode, Primitive, Resource, RobotOp, Step, Target, Then};
+use cellwright_model::zone::Mover;
 use cellwright_model::{AxisId, OutputId, RobotId, StationId};
 
 use super::flow::collect;
 use super::steps::Walked;
 use crate::code::Code;
 use crate::decode::Decoder;
-
-/// Something that a step moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Mover {
-    Axis(AxisId),
-    Robot(RobotId),
-}
 
 /// The steps of which something is said.
 pub(super) fn check(d: &mut Decoder<'_>, cell: &Cell, walked: &Walked) -> BTreeSet<usize> {
@@ -185,10 +179,7 @@ impl Way<'_, '_> {
     }
 
     fn name(&self, mover: Mover) -> String {
-        match mover {
-            Mover::Axis(axis) => format!("`{}`", self.cell.axes[axis.index()].name),
-            Mover::Robot(robot) => format!("`{}`", self.cell.robots[robot.index()].name),
-        }
+        format!("`{}`", mover.name(self.cell))
     }
 
     /// Every fork of a path, those inside others too.
@@ -273,11 +264,7 @@ impl Way<'_, '_> {
 }
 
 fn uses(step: &Step, mover: Mover) -> bool {
-    let own = match mover {
-        Mover::Axis(axis) => Resource::Axis(axis),
-        Mover::Robot(robot) => Resource::Robot(robot),
-    };
-    step.resources.contains(&own)
+    step.resources.contains(&mover.resource())
 }
 
 /// What it finds, or that it could not, sends the unit to its reject path, and nobody is asked before.

@@ -175,9 +175,7 @@ impl Walk<'_, '_> {
         if !moved || self.cell.table.is_none() {
             return;
         }
-        let table = |zone: &ZoneId| {
-            self.cell.zones[zone.index()].bodies.iter().any(|b| matches!(b, Body::Table { .. }))
-        };
+        let table = |zone: &ZoneId| self.cell.zones[zone.index()].has_table();
         let others = self.cell.units_in_flight_max > 1;
         let station = &self.cell.stations[to.index()].name;
         for (mover, left) in &self.left {
@@ -205,7 +203,7 @@ impl Walk<'_, '_> {
         let step = &self.walked.steps[ix];
         let mut said = false;
         for (mover, left) in &self.left {
-            if step.resources.contains(&own(*mover)) {
+            if step.resources.contains(&mover.resource()) {
                 continue;
             }
             let Some((zone, with)) = way.comes.iter().find(|(zone, _)| left.zones.contains(zone)) else {
@@ -293,10 +291,7 @@ impl Walk<'_, '_> {
     }
 
     fn name(&self, mover: Mover) -> String {
-        match mover {
-            Mover::Axis(axis) => format!("`{}`", self.cell.axes[axis.index()].name),
-            Mover::Robot(robot) => format!("`{}`", self.cell.robots[robot.index()].name),
-        }
+        format!("`{}`", mover.name(self.cell))
     }
 
     fn thing(&self, thing: Thing) -> String {
@@ -304,13 +299,6 @@ impl Walk<'_, '_> {
             Thing::Robot(robot) => self.name(Mover::Robot(robot)),
             Thing::Zone(zone) => format!("zone `{}`", self.cell.zones[zone.index()].name),
         }
-    }
-}
-
-fn own(mover: Mover) -> Resource {
-    match mover {
-        Mover::Axis(axis) => Resource::Axis(axis),
-        Mover::Robot(robot) => Resource::Robot(robot),
     }
 }
 
@@ -368,8 +356,7 @@ impl Whereabouts for Before<'_> {
             RobotOp::MoveStation { above, .. } => {
                 let stations = self.cell.stations.iter().enumerate();
                 let here = stations.filter(|(i, _)| self.station.is_none_or(|s| s.index() == *i));
-                let name = |s: &str| if *above { format!("{s}.above") } else { s.to_string() };
-                around(here.filter_map(|(_, s)| described.pose(&name(&s.name))))
+                around(here.filter_map(|(_, s)| described.pose(&s.pose(*above))))
             }
             RobotOp::Grip { .. } => None,
         }

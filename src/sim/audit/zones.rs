@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use cellwright_model::AxisId;
-use cellwright_model::cell::Cell;
 use cellwright_model::zone::{Body, Mover, Zone};
 
 use super::Findings;
@@ -42,7 +41,7 @@ impl ZoneAuditor {
             self.visits += inside.len() as u64;
             let [first, second, ..] = inside[..] else { continue };
             if self.told.insert((at, first, second)) {
-                let (a, b) = (name(cell.cell(), first), name(cell.cell(), second));
+                let (a, b) = (first.name(cell.cell()), second.name(cell.cell()));
                 findings.add(cell.now(), || format!("zones: {a} and {b} are in `{}` at once", zone.name));
             }
         }
@@ -74,11 +73,4 @@ fn actual_au(cell: &VirtualCell, axis: AxisId) -> Option<f64> {
     let axis = cell.cell().axes.get(axis.index())?;
     let counts = cell.world().segment().object(axis.subdevice, 0x6064, 0)?;
     Some(counts as f64 / axis.counts_per_au)
-}
-
-fn name(cell: &Cell, mover: Mover) -> &str {
-    match mover {
-        Mover::Axis(axis) => cell.axes.get(axis.index()).map_or("?", |a| &a.name),
-        Mover::Robot(robot) => cell.robots.get(robot.index()).map_or("?", |r| &r.name),
-    }
 }
